@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * maps.h - every map but the clock. Layouts and who writes what: abi.h. Sizes of
+ * "tags" and "slots" are set at load. The maps that user space reads as memory
+ * are mmapable: a reader needs no system call per entry, and values start on a
+ * page, so that a 64-byte line is a cache line.
+ */
+#ifndef CRMGATE_BPF_MAPS_H
+#define CRMGATE_BPF_MAPS_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024 / CRMG_WAYS);
+	__type(key, __u32);
+	__type(value, struct crmg_tags);
+} tags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024 + CRMG_OVERFLOW_SLOTS);
+	__type(key, __u32);
+	__type(value, struct crmg_slot);
+} slots SEC(".maps");
+
+struct crmg_image_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct crmg_cell));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct crmg_image_map);
+} images SEC(".maps");
+
+struct crmg_row_chunk {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CRMG_ROW_CHUNK);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct crmg_row));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, CRMG_ROW_CHUNKS_MAX);
+	__type(key, __u32);
+	__array(values, struct crmg_row_chunk);
+} rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct crmg_host);
+} host SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct crmg_control);
+} control_map SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct crmg_scratch);
+} scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__uint(max_entries, CRMG_BANS_MAX);
+	__type(key, struct crmg_ban_key);
+	__type(value, struct crmg_ban);
+} bans SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct crmg_ban_filter);
+} banfilter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_EVENT_RING);
+	__type(key, __u32);
+	__type(value, struct crmg_event);
+} events SEC(".maps");
+
+/* Kept for user space: the programs never look into these two. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct crmg_setup);
+} setup SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_IFACES_MAX);
+	__type(key, __u32);
+	__type(value, struct crmg_iface);
+} ifaces SEC(".maps");
+
+static __always_inline void crmg_count_host(enum crmg_host_id id)
+{
+	__u32 zero = 0;
+	struct crmg_host *h = bpf_map_lookup_elem(&host, &zero);
+
+	if (h)
+		h->counter[id]++;
+}
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * reset.h - turns a refused TCP segment into the RST that answers it (RFC 9293,
+ * 3.5.2), in place. The caller has made sure that it is TCP, no RST, well-formed
+ * and within the rate of resets.
+ */
+#ifndef CRMGATE_BPF_RESET_H
+#define CRMGATE_BPF_RESET_H
+
+#define CRMG_FRAME_MIN 60	/* Ethernet, without FCS */
+#define CRMG_RESET_TTL 64
+
+static __always_inline __u16 crmg_csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/* Sum of `count` 16-bit words, for crmg_csum_fold(). */
+static __always_inline __u64 crmg_csum_words(const void *words, __u32 count)
+{
+	const __u16 *w = words;
+	__u64 sum = 0;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < count; i++)
+		sum += w[i];
+	return sum;
+}
+
+struct crmg_reset {
+	__be32 seq;
+	__be32 ack_seq;
+	__u16 sport;
+	__u16 dport;
+	bool ack;
+};
+
+/* What the RST says, from the segment at tcp. */
+static __always_inline void
+crmg_reset_from(const struct tcphdr *tcp, const struct crmg_pkt *pkt, struct crmg_reset *ret)
+{
+	ret->sport = pkt->dport;
+	ret->dport = pkt->sport;
+	ret->ack = !(pkt->tcp_flags & CRMG_TCP_ACK);
+	if (ret->ack) {
+		__u32 payload = pkt->ip_end - pkt->l4 - tcp->doff * 4;
+
+		ret->seq = 0;
+		ret->ack_seq = bpf_htonl(bpf_ntohl(tcp->seq) + payload +
+					 !!(pkt->tcp_flags & CRMG_TCP_SYN) +
+					 !!(pkt->tcp_flags & CRMG_TCP_FIN));
+	} else {
+		ret->seq = tcp->ack_seq;
+		ret->ack_seq = 0;
+	}
+}
+
+static __always_inline void
+crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
+{
+	__builtin_memset(tcp, 0, sizeof(*tcp));
+	tcp->source = reset->sport;
+	tcp->dest = reset->dport;
+	tcp->seq = reset->seq;
+	tcp->ack_seq = reset->ack_seq;
+	tcp->doff = sizeof(*tcp) / 4;
+	tcp->rst = 1;
+	tcp->ack = reset->ack;
+	tcp->check = crmg_csum_fold(pseudo + crmg_csum_words(tcp, sizeof(*tcp) / 2));
+}
+
+static __always_inline void
+crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
+{
+	__be32 from = ip->daddr, to = ip->saddr;
+	__u64 pseudo;
+
+	__builtin_memset(ip, 0, sizeof(*ip));
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*tcp));
+	ip->frag_off = bpf_htons(0x4000);	/* do not fragment */
+	ip->ttl = CRMG_RESET_TTL;
+	ip->protocol = IPPROTO_TCP;
+	ip->saddr = from;
+	ip->daddr = to;
+	ip->check = crmg_csum_fold(crmg_csum_words(ip, sizeof(*ip) / 2));
+	pseudo = crmg_csum_words(&ip->saddr, 4) + bpf_htons(IPPROTO_TCP) +
+		 bpf_htons(sizeof(*tcp));
+	crmg_reset_tcp(tcp, reset, pseudo);
+}
+
+static __always_inline void
+crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
+{
+	struct in6_addr from = ip->daddr, to = ip->saddr;
+	__u64 pseudo;
+
+	__builtin_memset(ip, 0, sizeof(*ip));
+	ip->version = 6;
+	ip->payload_len = bpf_htons(sizeof(*tcp));
+	ip->nexthdr = IPPROTO_TCP;
+	ip->hop_limit = CRMG_RESET_TTL;
+	ip->saddr = from;
+	ip->daddr = to;
+	pseudo = crmg_csum_words(&ip->saddr, 16) + bpf_htons(IPPROTO_TCP) +
+		 bpf_htons(sizeof(*tcp));
+	crmg_reset_tcp(tcp, reset, pseudo);
+}
+
+/* Rewrites the frame and sends it back. VLAN tags stay; options and extension headers go. */
+static __always_inline int crmg_reset(struct xdp_md *ctx, const struct crmg_pkt *pkt)
+{
+	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 l3 = pkt->l3, l4 = pkt->l4, need;
+	struct crmg_reset reset;
+	struct ethhdr *eth;
+	__u8 mac[ETH_ALEN];
+
+	if (l3 > ETH_HLEN + 4 * CRMG_VLAN_TAGS || l4 > 0x7fff)
+		return XDP_DROP;
+	if (data + l4 + sizeof(struct tcphdr) > end)
+		return XDP_DROP;
+	crmg_reset_from((void *)(data + l4), pkt, &reset);
+
+	need = l3 + (pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+	       sizeof(struct tcphdr);
+	if (need < CRMG_FRAME_MIN && pkt->len >= CRMG_FRAME_MIN)
+		need = CRMG_FRAME_MIN;
+	if (bpf_xdp_adjust_tail(ctx, (int)(need - pkt->len)))
+		return XDP_DROP;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+
+	eth = (void *)data;
+	if (data + sizeof(*eth) > end)
+		return XDP_DROP;
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+
+	data += l3;
+	barrier_var(data);	/* one register, so that its bound check holds for all uses */
+	if (pkt->v4) {
+		struct iphdr *ip = (void *)data;
+		struct tcphdr *tcp = (void *)(ip + 1);
+
+		if ((void *)(tcp + 1) > (void *)end)
+			return XDP_DROP;
+		crmg_reset_v4(ip, tcp, &reset);
+	} else {
+		struct ipv6hdr *ip = (void *)data;
+		struct tcphdr *tcp = (void *)(ip + 1);
+
+		if ((void *)(tcp + 1) > (void *)end)
+			return XDP_DROP;
+		crmg_reset_v6(ip, tcp, &reset);
+	}
+	crmg_count_host(CRMG_HOST_RESETS);
+	return XDP_TX;
+}
+
+#endif

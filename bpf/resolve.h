@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * resolve.h - which binding holds for a source, and is it banned? Answered once
+ * per source and generation, and kept in the slot; only a source that prefixes
+ * divide is resolved packet by packet.
+ */
+#ifndef CRMGATE_BPF_RESOLVE_H
+#define CRMGATE_BPF_RESOLVE_H
+
+struct crmg_standing {
+	const struct crmg_binding *binding;
+	__u64 banned_until_ns;	/* CLOCK_BOOTTIME; 0: not banned */
+	__u32 index;		/* of the binding */
+	bool narrow;		/* holds for this address only, not for all of the source */
+};
+
+static __always_inline bool
+crmg_resolve(void *image, const struct crmg_control *control, __u8 service,
+	     const struct crmg_addr *addr, bool v4, struct crmg_standing *ret)
+{
+	bool whole = false, narrow = false;
+
+	ret->index = crmg_binding_find(image, service, addr, v4, &whole);
+	ret->binding = crmg_binding(image, ret->index);
+	if (!ret->binding || !ret->binding->generation)
+		return false;
+	ret->banned_until_ns = 0;
+	if (ret->binding->kind != CRMG_BINDING_ALLOW)
+		ret->banned_until_ns = crmg_ban_find(control, addr, v4, service, &narrow);
+	ret->narrow = narrow || !whole;
+	return true;
+}
+
+/* What a slot says, if it still holds in this generation and for the bans of now. */
+static __always_inline bool
+crmg_resolved(void *image, struct crmg_slot *slot, __u32 epoch,
+	      struct crmg_standing *ret)
+{
+	__u64 resolved = CRMG_READ_ONCE(slot->resolved);
+
+	ret->index = CRMG_SLOT_BINDING(resolved);
+	ret->binding = crmg_binding(image, ret->index);
+	if (!ret->binding || !ret->binding->generation ||
+	    ret->binding->generation != CRMG_SLOT_GENERATION(resolved) ||
+	    CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_NARROW ||
+	    CRMG_READ_ONCE(slot->ban_epoch) != epoch)
+		return false;
+	ret->banned_until_ns = CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_BANNED ?
+			       slot->banned_until_ns : 0;
+	return true;
+}
+
+/* True if the slot was last resolved before the service of its index came into being. */
+static __always_inline bool crmg_slot_orphaned(void *image, __u8 service, __u32 generation)
+{
+	const struct crmg_service *s;
+	struct crmg_section services;
+
+	if (!generation || !crmg_section(image, CRMG_SECTION_SERVICES, &services))
+		return false;
+	s = crmg_entry(image, services.cell, service, CRMG_CELL_SHIFT);
+	return s && (__s32)(generation - s->born) < 0;
+}
+
+/* A slot whose service's index went to another service: nothing in it is the new one's. */
+static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_ns)
+{
+	slot->packets = slot->bytes = slot->connections = slot->bytes_out = 0;
+	slot->refusals = slot->event_refusals = slot->dropped_packets = 0;
+	slot->last_reason = 0;
+	slot->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;
+	slot->cost[0] = slot->cost[1] = slot->cost[2] = 0;
+}
+
+/*
+ * Takes a slot over to the standing that was just resolved. Of CPUs that come here
+ * at once one does it; the others go on with what they found themselves.
+ */
+static __always_inline void
+crmg_slot_adopt(void *image, struct crmg_slot *slot, const struct crmg_standing *standing,
+		__u32 epoch, __u64 now_ns)
+{
+	__u64 old = CRMG_READ_ONCE(slot->resolved), new, flags;
+
+	flags = (standing->banned_until_ns ? CRMG_SLOT_BANNED : 0) |
+		(standing->narrow ? CRMG_SLOT_NARROW : 0);
+	new = standing->binding->generation | (__u64)standing->index << 32 | flags << 48;
+	/* Before the flag that makes others look at it. */
+	CRMG_WRITE_ONCE(slot->banned_until_ns, standing->banned_until_ns);
+	if (old != new && __sync_val_compare_and_swap(&slot->resolved, old, new) == old) {
+		if (crmg_slot_orphaned(image, slot->service, CRMG_SLOT_GENERATION(old)))
+			crmg_slot_orphan(slot, now_ns);
+		crmg_limits_adopt(slot, standing->binding, now_ns);
+	}
+	CRMG_WRITE_ONCE(slot->ban_epoch, epoch);
+}
+
+#endif

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * abi.h - everything that the BPF programs and user space share: lists, map
+ * layouts, the compiled policy image.
+ *
+ * Pinned maps outlive the program that made them: lists are append-only, and a
+ * changed layout needs a new CRMG_ABI, which is part of the pin path.
+ * Multi-byte integers are in host order unless the type says otherwise. An
+ * IPv4 address is stored as ::ffff:a.b.c.d, so one code path serves both.
+ */
+#ifndef CRMGATE_ABI_H
+#define CRMGATE_ABI_H
+
+#include <linux/types.h>
+
+#define CRMG_ABI 1
+
+#define CRMG_SIZE(type, bytes) \
+	_Static_assert(sizeof(type) == (bytes), #type " has another size")
+
+/* ------------------------------------------------------------------ lists */
+
+/* X(ID, "name", "help"): why a packet got its verdict. */
+#define CRMG_REASONS(X) \
+	X(OK,          "ok",          "within the policy") \
+	X(ALLOWED,     "allowed",     "the source is on the allow list") \
+	X(NO_POLICY,   "no_policy",   "the service has no policy for this source") \
+	X(PANIC,       "panic",       "panic is on: everything passes") \
+	X(FRAGMENT,    "fragment",    "a later fragment: no port, for no service") \
+	X(MALFORMED,   "malformed",   "for a service, but its headers lie") \
+	X(BANNED,      "banned",      "a ban covers the source") \
+	X(DENIED,      "denied",      "the policy denies the client") \
+	X(CONNECTIONS, "connections", "too many new connections") \
+	X(PACKETS,     "packets",     "too many packets") \
+	X(BYTES,       "bytes",       "too many arriving bytes") \
+	X(CONTENTION,  "contention",  "CPUs fought over one bucket for too long") \
+	X(PRESSURE,    "pressure",    "no slot was free and the shared bucket is empty")
+
+/* The first reason that is a refusal; all before it let the packet pass. */
+#define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
+
+/*
+ * X(ID, "name", "unit", shift, "help"): limits of a source, in the order of
+ * decision. ID names the reason too. A charge of n units costs
+ * n * cost >> shift time units (see struct crmg_limit).
+ */
+#define CRMG_LIMITS(X) \
+	X(CONNECTIONS, "connections", "connections", 0,  "new TCP connections (SYN without ACK)") \
+	X(PACKETS,     "packets",     "packets",     0,  "arriving packets") \
+	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included")
+
+#define CRMG_VERDICTS(X) \
+	X(PASS,  "pass",  "goes on to the stack") \
+	X(DROP,  "drop",  "dropped without an answer") \
+	X(RESET, "reset", "dropped and answered with a TCP RST")
+
+#define CRMG_MODES(X) \
+	X(OFF,     "off",     "only counted") \
+	X(SHADOW,  "shadow",  "decided and counted, never refused") \
+	X(ENFORCE, "enforce", "decided and refused")
+
+#define CRMG_TRANSPORTS(X) \
+	X(TCP, "tcp", "TCP") \
+	X(UDP, "udp", "UDP")
+
+#define CRMG_PROTOCOLS(X) \
+	X(RAW,  "raw",  "nothing of the payload is read") \
+	X(TLS,  "tls",  "TLS over TCP") \
+	X(HTTP, "http", "plain HTTP over TCP") \
+	X(QUIC, "quic", "QUIC over UDP")
+
+/* What on_exceed answers with. */
+#define CRMG_ACTIONS(X) \
+	X(DROP,  "drop",  "drop silently") \
+	X(RESET, "reset", "answer with a TCP RST")
+
+/* What a binding is; a policy of its own or one of the built-in labels. */
+#define CRMG_BINDINGS(X) \
+	X(POLICY,    "policy", "limits of a policy") \
+	X(DENY,      "deny",   "a policy with deny: true") \
+	X(NO_POLICY, "none",   "no policy of the service fits") \
+	X(ALLOW,     "allow",  "on the allow list")
+
+#define CRMG_EVENTS(X) \
+	X(EXCEEDED, "exceeded", "a source went over a limit") \
+	X(REFUSED,  "refused",  "a packet was refused for another reason than a limit") \
+	X(BAN,      "ban",      "a ban was added or changed") \
+	X(UNBAN,    "unban",    "a ban was removed") \
+	X(APPLY,    "apply",    "a policy came into force") \
+	X(ATTACH,   "attach",   "an interface was attached") \
+	X(DETACH,   "detach",   "an interface was detached") \
+	X(PANIC,    "panic",    "panic was switched on") \
+	X(RESUME,   "resume",   "panic was switched off")
+
+#define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
+#define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
+#define CRMG_ENUM_VERDICT(ID, ...)   CRMG_VERDICT_##ID,
+#define CRMG_ENUM_MODE(ID, ...)      CRMG_MODE_##ID,
+#define CRMG_ENUM_TRANSPORT(ID, ...) CRMG_TRANSPORT_##ID,
+#define CRMG_ENUM_PROTOCOL(ID, ...)  CRMG_PROTOCOL_##ID,
+#define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
+#define CRMG_ENUM_BINDING(ID, ...)   CRMG_BINDING_##ID,
+#define CRMG_ENUM_EVENT(ID, ...)     CRMG_EVENT_##ID,
+
+enum crmg_reason    { CRMG_REASONS(CRMG_ENUM_REASON) CRMG_REASON_COUNT };
+enum crmg_limit_id  { CRMG_LIMITS(CRMG_ENUM_LIMIT) CRMG_LIMIT_COUNT };
+enum crmg_verdict   { CRMG_VERDICTS(CRMG_ENUM_VERDICT) CRMG_VERDICT_COUNT };
+enum crmg_mode      { CRMG_MODES(CRMG_ENUM_MODE) CRMG_MODE_COUNT };
+enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT };
+enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
+enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
+enum crmg_binding_kind { CRMG_BINDINGS(CRMG_ENUM_BINDING) CRMG_BINDING_COUNT };
+enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
+
+/* ----------------------------------------------------------------- bounds */
+
+#define CRMG_NAME_LEN       36		/* 32 characters, NUL, and padding */
+#define CRMG_SERVICES_MAX   64
+#define CRMG_POLICIES_MAX   4096
+#define CRMG_CLIENTS_MAX    4096
+#define CRMG_BINDINGS_MAX   8192	/* (service, client) pairs, built-in ones included */
+#define CRMG_PREFIXES_MAX   (1 << 20)
+#define CRMG_LIMIT_SLOTS    6		/* room for limit kinds in a binding */
+
+/* Time units of the limiters: 1/256 ns, so that 100 Gbit/s is 20 units a byte. */
+#define CRMG_UNITS_PER_NS_SHIFT 8
+
+/* An address as two words in host order; IPv4 is hi 0, lo 0xffff<<32 | addr. */
+struct crmg_addr {
+	__u64 hi;
+	__u64 lo;
+};
+CRMG_SIZE(struct crmg_addr, 16);
+
+#define CRMG_V4_MAPPED_LO 0x0000ffff00000000ULL
+
+/* ----------------------------------------------------- the compiled policy */
+
+/*
+ * A policy is compiled into one array of cells, the image. It is filled by
+ * user space, frozen, and put in force by one pointer write (map "images",
+ * entry 0); a packet takes that pointer once, so it sees one generation. All
+ * parts have a fixed place up to CRMG_IMAGE_FIXED; the head says where the
+ * others are. Written by apply; read by the packet path, and by `show`.
+ */
+#define CRMG_CELL_SHIFT 7
+#define CRMG_CELL       (1 << CRMG_CELL_SHIFT)
+
+struct crmg_cell {
+	__u64 word[CRMG_CELL / 8];
+};
+CRMG_SIZE(struct crmg_cell, CRMG_CELL);
+
+#define CRMG_IMAGE_HEAD     0
+#define CRMG_IMAGE_PORTS    8		/* byte per (transport, port): see below */
+#define CRMG_IMAGE_BINDINGS (CRMG_IMAGE_PORTS + 2 * 65536 / CRMG_CELL)
+#define CRMG_IMAGE_FIXED    (CRMG_IMAGE_BINDINGS + CRMG_BINDINGS_MAX)
+
+#define CRMG_IMAGE_MAGIC    0x676d7263	/* "crmg" */
+
+/*
+ * ports[transport << 16 | port as it stands in the packet, loaded as a host
+ * u16]: 0 no service; 1..64 the service's index; above: CRMG_PORT_GROUP + g,
+ * services that share the port and are told apart by the local address.
+ * `locals` maps a local address to a row of `groups`, whose column g is the
+ * service's index (0: none).
+ */
+#define CRMG_PORT_GROUP 128
+#define CRMG_GROUPS_MAX 127
+
+/* Section of the image: first cell, and entries (of the section's own unit). */
+struct crmg_section {
+	__u32 cell;
+	__u32 count;
+};
+
+/*
+ * X(ID, name, entry type). Prefix look-up: `dir` has 2 * 65536 + 1 entries,
+ * indexed by the top 16 bits of an IPv4 address, or 65536 + the top 16 bits of
+ * an IPv6 address; entry i is the first index in `keys` whose key belongs to
+ * directory place >= i. `keys` are starts of intervals, ascending within
+ * IPv4 (address << 32) and then within IPv6 (high 64 bits), each family
+ * starting with key 0; the interval of an address is the last key <= it.
+ * `leaves[i]` belongs to keys[i]: a leaf number, or CRMG_LEAF_SUB | s when the
+ * /64 is divided: subs[s] is a range of keys (low 64 bits; the first is 0).
+ * `matrix[leaf * services.count + service index]` is the binding; leaf 0 is "no
+ * prefix"; services[0] is unused but counted, so services.count is the stride. `lkeys`, `lleaves`, `lsubs`: the same for local addresses,
+ * without directory (`lkeys` IPv4 first; lfirst_v6 says where IPv6 begins, the
+ * first of `lsubs`, if any, where it ends); a leaf is a row of `groups` (u8, 128
+ * columns).
+ */
+#define CRMG_SECTIONS(X) \
+	X(SERVICES, services, struct crmg_service) \
+	X(LABELS,   labels,   struct crmg_label) \
+	X(DIR,      dir,      __u32) \
+	X(KEYS,     keys,     __u64) \
+	X(LEAVES,   leaves,   __u32) \
+	X(SUBS,     subs,     __u64) \
+	X(MATRIX,   matrix,   __u16) \
+	X(LKEYS,    lkeys,    __u64) \
+	X(LLEAVES,  lleaves,  __u32) \
+	X(LSUBS,    lsubs,    __u64) \
+	X(GROUPS,   groups,   __u8) \
+	X(CLIENTS,  clients,  struct crmg_client) \
+	X(PREFIXES, prefixes, struct crmg_prefix) \
+	X(LOCALS,   locals,   struct crmg_prefix) \
+	X(PORTS,    ports,    struct crmg_port_range)
+
+#define CRMG_ENUM_SECTION(ID, ...) CRMG_SECTION_##ID,
+enum crmg_section_id { CRMG_SECTIONS(CRMG_ENUM_SECTION) CRMG_SECTION_COUNT };
+
+#define CRMG_DIR_V6    65536
+#define CRMG_DIR_COUNT (2 * 65536 + 1)
+#define CRMG_LEAF_SUB  0x80000000u
+
+/* subs[] entry: first key index in the low, end index in the high 32 bits */
+#define CRMG_SUB_FIRST(sub) ((__u32)(sub))
+#define CRMG_SUB_END(sub)   ((__u32)((sub) >> 32))
+
+/* Cells 0..7 of the image. */
+struct crmg_head {
+	__u32 magic;
+	__u32 abi;
+	__u32 generation;	/* grows by one at each apply; 0 is never in force */
+	__u32 bindings;		/* bindings in use, [1, bindings]; 0 is unused */
+	__u64 applied_at_ns;	/* CLOCK_REALTIME */
+	__u64 cells;		/* of the whole image */
+	struct crmg_section section[CRMG_SECTION_COUNT];
+	__u32 lfirst_v6;
+	__u32 capacity;		/* slots of the source table */
+	__u8 v4_prefix;		/* width of a source */
+	__u8 v6_prefix;
+	__u8 mode;		/* strongest mode of the file */
+	__u8 pad[5];
+	char file[512];		/* absolute path of the policy file, or "" */
+	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 8 - 8 - 512];
+};
+CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
+
+/*
+ * One limit as the generic cell rate algorithm wants it. cost: time units that
+ * a unit takes, << the limit's shift. tolerance: time units of the burst; a
+ * packet conforms when max(tat, now) + its cost - now <= tolerance.
+ */
+struct crmg_limit {
+	__u64 cost;
+	__u64 tolerance;
+};
+CRMG_SIZE(struct crmg_limit, 16);
+
+/*
+ * What holds for a client at a service: one cell, so one cache line pair.
+ * The index of a binding is only meaningful with the generation in it.
+ */
+struct crmg_binding {
+	__u32 generation;	/* of the image; 0: unused cell */
+	__u16 row;		/* counters, see crmg_row */
+	__u8 kind;		/* enum crmg_binding_kind */
+	__u8 mode;		/* enum crmg_mode, already cut to the file's */
+	__u8 on_exceed;		/* enum crmg_action */
+	__u8 limits;		/* bit i: limit[i] is set */
+	__u8 service;		/* 1..64 */
+	__u8 pad[5];
+	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
+	__u8 reserved[16];
+};
+CRMG_SIZE(struct crmg_binding, CRMG_CELL);
+
+struct crmg_terms {		/* a limit as the operator wrote it */
+	__u64 count;		/* units ... */
+	__u64 per_ns;		/* ... in this time */
+	__u64 burst;
+};
+
+/* labels[binding]: what CLI and metrics print for a binding. */
+struct crmg_label {
+	char service[CRMG_NAME_LEN];
+	char policy[CRMG_NAME_LEN];	/* or "none", "allow" */
+	char client[CRMG_NAME_LEN];	/* or "any", "allow" */
+	__u8 pad[4];
+	struct crmg_terms terms[CRMG_LIMIT_SLOTS];
+};
+CRMG_SIZE(struct crmg_label, 2 * CRMG_CELL);
+
+/* services[index]; index 0 is unused. An index outlives an apply by its name. */
+struct crmg_service {
+	char name[CRMG_NAME_LEN];	/* "": no such service */
+	__u32 born;		/* generation in which the index got this name */
+	__u16 none_binding;	/* kind NO_POLICY, or the policy for `any` */
+	__u16 allow_binding;
+	__u8 transport;
+	__u8 protocol;
+	__u8 pad[6];
+	__u32 first_port;	/* range of `ports` */
+	__u32 port_count;
+	__u32 first_local;	/* range of `locals`; none: any address */
+	__u32 local_count;
+	__u8 reserved[60];
+};
+CRMG_SIZE(struct crmg_service, CRMG_CELL);
+
+struct crmg_port_range {	/* host order, inclusive */
+	__u16 first;
+	__u16 last;
+};
+CRMG_SIZE(struct crmg_port_range, 4);
+
+struct crmg_client {
+	char name[CRMG_NAME_LEN];	/* clients[0] is "allow", then the file's */
+	__u32 prefix_count;
+	__u32 file_count;	/* list files it was read from */
+	__u8 reserved[20];
+};
+CRMG_SIZE(struct crmg_client, 64);
+
+struct crmg_prefix {
+	struct crmg_addr addr;
+	__u16 client;		/* index in `clients`; 0xffff: none (a local prefix) */
+	__u8 len;		/* 0..128, IPv4 + 96 */
+	__u8 pad[5];
+};
+CRMG_SIZE(struct crmg_prefix, 24);
+
+/* --------------------------------------------------------- the source table */
+
+/*
+ * Map "tags": lines of eight tags, chosen by a keyed hash of (service, source).
+ * Tag i of line l belongs to slot l * 8 + i of map "slots". Written by XDP with
+ * compare-and-swap, read by everybody.
+ *
+ *   63..24 hash   23..20 state   19..12 length of the first frame   11..0 age
+ *
+ * The length is in units of 64 bytes, rounded up, and only in CRMG_TAG_SEEN and
+ * _SEEN_SYN. The age is in ticks of 2^28 ns (0.27 s) and wraps in 18 minutes.
+ */
+#define CRMG_WAYS            8
+#define CRMG_TAG_HASH_SHIFT  24
+#define CRMG_TAG_STATE_SHIFT 20
+#define CRMG_TAG_LEN_SHIFT   12
+#define CRMG_TAG_LEN_UNIT    64
+#define CRMG_TAG_AGE_MASK    0xfff
+#define CRMG_TAG_AGE_NS_SHIFT 28
+
+enum crmg_tag_state {
+	CRMG_TAG_EMPTY,		/* the whole word is 0 */
+	CRMG_TAG_BUSY,		/* a CPU is writing the slot */
+	CRMG_TAG_SEEN,		/* one packet came, the slot is not in use */
+	CRMG_TAG_SEEN_SYN,	/* the same, and it opened a connection */
+	CRMG_TAG_LIVE,		/* the slot is in use */
+	CRMG_TAG_LIMITED,	/* in use, and it was refused something */
+};
+
+struct crmg_tags {
+	__u64 tag[CRMG_WAYS];
+};
+CRMG_SIZE(struct crmg_tags, 64);
+
+/* Flags in crmg_slot.resolved. */
+#define CRMG_SLOT_BANNED 1	/* a ban covered the source when it was resolved */
+#define CRMG_SLOT_NARROW 2	/* prefixes divide the source: resolve each packet anew */
+
+/* Time in a slot: ticks of 2^24 ns (16.8 ms) of CLOCK_MONOTONIC; wraps after 2.2 years. */
+#define CRMG_SLOT_TICK_SHIFT 24
+
+/*
+ * Map "slots": capacity slots, and CRMG_OVERFLOW_SLOTS that sources share when
+ * their line has no room. Written by XDP and TC, read by everybody. First line:
+ * each packet; second: new connections, refusals, egress; third: policy changes.
+ */
+struct crmg_slot {
+	__u64 check;		/* second half of the hash: whose slot it is */
+	__u64 resolved;		/* generation | binding << 32 | flags << 48; 0: not yet */
+	__u32 ban_epoch;	/* control.ban_epoch at that time */
+	__u32 last_seen;	/* tick */
+	__u64 tat[3];		/* first three limits: theoretical arrival times, 1/256 ns */
+	__u64 packets;
+	__u64 bytes;
+
+	struct crmg_addr addr;	/* of the source, cut to its prefix */
+	__u8 service;		/* index */
+	__u8 last_reason;	/* of the last refusal; 0: none */
+	__u8 pad[2];
+	__u32 first_seen;	/* tick */
+	__u32 last_refused;	/* tick */
+	__u32 last_event;	/* tick; valid when event_drops is not 0 */
+	__u64 event_refusals;	/* refusals that events told about, [1, ...] */
+	__u64 refusals;		/* dropped, reset, or in shadow would have been */
+	__u64 connections;
+	__u64 bytes_out;
+
+	__u64 cost[3];		/* cost of tat[i] when it was written; 0: no limit */
+	__u64 dropped_packets;	/* really dropped or reset */
+	__u64 banned_until_ns;	/* CLOCK_BOOTTIME; with CRMG_SLOT_BANNED */
+	__u64 reserved[3];
+};
+CRMG_SIZE(struct crmg_slot, 192);
+
+#define CRMG_SLOT_GENERATION(resolved) ((__u32)(resolved))
+#define CRMG_SLOT_BINDING(resolved)    ((__u16)((resolved) >> 32))
+#define CRMG_SLOT_FLAGS(resolved)      ((__u16)((resolved) >> 48))
+
+#define CRMG_OVERFLOW_SLOTS 1024
+
+/* ---------------------------------------------------------------- counters */
+
+/*
+ * Map "rows" (array of maps) [row / 64] -> per-CPU array [row % 64]: counters of
+ * a (service, policy name), whatever the source table forgets. A chunk is made
+ * when a policy needs it. Written by XDP and TC; a row that no generation in
+ * force uses is zeroed by apply before it gets a new name.
+ */
+#define CRMG_ROW_CHUNK      64
+#define CRMG_ROW_CHUNKS_MAX 256
+#define CRMG_ROW_REASONS    32
+
+struct crmg_row {
+	__u64 packets[CRMG_VERDICT_COUNT];	/* in, by verdict */
+	__u64 bytes[CRMG_VERDICT_COUNT];
+	__u64 packets_out;
+	__u64 bytes_out;
+	__u64 connections[CRMG_VERDICT_COUNT];
+	__u64 reasons[CRMG_ROW_REASONS];	/* packets, by reason of the verdict */
+	__u64 would_drop[CRMG_ROW_REASONS];	/* shadow: by reason of the refusal */
+};
+
+/* Map "host", per CPU: what is not for a service, and what happens to the table. */
+#define CRMG_HOST_COUNTERS(X) \
+	X(OTHER,       other,       "packets that are for no service") \
+	X(FRAGMENTS,   fragments,   "later fragments, passed") \
+	X(EVICTIONS,   evictions,   "sources forgotten to make room for others") \
+	X(PRESSURE,    pressure,    "packets judged by a shared bucket, no slot was free") \
+	X(LOST_RACES,  lost_races,  "buckets that took more than one try") \
+	X(EVENTS,      events,      "events written by the packet path") \
+	X(SUPPRESSED,  suppressed,  "refusals without an event of their own") \
+	X(CAPPED,      capped,      "events left out because the host had too many") \
+	X(RESETS,      resets,      "RST sent") \
+	X(RESETS_CAPPED, resets_capped, "refusals dropped because the host sent too many RST")
+
+#define CRMG_ENUM_HOST(ID, ...) CRMG_HOST_##ID,
+enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
+
+struct crmg_host {
+	__u64 counter[CRMG_HOST_COUNT];
+};
+
+/* ------------------------------------------------------ control and set-up */
+
+#define CRMG_BAN_LENGTHS 16	/* different prefix lengths a family */
+
+/*
+ * Map "control", one entry: what an operator changes outside a policy. Written
+ * by user space only.
+ */
+struct crmg_control {
+	__u32 panic;		/* 1: everything passes */
+	__u32 ban_epoch;	/* grows after each change of bans; sources resolve anew */
+	__u32 bans;		/* entries in map "bans" */
+	__u8 v4_lengths;	/* entries in use below */
+	__u8 v6_lengths;
+	__u8 v4_narrow;		/* 1: a ban is longer than the source prefix */
+	__u8 v6_narrow;
+	__u8 v4_length[CRMG_BAN_LENGTHS];	/* 96..128 */
+	__u8 v6_length[CRMG_BAN_LENGTHS];
+	__u64 panic_since_ns;	/* CLOCK_REALTIME; 0: off */
+	__u64 reserved[8];
+};
+CRMG_SIZE(struct crmg_control, 120);
+
+/*
+ * Map "setup", one entry, mode 0600 (the key): fixed at the first attach, and
+ * taken over by every later build that attaches to the same state.
+ */
+struct crmg_setup {
+	__u32 capacity;		/* slots, a power of two >= 1024 */
+	__u8 v4_prefix;		/* 8..32 */
+	__u8 v6_prefix;		/* 32..128 */
+	__u8 pad[2];
+	__u64 hash_key[16];	/* from getrandom */
+};
+CRMG_SIZE(struct crmg_setup, 136);
+
+/* Map "scratch", one entry: host-wide limiters of the packet path, kernel-owned. */
+struct crmg_scratch {
+	__u64 reset_tat;	/* 1/256 ns */
+	__u64 event_tat;
+	__u64 event_seq;	/* last sequence number given; also taken by user space */
+	__u64 reserved[5];
+};
+CRMG_SIZE(struct crmg_scratch, 64);
+
+/* Map "ifaces": the interfaces that are wanted. Written by attach and detach. */
+#define CRMG_IFACES_MAX 64
+enum crmg_xdp_mode { CRMG_XDP_NONE, CRMG_XDP_NATIVE, CRMG_XDP_GENERIC };
+enum crmg_tc_kind { CRMG_TC_NONE, CRMG_TC_TCX, CRMG_TC_CLSACT };
+
+struct crmg_iface {
+	char name[16];		/* "": free entry */
+	__u32 ifindex;
+	__u8 xdp_mode;
+	__u8 tc_kind;
+	__u8 pad[2];
+	__u32 xdp_prog_id;
+	__u32 tc_prog_id;
+	__u64 attached_at_ns;	/* CLOCK_REALTIME */
+	__u64 netns;		/* inode of the network namespace */
+	__u64 reserved;
+};
+CRMG_SIZE(struct crmg_iface, 56);
+
+/* -------------------------------------------------------------------- bans */
+
+#define CRMG_BANS_MAX 65536
+#define CRMG_BAN_FOREVER (~0ULL)
+
+/* Map "bans": manual bans. Written by user space, read by XDP. */
+struct crmg_ban_key {
+	struct crmg_addr addr;	/* cut to len */
+	__u8 len;		/* 0..128, IPv4 + 96 */
+	__u8 service;		/* index; 0: all */
+	__u8 pad[6];
+};
+CRMG_SIZE(struct crmg_ban_key, 24);
+
+struct crmg_ban {
+	__u64 until_ns;		/* CLOCK_BOOTTIME, or CRMG_BAN_FOREVER */
+	__u64 added_ns;		/* CLOCK_BOOTTIME */
+	__u64 reserved;
+	char origin[CRMG_NAME_LEN];
+	char note[68];
+};
+CRMG_SIZE(struct crmg_ban, 128);
+
+/*
+ * Map "banfilter", one entry: bit (top 16 bits of an IPv4 address), or 65536 +
+ * (top 16 bits of an IPv6 address): some ban touches it. A clear bit saves the
+ * look-ups of a packet from a new source. Written by user space.
+ */
+struct crmg_ban_filter {
+	__u64 word[2 * 65536 / 64];
+};
+
+/* ------------------------------------------------------------------ events */
+
+/*
+ * Map "events": a ring that overwrites itself, entry seq % CRMG_EVENT_RING. A
+ * writer takes a number from scratch.event_seq, sets seq to 0, writes, and sets
+ * seq last; a reader takes an entry only if seq is the same before and after.
+ */
+#define CRMG_EVENT_RING 4096
+
+struct crmg_event {
+	__u64 seq;		/* from 1 */
+	__u64 time_ns;		/* CLOCK_BOOTTIME */
+	__u64 count;		/* refusals told by this event; else 0 */
+	struct crmg_addr addr;
+	__u8 kind;		/* enum crmg_event_kind */
+	__u8 reason;
+	__u8 verdict;
+	__u8 len;		/* prefix length of addr; 0: no address */
+	__u32 generation;
+	char service[CRMG_NAME_LEN];
+	char policy[CRMG_NAME_LEN];
+	char detail[136];	/* user space: what was done, by whom */
+};
+CRMG_SIZE(struct crmg_event, 256);
+
+/* The packet path writes at most so many events a second, with this burst. */
+#define CRMG_EVENTS_PER_SEC   200
+#define CRMG_EVENTS_BURST     400
+#define CRMG_RESETS_PER_SEC   1000
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* util.c - growing arrays, bounded copies, UTF-8. */
+#include "util.h"
+
+#include <stdint.h>
+#include <string.h>
+
+void *crmg_grow(void *array, size_t *count, size_t size)
+{
+	size_t n = *count;
+	char *elements;
+
+	memcpy(&elements, array, sizeof(elements));
+	if ((n & (n - 1)) == 0) {	/* full: 0, or a power of two */
+		size_t room = n ? 2 * n : 1;
+
+		elements = reallocarray(elements, room, size);
+		if (!elements)
+			return NULL;
+		memcpy(array, &elements, sizeof(elements));
+	}
+	*count = n + 1;
+	return memset(elements + n * size, 0, size);
+}
+
+void crmg_copy(char *dst, size_t size, const char *text)
+{
+	size_t length = strnlen(text, size - 1);
+
+	memcpy(dst, text, length);
+	dst[length] = 0;
+}
+
+size_t crmg_utf8(const char *text, size_t size, uint32_t *ret)
+{
+	static const struct {
+		unsigned char mask, mark;	/* of the first byte */
+		uint32_t least;			/* less would be an overlong form */
+	} forms[] = {
+		{ 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 },
+		{ 0xf8, 0xf0, 0x10000 },
+	};
+	const unsigned char *byte = (const unsigned char *)text;
+
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(forms) && i < size; i++) {
+		uint32_t value;
+
+		if ((byte[0] & forms[i].mask) != forms[i].mark)
+			continue;
+		value = byte[0] & (unsigned char)~forms[i].mask;
+		for (size_t k = 1; k <= i; k++) {
+			if ((byte[k] & 0xc0) != 0x80)
+				return 0;
+			value = value << 6 | (byte[k] & 0x3f);
+		}
+		if (value < forms[i].least || value > 0x10ffff || (value >> 11) == 0x1b)
+			return 0;
+		*ret = value;
+		return i + 1;
+	}
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* util.h - ownership on locals, and what libc lacks. */
+#ifndef CRMGATE_UTIL_H
+#define CRMGATE_UTIL_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CRMG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static inline void crmg_cleanup_free(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void crmg_cleanup_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void crmg_cleanup_fclose(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+
+/* On a local: released when it goes out of scope. */
+#define crmg_autofree   __attribute__((cleanup(crmg_cleanup_free)))
+#define crmg_autoclose  __attribute__((cleanup(crmg_cleanup_close)))
+#define crmg_autofclose __attribute__((cleanup(crmg_cleanup_fclose)))
+
+/*
+ * Makes room for one more element in a growing array: *array of *count elements
+ * of size bytes, allocated in powers of two. Returns the new, zeroed element
+ * (count is increased), or NULL when out of memory.
+ */
+void *crmg_grow(void *array, size_t *count, size_t size);
+
+/* Copies text into dst[size], cut and always terminated; size > 0. */
+void crmg_copy(char *dst, size_t size, const char *text);
+
+/*
+ * The first character of text[size] in *ret and its length in bytes; 0 if it is
+ * not UTF-8 (overlong forms, surrogates and what is cut off included).
+ */
+size_t crmg_utf8(const char *text, size_t size, uint32_t *ret);
+
+#endif

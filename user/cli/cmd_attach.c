@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/* cmd_attach.c - puts the programs on interfaces. */
+#include <string.h>
+
+#include "../base/util.h"
+#include "../config/config.h"
+#include "../report/show.h"
+#include "../report/status.h"
+#include "cli.h"
+
+/* Words of an option, in the order of the enum. */
+static const char *const modes[] = { "auto", "native", "generic", NULL };
+static const char *const tcs[] = { "auto", "tcx", "clsact", NULL };
+
+static int choose(const struct crmg_args *args, const char *option, const char *const *words,
+		  unsigned int *ret)
+{
+	const char *value = crmg_arg(args, option);
+
+	*ret = 0;
+	if (!value)
+		return CRMG_EXIT_OK;
+	for (; words[*ret]; (*ret)++)
+		if (strcmp(words[*ret], value) == 0)
+			return CRMG_EXIT_OK;
+	if (words == modes && strcmp(value, "tc") == 0)
+		return crmg_cli_usage(args, "--mode tc: not available yet in this version");
+	return crmg_cli_usage(args, "--%s %s: accepted are %s, %s, %s", option, value, words[0],
+			      words[1], words[2]);
+}
+
+static bool is_attached(const struct crmg_args *args)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	crmg_autokern struct crmg_kern *kern = NULL;
+	bool attached = crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err) == 0;
+
+	crmg_err_clear(&err);
+	return attached;
+}
+
+/*
+ * What it will take, before it is taken. Without a policy, state that is there
+ * already is only taken over.
+ */
+static int announce(const struct crmg_args *args, const struct crmg_attach_options *options,
+		    struct crmg_err *err)
+{
+	struct crmg_model *empty = NULL;
+	struct crmg_image image = { 0 };
+	int code;
+
+	if (options->mode != CRMG_ATTACH_GENERIC)
+		crmg_cli_note(args, "in native mode the driver may reset the link for a moment");
+	if (args->json || (!options->model && is_attached(args)))
+		return 0;
+	code = options->model ? 0 : crmg_model_new(&empty);
+	if (!code)
+		code = crmg_compile(options->model ? options->model : empty, NULL, 1,
+				    options->mode_cap, &image, err);
+	if (!code) {
+		crmg_memory_text(&image, crmg_kern_cpus(), stdout);
+		fflush(stdout);
+	}
+	crmg_image_free(&image);
+	crmg_model_free(&empty);
+	return code;
+}
+
+static int show_result(const struct crmg_args *args)
+{
+	crmg_autokern struct crmg_kern *kern = NULL;
+	struct crmg_snapshot snap;
+	int status = crmg_cli_snapshot(args, 0, &kern, &snap);
+
+	if (status)
+		return status;
+	if (args->json)
+		return crmg_cli_json(args, json_pack("{s:i, s:I, s:o}", "schema", 1,
+			"generation", (json_int_t)crmg_image_head(snap.image)->generation,
+			"interfaces", crmg_interfaces_json(&snap)));
+	return crmg_cli_text(args, crmg_interfaces_text(&snap, crmg_cli_colour(), stdout));
+}
+
+static int run(const struct crmg_args *args)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_model *model = NULL;
+	unsigned int mode, tc;
+	const char *file = crmg_arg(args, "policy");
+	int code = 0;
+
+	if (choose(args, "mode", modes, &mode) || choose(args, "tc", tcs, &tc))
+		return CRMG_EXIT_USAGE;
+	if (crmg_arg(args, "shadow") && !file)
+		return crmg_cli_usage(args, "--shadow needs --policy FILE");
+	if (file)
+		code = crmg_config_read(file, geteuid() == 0, &model, &err);
+	if (!code) {
+		struct crmg_attach_options options = {
+			.instance = args->instance,
+			.ifaces = args->operands,
+			.iface_count = args->operand_count,
+			.mode = mode,
+			.tc = tc,
+			.model = model,
+			.mode_cap = crmg_arg(args, "shadow") ? CRMG_MODE_SHADOW
+							     : CRMG_MODE_ENFORCE,
+		};
+
+		code = announce(args, &options, &err);
+		if (!code)
+			code = crmg_kern_attach(&options, &err);
+	}
+	crmg_model_free(&model);
+	if (code < 0)
+		return crmg_cli_fail(args, code, &err);
+	crmg_cli_warnings(args, &err);
+	return show_result(args);
+}
+
+const struct crmg_command crmg_command_attach = {
+	.name = "attach",
+	.operands = "IFACE...",
+	.summary = "Put the programs on interfaces, and a policy in force",
+	.help = "All interfaces that are named, or none; they share one state with those attached\n"
+		"before. On an interface that is attached already, this build's programs take the\n"
+		"place of the old ones without a gap. Without --policy the policy in force stays,\n"
+		"or nothing is limited. No program of somebody else is replaced.",
+	.options = (const struct crmg_option[]){
+		{ "policy", 0, false, "FILE", "put this policy in force" },
+		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
+		{ "mode", 0, false, "MODE", "auto (default), native, or generic XDP" },
+		{ "tc", 0, false, "KIND", "auto (default), tcx, or clsact" },
+		{ 0 },
+	},
+	.min_operands = 1,
+	.max_operands = CRMG_IFACES_MAX,
+	.run = run,
+};

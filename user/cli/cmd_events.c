@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cmd_events.c - prints what the ring of events holds, and follows it. Any
+ * number of readers see the same events.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "../base/num.h"
+#include "../base/util.h"
+#include "../report/event.h"
+#include "cli.h"
+
+#define BATCH   256
+#define POLL_MS 200
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * CRMG_NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static void print_batch(const struct crmg_args *args, const struct crmg_event *events,
+			size_t count)
+{
+	uint64_t offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *line;
+
+		if (!args->json) {
+			crmg_event_text(&events[i], offset, stdout);
+			continue;
+		}
+		line = crmg_event_json(&events[i], offset);
+		json_dumpf(line, stdout, JSON_COMPACT);
+		json_decref(line);
+		putchar('\n');
+	}
+}
+
+/* Waits for the next look; false when the reader of stdout has gone. */
+static bool wait_a_little(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, POLL_MS) <= 0;
+}
+
+static int print_events(const struct crmg_args *args, struct crmg_kern *kern,
+			struct crmg_event *events)
+{
+	uint64_t head = crmg_kern_event_head(kern), lost = 0;
+	uint64_t cursor = head > CRMG_EVENT_RING ? head - CRMG_EVENT_RING : 0;
+	bool follow = crmg_arg(args, "follow");
+	int status = CRMG_EXIT_OK;
+
+	while (!stopped && !status) {
+		size_t count = crmg_kern_events(kern, &cursor, events, BATCH, &lost);
+
+		print_batch(args, events, count);
+		if (lost)
+			crmg_cli_note(args, "%llu events were overwritten before they were read",
+				      (unsigned long long)lost);
+		lost = 0;
+		if (count == BATCH)
+			continue;
+		status = crmg_cli_finish();
+		if (!follow || !wait_a_little())
+			break;
+	}
+	return status ? status : crmg_cli_finish();
+}
+
+static int run(const struct crmg_args *args)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct sigaction action = { .sa_handler = stop };
+	crmg_autokern struct crmg_kern *kern = NULL;
+	crmg_autofree struct crmg_event *events = calloc(BATCH, sizeof(*events));
+	int code = events ? crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err) : -ENOMEM;
+
+	if (code < 0)
+		return crmg_cli_fail(args, code, &err);
+	crmg_cli_warnings(args, &err);
+	if (crmg_arg(args, "follow")) {
+		sigaction(SIGINT, &action, NULL);
+		sigaction(SIGTERM, &action, NULL);
+	}
+	return print_events(args, kern, events);
+}
+
+const struct crmg_command crmg_command_events = {
+	.name = "events",
+	.operands = "",
+	.summary = "Limits exceeded, bans, applies, attaches: the last 4096",
+	.help = "The first refusal of a source is an event of its own, further ones are summed up by\n"
+		"source and second. With --json each line is a document.",
+	.options = (const struct crmg_option[]){
+		{ "follow", 'f', false, NULL, "go on as they come, until interrupted" },
+		{ 0 },
+	},
+	.run = run,
+};

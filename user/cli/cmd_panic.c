@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/* cmd_panic.c - panic and resume: one switch, two commands. */
+#include "cli.h"
+
+static int turn(const struct crmg_args *args, bool on)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	crmg_autokern struct crmg_kern *kern = NULL;
+	int code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, &kern, &err);
+
+	if (!code)
+		code = crmg_kern_panic(kern, on, &err);
+	if (code < 0)
+		return crmg_cli_fail(args, code, &err);
+	crmg_cli_warnings(args, &err);
+	if (args->json)
+		return crmg_cli_json(args, json_pack("{s:i, s:b}", "schema", 1, "panic", on));
+	puts(on ? "panic: everything passes until crmgate resume" : "the policy is in force again");
+	return crmg_cli_finish();
+}
+
+static int run_panic(const struct crmg_args *args)
+{
+	return turn(args, true);
+}
+
+static int run_resume(const struct crmg_args *args)
+{
+	return turn(args, false);
+}
+
+const struct crmg_command crmg_command_panic = {
+	.name = "panic",
+	.operands = "",
+	.summary = "Let everything pass at once, until resume",
+	.help = "Counting goes on, with reason panic. Holds over apply, attach and restarts.",
+	.run = run_panic,
+};
+
+const struct crmg_command crmg_command_resume = {
+	.name = "resume",
+	.operands = "",
+	.summary = "End panic: back to the policy",
+	.run = run_resume,
+};

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bindings.c - which (service, client) pairs there are, and the arithmetic that
+ * turns a rate and a burst into the limiter's cost and tolerance.
+ */
+#include "build.h"
+
+#include <string.h>
+
+#include "../base/util.h"
+
+typedef unsigned __int128 u128;
+
+/* Times in a limiter stay below this, so that sums of two fit a signed word. */
+#define UNITS_MAX (1ULL << 62)
+
+#define SHIFT_OF(ID, name, unit, shift, help) [CRMG_LIMIT_##ID] = (shift),
+static const uint8_t limit_shift[CRMG_LIMIT_COUNT] = { CRMG_LIMITS(SHIFT_OF) };
+
+/* One more binding; its index is returned. binds has room (see count_binds). */
+static uint16_t add_bind(struct crmg_build *b, struct crmg_bind bind)
+{
+	b->binds[b->bind_count] = bind;
+	return b->bind_count++;
+}
+
+/* Those of the policies, and two built-in ones a service. */
+static size_t count_binds(const struct crmg_model *model)
+{
+	size_t count = 2 * model->service_count;
+
+	for (size_t i = 0; i < model->policy_count; i++)
+		count += model->policies[i].service_count * model->policies[i].client_count;
+	return count;
+}
+
+static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *policy, size_t s)
+{
+	uint8_t service = b->index_of[s];
+
+	for (size_t i = 0; i < policy->client_count; i++) {
+		size_t client = policy->clients[i];
+		bool any = client == CRMG_CLIENT_ANY;
+		uint16_t index = add_bind(b, (struct crmg_bind){
+			.policy = policy,
+			.service_name = b->model->services[s].name,
+			.policy_name = policy->name,
+			.client_name = any ? "any" : b->model->clients[client].name,
+			.owner = any ? CRMG_OWNER_NONE : client + 1,
+			.kind = policy->deny ? CRMG_BINDING_DENY : CRMG_BINDING_POLICY,
+			.service = service,
+		});
+
+		if (any)
+			b->none[service] = index;
+	}
+}
+
+static void bind_built_in(struct crmg_build *b, size_t s)
+{
+	const char *name = b->model->services[s].name;
+	uint8_t service = b->index_of[s];
+
+	if (!b->none[service])
+		b->none[service] = add_bind(b, (struct crmg_bind){
+			.service_name = name,
+			.policy_name = "none",
+			.client_name = "any",
+			.owner = CRMG_OWNER_NONE,
+			.kind = CRMG_BINDING_NO_POLICY,
+			.service = service,
+		});
+	b->allow[service] = add_bind(b, (struct crmg_bind){
+		.service_name = name,
+		.policy_name = "allow",
+		.client_name = "allow",
+		.owner = CRMG_OWNER_ALLOW,
+		.kind = CRMG_BINDING_ALLOW,
+		.service = service,
+	});
+}
+
+int crmg_build_binds(struct crmg_build *b)
+{
+	const struct crmg_model *model = b->model;
+	size_t count = count_binds(model);
+
+	if (count >= CRMG_BINDINGS_MAX)
+		return crmg_err_set(b->err, -E2BIG, "the policies name %zu pairs of service and "
+				    "client, built-in ones included; at most %d fit",
+				    count, CRMG_BINDINGS_MAX - 1);
+	b->binds = calloc(count + 1, sizeof(*b->binds));
+	if (!b->binds)
+		return -ENOMEM;
+	b->bind_count = 1;
+	for (size_t p = 0; p < model->policy_count; p++)
+		for (size_t s = 0; s < model->policies[p].service_count; s++)
+			bind_policy(b, &model->policies[p], model->policies[p].services[s]);
+	for (size_t s = 0; s < model->service_count; s++)
+		bind_built_in(b, s);
+	return 0;
+}
+
+static uint64_t capped(u128 units)
+{
+	return units < UNITS_MAX ? units : UNITS_MAX;
+}
+
+struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shift)
+{
+	u128 per = (u128)terms->per_ns << CRMG_UNITS_PER_NS_SHIFT;
+	uint64_t cost = capped(((per << shift) + terms->count / 2) / terms->count);
+	u128 tolerance, least, next;
+
+	if (!cost)
+		cost = 1;
+	/* The cost is rounded: keep the burst, in whole units, what it was. */
+	tolerance = per * terms->burst / terms->count;
+	least = ((u128)cost * terms->burst) >> shift;
+	next = ((u128)cost * terms->burst + cost) >> shift;
+	if (tolerance >= next)
+		tolerance = next - 1;
+	if (tolerance < least)
+		tolerance = least;
+	return (struct crmg_limit){ .cost = cost, .tolerance = capped(tolerance) };
+}
+
+static void write_limits(const struct crmg_model_limit *limits, struct crmg_binding *binding,
+			 struct crmg_label *label)
+{
+	for (unsigned int i = 0; i < CRMG_LIMIT_COUNT; i++) {
+		if (!limits[i].set)
+			continue;
+		binding->limits |= 1 << i;
+		binding->limit[i] = crmg_limit_of(&limits[i].terms, limit_shift[i]);
+		label->terms[i] = limits[i].terms;
+	}
+}
+
+void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
+		     struct crmg_binding *binding, struct crmg_label *label)
+{
+	const struct crmg_model_policy *policy = bind->policy;
+
+	binding->generation = b->generation;
+	binding->row = bind->row;
+	binding->kind = bind->kind;
+	binding->mode = b->mode;
+	binding->service = bind->service;
+	crmg_copy(label->service, sizeof(label->service), bind->service_name);
+	crmg_copy(label->policy, sizeof(label->policy), bind->policy_name);
+	crmg_copy(label->client, sizeof(label->client), bind->client_name);
+	if (!policy)
+		return;
+	if (policy->mode < b->mode)
+		binding->mode = policy->mode;
+	binding->on_exceed = policy->on_exceed;
+	if (!policy->deny)
+		write_limits(policy->limits, binding, label);
+}

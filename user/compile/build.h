@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * build.h - a policy on its way from model to image: what each step of
+ * crmg_compile() leaves for those after it. Private to compile/.
+ */
+#ifndef CRMGATE_BUILD_H
+#define CRMGATE_BUILD_H
+
+#include "compile.h"
+#include "prefixes.h"
+
+/* Owners of remote prefixes are the places in the image's clients. */
+#define CRMG_OWNER_ALLOW 0
+
+struct crmg_bind {			/* a binding before it is written */
+	const struct crmg_model_policy *policy;	/* NULL: built in */
+	const char *service_name;
+	const char *policy_name;
+	const char *client_name;
+	uint32_t owner;			/* CRMG_OWNER_NONE: any client */
+	uint16_t row;
+	uint8_t kind;			/* enum crmg_binding_kind */
+	uint8_t service;		/* index in the image */
+};
+
+struct crmg_build {
+	const struct crmg_model *model;
+	const struct crmg_image *old;	/* in force, or NULL */
+	uint32_t generation;
+	enum crmg_mode mode;		/* strongest mode of any binding */
+	struct crmg_err *err;
+
+	/* crmg_build_services: by place in the model, and by index */
+	uint8_t index_of[CRMG_SERVICES_MAX];
+	uint32_t born[CRMG_SERVICES_MAX + 1];
+	uint32_t stride;		/* highest index + 1 */
+
+	/* crmg_build_binds: [1, bind_count); by service index */
+	struct crmg_bind *binds;
+	size_t bind_count;
+	uint16_t none[CRMG_SERVICES_MAX + 1];
+	uint16_t allow[CRMG_SERVICES_MAX + 1];
+
+	/* crmg_build_remote: what holds at a source's address */
+	struct crmg_vectors remote_vectors;
+	struct crmg_table remote;
+
+	/* crmg_build_ports: the image's part CRMG_IMAGE_PORTS, and local addresses */
+	uint8_t *ports;
+	struct crmg_vectors local_vectors;
+	struct crmg_table local;
+};
+
+/* In this order. Each returns 0, -ENOMEM, or -E2BIG with a message. */
+int crmg_build_services(struct crmg_build *build);
+int crmg_build_binds(struct crmg_build *build);
+int crmg_build_rows(struct crmg_build *build);
+int crmg_build_remote(struct crmg_build *build);
+int crmg_build_ports(struct crmg_build *build);
+
+/* The image, from all of the above: 0 or -ENOMEM. */
+int crmg_build_image(const struct crmg_build *build, struct crmg_image *ret);
+
+/* Bytes of an entry of a section. */
+size_t crmg_entry_size(enum crmg_section_id id);
+
+/* A limit as the limiter wants it; shift: of the limit's kind (CRMG_LIMITS). */
+struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shift);
+
+/* bind as it stands in the image. */
+void crmg_bind_write(const struct crmg_build *build, const struct crmg_bind *bind,
+		     struct crmg_binding *binding, struct crmg_label *label);
+
+#endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * compile.c - model to image, step by step. Nothing of the image is written
+ * before all of it is known, so a policy that does not fit costs nothing.
+ */
+#include "compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/util.h"
+#include "build.h"
+
+typedef int (*build_step)(struct crmg_build *);
+
+static const build_step steps[] = {
+	crmg_build_services,
+	crmg_build_binds,
+	crmg_build_rows,
+	crmg_build_remote,
+	crmg_build_ports,
+};
+
+static void build_free(struct crmg_build *b)
+{
+	free(b->binds);
+	free(b->ports);
+	crmg_vectors_free(&b->remote_vectors);
+	crmg_vectors_free(&b->local_vectors);
+	crmg_table_free(&b->remote);
+	crmg_table_free(&b->local);
+}
+
+/* What the image's fixed widths cannot hold; the rest is found on the way. */
+static int check_bounds(const struct crmg_model *model, struct crmg_err *err)
+{
+	const size_t room = sizeof(((struct crmg_head *)NULL)->file);
+
+	if (model->service_count > CRMG_SERVICES_MAX)
+		return crmg_err_set(err, -E2BIG, "%zu services, at most %d fit",
+				    model->service_count, CRMG_SERVICES_MAX);
+	if (model->client_count > CRMG_CLIENTS_MAX)
+		return crmg_err_set(err, -E2BIG, "%zu clients, at most %d fit",
+				    model->client_count, CRMG_CLIENTS_MAX);
+	if (model->file && strlen(model->file) >= room)
+		return crmg_err_set(err, -E2BIG, "the path of the policy file has %zu bytes, "
+				    "at most %zu fit", strlen(model->file), room - 1);
+	return 0;
+}
+
+int crmg_compile(const struct crmg_model *model, const struct crmg_image *old,
+		 uint32_t generation, enum crmg_mode mode_cap, struct crmg_image *ret,
+		 struct crmg_err *err)
+{
+	struct crmg_build build = {
+		.model = model,
+		.old = old,
+		.generation = generation,
+		.mode = model->mode < mode_cap ? model->mode : mode_cap,
+		.err = err,
+	};
+	int r;
+
+	r = check_bounds(model, err);
+	for (size_t i = 0; r == 0 && i < CRMG_ARRAY_SIZE(steps); i++)
+		r = steps[i](&build);
+	if (r == 0)
+		r = crmg_build_image(&build, ret);
+	build_free(&build);
+	return r;
+}
+
+void crmg_image_free(struct crmg_image *image)
+{
+	free(image->cells);
+	*image = (struct crmg_image){ 0 };
+}

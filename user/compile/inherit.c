@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * inherit.c - what outlives an apply by its name: a service's index and a
+ * policy's counter row. Packets are judged by the old image until the switch,
+ * so what is new gets places that the old one does not use.
+ */
+#include "build.h"
+
+#include <string.h>
+
+#include "../base/util.h"
+#include "map.h"
+
+/* Bit of a service index 1..64. */
+static uint64_t index_bit(unsigned int index)
+{
+	return 1ULL << (index - 1);
+}
+
+static bool is_same_service(const struct crmg_service *old, const struct crmg_model_service *s)
+{
+	return strcmp(old->name, s->name) == 0 && old->transport == s->transport;
+}
+
+int crmg_build_services(struct crmg_build *b)
+{
+	uint64_t taken = 0, in_force = 0, free_bits;
+	const struct crmg_service *old;
+
+	for (unsigned int index = 1; b->old && index <= CRMG_SERVICES_MAX; index++) {
+		old = crmg_image_service(b->old, index);
+		if (!old)
+			continue;
+		in_force |= index_bit(index);
+		for (size_t i = 0; i < b->model->service_count; i++) {
+			if (!is_same_service(old, &b->model->services[i]))
+				continue;
+			b->index_of[i] = index;
+			b->born[index] = old->born;
+			taken |= index_bit(index);
+		}
+	}
+	b->stride = 1;
+	for (size_t i = 0; i < b->model->service_count; i++) {
+		if (!b->index_of[i]) {
+			free_bits = ~(taken | in_force);
+			if (!free_bits)
+				free_bits = ~taken;
+			b->index_of[i] = __builtin_ctzll(free_bits) + 1;
+			b->born[b->index_of[i]] = b->generation;
+			taken |= index_bit(b->index_of[i]);
+		}
+		if (b->index_of[i] >= b->stride)
+			b->stride = b->index_of[i] + 1;
+	}
+	return 0;
+}
+
+/* Counter rows in use, by (service, policy name). */
+struct series {
+	const char *policy;
+	uint8_t service;
+	uint16_t row;
+};
+
+struct series_set {
+	struct series *list;
+	size_t count;
+	struct crmg_map map;	/* hash -> place in list */
+	uint64_t used[CRMG_ROW_CHUNKS_MAX * CRMG_ROW_CHUNK / 64];
+	uint16_t next_free;	/* all rows before are used */
+};
+
+/* Both images together never need more rows than there are. */
+_Static_assert(2 * (CRMG_BINDINGS_MAX - 1) < CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX,
+	       "an apply could run out of counter rows");
+
+static bool row_is_used(const struct series_set *set, uint16_t row)
+{
+	return set->used[row / 64] >> row % 64 & 1;
+}
+
+static void use_row(struct series_set *set, uint16_t row)
+{
+	set->used[row / 64] |= 1ULL << row % 64;
+}
+
+/* The series of (service, policy), or NULL; *ret_key is then where it may be put. */
+static const struct series *series_find(const struct series_set *set, uint8_t service,
+					const char *policy, uint64_t *ret_key)
+{
+	uint64_t key = crmg_hash(policy, strlen(policy), service);
+	const struct series *s;
+	uint32_t place;
+
+	for (; (place = crmg_map_find(&set->map, key)) != CRMG_MAP_NONE; key++) {
+		s = &set->list[place];
+		if (s->service == service && strcmp(s->policy, policy) == 0)
+			return s;
+	}
+	*ret_key = key;
+	return NULL;
+}
+
+static int series_add(struct series_set *set, uint64_t key, uint8_t service, const char *policy,
+		      uint16_t row)
+{
+	int r;
+
+	r = crmg_map_put(&set->map, key, set->count);
+	if (r < 0)
+		return r;
+	set->list[set->count++] = (struct series){ policy, service, row };
+	use_row(set, row);
+	return 0;
+}
+
+/* Rows of the image in force; those of services that are gone stay taken, without a name. */
+static int inherit_rows(const struct crmg_build *b, struct series_set *set)
+{
+	const struct crmg_binding *binding;
+	const char *policy;
+	uint64_t key;
+	int r;
+
+	for (uint32_t i = 1; b->old && i <= crmg_image_head(b->old)->bindings; i++) {
+		binding = crmg_image_binding(b->old, i);
+		policy = crmg_image_label(b->old, i)->policy;
+		use_row(set, binding->row);
+		/* A service that is gone, or got its index only now, has no history. */
+		if (!b->born[binding->service] || b->born[binding->service] == b->generation)
+			continue;
+		if (series_find(set, binding->service, policy, &key))
+			continue;
+		r = series_add(set, key, binding->service, policy, binding->row);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int assign_rows(struct crmg_build *b, struct series_set *set)
+{
+	const struct series *s;
+	uint64_t key;
+	int r;
+
+	for (size_t i = 1; i < b->bind_count; i++) {
+		struct crmg_bind *bind = &b->binds[i];
+
+		s = series_find(set, bind->service, bind->policy_name, &key);
+		if (s) {
+			bind->row = s->row;
+			continue;
+		}
+		while (row_is_used(set, set->next_free))
+			set->next_free++;
+		bind->row = set->next_free;
+		r = series_add(set, key, bind->service, bind->policy_name, bind->row);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int crmg_build_rows(struct crmg_build *b)
+{
+	size_t most = b->bind_count + (b->old ? crmg_image_head(b->old)->bindings : 0);
+	crmg_autofree struct series *list = malloc(most * sizeof(*list));
+	struct series_set set = { .list = list, .next_free = 1 };
+	int r;
+
+	if (!list)
+		return -ENOMEM;
+	r = inherit_rows(b, &set);
+	if (r == 0)
+		r = assign_rows(b, &set);
+	crmg_map_free(&set.map);
+	return r;
+}

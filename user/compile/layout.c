@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * layout.c - writes the image: sizes of all sections first, then one zeroed
+ * allocation, then each section once, at its place.
+ */
+#include "build.h"
+
+#include <string.h>
+
+#include "../base/util.h"
+
+static size_t key_count(const struct crmg_table *t)
+{
+	return t->main.count + t->sub.count;
+}
+
+static void count_entries(const struct crmg_build *b, size_t *counts)
+{
+	const struct crmg_model *model = b->model;
+
+	counts[CRMG_SECTION_SERVICES] = b->stride;
+	counts[CRMG_SECTION_LABELS] = b->bind_count;
+	counts[CRMG_SECTION_DIR] = CRMG_DIR_COUNT;
+	counts[CRMG_SECTION_KEYS] = key_count(&b->remote);
+	counts[CRMG_SECTION_LEAVES] = key_count(&b->remote);
+	counts[CRMG_SECTION_SUBS] = b->remote.sub_count;
+	counts[CRMG_SECTION_MATRIX] = (size_t)b->remote_vectors.count * b->stride;
+	counts[CRMG_SECTION_LKEYS] = key_count(&b->local);
+	counts[CRMG_SECTION_LLEAVES] = key_count(&b->local);
+	counts[CRMG_SECTION_LSUBS] = b->local.sub_count;
+	counts[CRMG_SECTION_GROUPS] = (size_t)b->local_vectors.count * CRMG_PORT_GROUP;
+	counts[CRMG_SECTION_CLIENTS] = model->client_count + 1;
+	counts[CRMG_SECTION_PREFIXES] = model->allow_count;
+	for (size_t i = 0; i < model->client_count; i++)
+		counts[CRMG_SECTION_PREFIXES] += model->clients[i].prefix_count;
+	for (size_t i = 0; i < model->service_count; i++) {
+		counts[CRMG_SECTION_LOCALS] += model->services[i].address_count;
+		counts[CRMG_SECTION_PORTS] += model->services[i].port_count;
+	}
+}
+
+/* Allocates the image and settles where its sections are. */
+static int place_sections(const struct crmg_build *b, struct crmg_image *ret)
+{
+	size_t counts[CRMG_SECTION_COUNT] = { 0 }, cells = CRMG_IMAGE_FIXED;
+	struct crmg_section section[CRMG_SECTION_COUNT];
+	struct crmg_head *head;
+
+	count_entries(b, counts);
+	for (size_t i = 0; i < CRMG_SECTION_COUNT; i++) {
+		section[i] = (struct crmg_section){ .cell = cells, .count = counts[i] };
+		cells += (counts[i] * crmg_entry_size(i) + CRMG_CELL - 1) / CRMG_CELL;
+	}
+	ret->cells = calloc(cells, sizeof(*ret->cells));
+	if (!ret->cells)
+		return -ENOMEM;
+	ret->cell_count = cells;
+	head = (struct crmg_head *)ret->cells;
+	memcpy(head->section, section, sizeof(section));
+	head->cells = cells;
+	return 0;
+}
+
+/* First entry of a section, to be written. */
+static void *section_of(struct crmg_image *image, enum crmg_section_id id)
+{
+	return &image->cells[crmg_image_head(image)->section[id].cell];
+}
+
+static void write_head(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_head *head = (struct crmg_head *)image->cells;
+
+	head->magic = CRMG_IMAGE_MAGIC;
+	head->abi = CRMG_ABI;
+	head->generation = b->generation;
+	head->bindings = b->bind_count - 1;
+	head->lfirst_v6 = b->local.first_v6;
+	head->capacity = b->model->capacity;
+	head->v4_prefix = b->model->v4_prefix;
+	head->v6_prefix = b->model->v6_prefix;
+	head->mode = b->mode;
+	if (b->model->file)
+		crmg_copy(head->file, sizeof(head->file), b->model->file);
+}
+
+static void write_binds(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_binding *bindings = (void *)&image->cells[CRMG_IMAGE_BINDINGS];
+	struct crmg_label *labels = section_of(image, CRMG_SECTION_LABELS);
+
+	for (size_t i = 1; i < b->bind_count; i++)
+		crmg_bind_write(b, &b->binds[i], &bindings[i], &labels[i]);
+}
+
+/* A prefix as it is listed. */
+static struct crmg_prefix listed(const struct crmg_pfx *pfx, uint16_t client)
+{
+	return (struct crmg_prefix){ .addr = pfx->addr, .len = pfx->len, .client = client };
+}
+
+static void write_services(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_service *services = section_of(image, CRMG_SECTION_SERVICES);
+	struct crmg_prefix *locals = section_of(image, CRMG_SECTION_LOCALS);
+	struct crmg_port_range *ports = section_of(image, CRMG_SECTION_PORTS);
+	uint32_t local_count = 0, port_count = 0;
+
+	for (size_t i = 0; i < b->model->service_count; i++) {
+		const struct crmg_model_service *from = &b->model->services[i];
+		uint8_t index = b->index_of[i];
+		struct crmg_service *to = &services[index];
+
+		crmg_copy(to->name, sizeof(to->name), from->name);
+		to->born = b->born[index];
+		to->none_binding = b->none[index];
+		to->allow_binding = b->allow[index];
+		to->transport = from->transport;
+		to->protocol = from->protocol;
+		to->first_port = port_count;
+		to->port_count = from->port_count;
+		for (size_t p = 0; p < from->port_count; p++)
+			ports[port_count++] = from->ports[p];
+		to->first_local = local_count;
+		to->local_count = from->address_count;
+		for (size_t a = 0; a < from->address_count; a++)
+			locals[local_count++] = listed(&from->addresses[a], UINT16_MAX);
+	}
+}
+
+/* Prefixes stand in the order of the clients, `allow` first. */
+static void write_clients(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_client *clients = section_of(image, CRMG_SECTION_CLIENTS);
+	struct crmg_prefix *prefixes = section_of(image, CRMG_SECTION_PREFIXES);
+
+	crmg_copy(clients[0].name, sizeof(clients[0].name), "allow");
+	clients[0].prefix_count = b->model->allow_count;
+	for (size_t p = 0; p < b->model->allow_count; p++)
+		*prefixes++ = listed(&b->model->allow[p].pfx, CRMG_OWNER_ALLOW);
+	for (size_t i = 0; i < b->model->client_count; i++) {
+		const struct crmg_model_client *from = &b->model->clients[i];
+		struct crmg_client *to = &clients[i + 1];
+
+		crmg_copy(to->name, sizeof(to->name), from->name);
+		to->prefix_count = from->prefix_count;
+		to->file_count = from->file_count;
+		for (size_t p = 0; p < from->prefix_count; p++)
+			*prefixes++ = listed(&from->prefixes[p].pfx, i + 1);
+	}
+}
+
+static void write_table(const struct crmg_table *t, uint64_t *keys, uint32_t *leaves,
+			uint64_t *subs)
+{
+	const uint64_t both = (uint64_t)t->main.count << 32 | t->main.count;
+
+	if (!t->main.count)
+		return;
+	memcpy(keys, t->main.keys, t->main.count * sizeof(*keys));
+	memcpy(leaves, t->main.leaves, t->main.count * sizeof(*leaves));
+	memcpy(keys + t->main.count, t->sub.keys, t->sub.count * sizeof(*keys));
+	memcpy(leaves + t->main.count, t->sub.leaves, t->sub.count * sizeof(*leaves));
+	for (size_t i = 0; i < t->sub_count; i++)
+		subs[i] = t->subs[i] + both;	/* first and end move alike */
+}
+
+static void write_dir(const struct crmg_table *t, uint32_t *dir)
+{
+	size_t place = 0;
+
+	for (size_t i = 0; i < t->main.count; i++) {
+		size_t of_key = (i < t->first_v6 ? 0 : CRMG_DIR_V6) + (t->main.keys[i] >> 48);
+
+		while (place <= of_key)
+			dir[place++] = i;
+	}
+	while (place < CRMG_DIR_COUNT)
+		dir[place++] = t->main.count;
+}
+
+static void write_lookups(const struct crmg_build *b, struct crmg_image *image)
+{
+	uint8_t *groups = section_of(image, CRMG_SECTION_GROUPS);
+	size_t group_entries = crmg_image_head(image)->section[CRMG_SECTION_GROUPS].count;
+
+	memcpy(&image->cells[CRMG_IMAGE_PORTS], b->ports, 2 * 65536);
+	write_dir(&b->remote, section_of(image, CRMG_SECTION_DIR));
+	write_table(&b->remote, section_of(image, CRMG_SECTION_KEYS),
+		    section_of(image, CRMG_SECTION_LEAVES), section_of(image, CRMG_SECTION_SUBS));
+	memcpy(section_of(image, CRMG_SECTION_MATRIX), b->remote_vectors.entries,
+	       (size_t)b->remote_vectors.count * b->stride * sizeof(uint16_t));
+	write_table(&b->local, section_of(image, CRMG_SECTION_LKEYS),
+		    section_of(image, CRMG_SECTION_LLEAVES),
+		    section_of(image, CRMG_SECTION_LSUBS));
+	for (size_t i = 0; i < group_entries; i++)
+		groups[i] = b->local_vectors.entries[i];	/* 64 services fit a byte */
+}
+
+int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
+{
+	struct crmg_image image;
+	int r;
+
+	r = place_sections(b, &image);
+	if (r < 0)
+		return r;
+	write_head(b, &image);
+	write_services(b, &image);
+	write_binds(b, &image);
+	write_clients(b, &image);
+	write_lookups(b, &image);
+	*ret = image;
+	return 0;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lookup.c - what the packet path finds in an image, found the same way
+ * (bpf/classify.h): for `why`, and as the check of what the compiler made.
+ */
+#include "compile.h"
+
+#include <arpa/inet.h>
+
+/* An address space divided into intervals: the remote one, or the local one. */
+struct space {
+	const uint64_t *keys;
+	const uint32_t *leaves;
+	const uint64_t *subs;
+	size_t sub_count;
+};
+
+static struct space space_of(const struct crmg_image *image, enum crmg_section_id keys,
+			     enum crmg_section_id leaves, enum crmg_section_id subs)
+{
+	struct space space = {
+		.keys = crmg_image_section(image, keys, NULL),
+		.leaves = crmg_image_section(image, leaves, NULL),
+	};
+
+	space.subs = crmg_image_section(image, subs, &space.sub_count);
+	return space;
+}
+
+/*
+ * Index of the last key <= key; those before first are, those from end on are
+ * not. With first == end it is the one before: a directory place without keys.
+ */
+static uint32_t search(const uint64_t *keys, uint32_t first, uint32_t end, uint64_t key)
+{
+	while (first < end) {
+		uint32_t middle = first + (end - first) / 2;
+
+		if (keys[middle] <= key)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first - 1;
+}
+
+static uint32_t leaf_of(const struct space *space, uint32_t first, uint32_t end,
+			const struct crmg_addr *addr)
+{
+	uint64_t key = crmg_addr_is_v4(addr) ? addr->lo << 32 : addr->hi;
+	uint32_t leaf = space->leaves[search(space->keys, first, end, key)];
+	uint64_t sub;
+
+	if (!(leaf & CRMG_LEAF_SUB))
+		return leaf;
+	sub = space->subs[leaf & ~CRMG_LEAF_SUB];
+	return space->leaves[search(space->keys, CRMG_SUB_FIRST(sub), CRMG_SUB_END(sub),
+				    addr->lo)];
+}
+
+uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
+			    const struct crmg_addr *addr)
+{
+	const struct space space = space_of(image, CRMG_SECTION_KEYS, CRMG_SECTION_LEAVES,
+					    CRMG_SECTION_SUBS);
+	const uint32_t *dir = crmg_image_section(image, CRMG_SECTION_DIR, NULL);
+	const uint16_t *matrix = crmg_image_section(image, CRMG_SECTION_MATRIX, NULL);
+	uint32_t stride = crmg_image_head(image)->section[CRMG_SECTION_SERVICES].count;
+	uint32_t place = crmg_addr_is_v4(addr) ? (uint32_t)addr->lo >> 16
+					       : CRMG_DIR_V6 + (addr->hi >> 48);
+	uint32_t leaf;
+
+	if (!crmg_image_service(image, service))
+		return 0;
+	leaf = leaf_of(&space, dir[place], dir[place + 1], addr);
+	return matrix[(size_t)leaf * stride + service];
+}
+
+uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_addr *local,
+			     enum crmg_transport transport, uint16_t port)
+{
+	const struct space space = space_of(image, CRMG_SECTION_LKEYS, CRMG_SECTION_LLEAVES,
+					    CRMG_SECTION_LSUBS);
+	const struct crmg_head *head = crmg_image_head(image);
+	const uint8_t *ports = (const uint8_t *)&image->cells[CRMG_IMAGE_PORTS];
+	const uint8_t *groups = crmg_image_section(image, CRMG_SECTION_GROUPS, NULL);
+	uint8_t entry = ports[(uint32_t)transport << 16 | htons(port)];
+	uint32_t first, end, leaf;
+
+	if (entry < CRMG_PORT_GROUP)
+		return entry;
+	if (crmg_addr_is_v4(local)) {
+		first = 0;
+		end = head->lfirst_v6;
+	} else {
+		first = head->lfirst_v6;
+		end = space.sub_count ? CRMG_SUB_FIRST(space.subs[0])
+				      : head->section[CRMG_SECTION_LKEYS].count;
+	}
+	leaf = leaf_of(&space, first, end, local);
+	return groups[leaf * CRMG_PORT_GROUP + (entry - CRMG_PORT_GROUP)];
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/* memory.c - what an image and its state will take in the kernel, before they are there. */
+#include "compile.h"
+
+/* A hash table that allocates its entries when they come has only its buckets at first. */
+#define BAN_BUCKET_BYTES 16
+
+void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct crmg_memory *ret)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+	uint64_t rows[CRMG_ROW_CHUNKS_MAX * CRMG_ROW_CHUNK / 64];
+	uint64_t chunks = 0;
+
+	/* A word of the bit set is a chunk, and a chunk is made when one of its rows is needed. */
+	_Static_assert(CRMG_ROW_CHUNK == 64, "a chunk is not a word");
+	crmg_image_new_rows(image, NULL, rows);
+	for (size_t i = 0; i < CRMG_ROW_CHUNKS_MAX; i++)
+		chunks += rows[i] != 0;
+
+	ret->sources = head->capacity * (uint64_t)sizeof(__u64) +
+		       (head->capacity + CRMG_OVERFLOW_SLOTS) * (uint64_t)sizeof(struct crmg_slot);
+	ret->policy = 2 * head->cells * CRMG_CELL;
+	ret->counters = chunks * CRMG_ROW_CHUNK * cpus * sizeof(struct crmg_row);
+	ret->bans = CRMG_BANS_MAX * BAN_BUCKET_BYTES + sizeof(struct crmg_ban_filter);
+	ret->events = CRMG_EVENT_RING * sizeof(struct crmg_event);
+	ret->total = ret->sources + ret->policy + ret->counters + ret->bans + ret->events;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * validate.c - whether an image can be trusted with its own indexes. An image
+ * that passes is never read outside, whatever it says; that it means what the
+ * operator wants is the compiler's business.
+ */
+#include "build.h"
+
+#include <string.h>
+
+#include "../base/util.h"
+
+/* True if text ends inside its field. */
+#define IS_TEXT(field) (memchr((field), '\0', sizeof(field)) != NULL)
+
+static bool head_is_valid(const struct crmg_image *image)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+
+	return head->magic == CRMG_IMAGE_MAGIC && head->abi == CRMG_ABI && head->generation &&
+	       head->bindings < CRMG_BINDINGS_MAX &&
+	       head->cells >= CRMG_IMAGE_FIXED && head->cells <= image->cell_count &&
+	       head->capacity >= 1024 && !(head->capacity & (head->capacity - 1)) &&
+	       head->v4_prefix >= 8 && head->v4_prefix <= 32 &&
+	       head->v6_prefix >= 32 && head->v6_prefix <= 128 &&
+	       head->mode < CRMG_MODE_COUNT && IS_TEXT(head->file);
+}
+
+static bool sections_are_inside(const struct crmg_head *head)
+{
+	for (size_t i = 0; i < CRMG_SECTION_COUNT; i++) {
+		uint64_t bytes = (uint64_t)head->section[i].count * crmg_entry_size(i);
+
+		if (head->section[i].cell < CRMG_IMAGE_FIXED ||
+		    head->section[i].cell > head->cells ||
+		    bytes > (head->cells - head->section[i].cell) << CRMG_CELL_SHIFT)
+			return false;
+	}
+	return true;
+}
+
+/* Counts that depend on each other. */
+static bool counts_are_valid(const struct crmg_head *head)
+{
+	const struct crmg_section *s = head->section;
+	uint32_t stride = s[CRMG_SECTION_SERVICES].count;
+
+	return stride >= 1 && stride <= CRMG_SERVICES_MAX + 1 &&
+	       s[CRMG_SECTION_LABELS].count == head->bindings + 1 &&
+	       s[CRMG_SECTION_DIR].count == CRMG_DIR_COUNT &&
+	       s[CRMG_SECTION_KEYS].count == s[CRMG_SECTION_LEAVES].count &&
+	       s[CRMG_SECTION_LKEYS].count == s[CRMG_SECTION_LLEAVES].count &&
+	       s[CRMG_SECTION_MATRIX].count >= stride &&
+	       s[CRMG_SECTION_MATRIX].count % stride == 0 &&
+	       s[CRMG_SECTION_GROUPS].count % CRMG_PORT_GROUP == 0 &&
+	       s[CRMG_SECTION_CLIENTS].count >= 1 &&
+	       s[CRMG_SECTION_CLIENTS].count <= CRMG_CLIENTS_MAX + 1;
+}
+
+static bool bindings_are_valid(const struct crmg_image *image)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+
+	for (uint32_t i = 1; i <= head->bindings; i++) {
+		const struct crmg_binding *b = crmg_image_binding(image, i);
+		const struct crmg_label *label = crmg_image_label(image, i);
+
+		if (b->generation != head->generation || b->row == 0 ||
+		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
+		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
+		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
+		    !crmg_image_service(image, b->service))
+			return false;
+		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))
+			return false;
+	}
+	return true;
+}
+
+static bool range_is_inside(uint32_t first, uint32_t count, uint32_t total)
+{
+	return first <= total && count <= total - first;
+}
+
+static bool services_are_valid(const struct crmg_image *image)
+{
+	const struct crmg_section *section = crmg_image_head(image)->section;
+	const struct crmg_service *services;
+	size_t count;
+
+	services = crmg_image_section(image, CRMG_SECTION_SERVICES, &count);
+	for (size_t i = 0; i < count; i++) {
+		const struct crmg_service *s = &services[i];
+
+		if (!IS_TEXT(s->name) || s->transport >= CRMG_TRANSPORT_COUNT ||
+		    s->protocol >= CRMG_PROTOCOL_COUNT ||
+		    !range_is_inside(s->first_port, s->port_count,
+				     section[CRMG_SECTION_PORTS].count) ||
+		    !range_is_inside(s->first_local, s->local_count,
+				     section[CRMG_SECTION_LOCALS].count))
+			return false;
+		if (s->name[0] && (!crmg_image_binding(image, s->none_binding) ||
+				   !crmg_image_binding(image, s->allow_binding)))
+			return false;
+	}
+	return true;
+}
+
+/* The prefixes are those of the first client, then of the second, and so on. */
+static bool clients_are_valid(const struct crmg_image *image)
+{
+	const struct crmg_client *clients;
+	const struct crmg_prefix *prefixes;
+	size_t count, prefix_count, at = 0;
+
+	clients = crmg_image_section(image, CRMG_SECTION_CLIENTS, &count);
+	prefixes = crmg_image_section(image, CRMG_SECTION_PREFIXES, &prefix_count);
+	for (size_t i = 0; i < count; i++) {
+		if (!IS_TEXT(clients[i].name) || clients[i].prefix_count > prefix_count - at)
+			return false;
+		for (size_t end = at + clients[i].prefix_count; at < end; at++)
+			if (prefixes[at].client != i || prefixes[at].len > 128)
+				return false;
+	}
+	return at == prefix_count;
+}
+
+/* Every place has a key at or before it, in its own family. */
+static bool dir_is_valid(const struct crmg_image *image)
+{
+	const uint32_t *dir = crmg_image_section(image, CRMG_SECTION_DIR, NULL);
+	const uint64_t *keys;
+	size_t count;
+
+	keys = crmg_image_section(image, CRMG_SECTION_KEYS, &count);
+	for (size_t i = 1; i < CRMG_DIR_COUNT; i++)
+		if (dir[i] < dir[i - 1])
+			return false;
+	return dir[0] == 0 && dir[1] > 0 && dir[CRMG_DIR_V6 + 1] > dir[CRMG_DIR_V6] &&
+	       dir[CRMG_DIR_COUNT - 1] <= count && keys[0] == 0 && keys[dir[CRMG_DIR_V6]] == 0;
+}
+
+/* Leaves are below limit; a divided /64 has a range of keys of its own, not divided again. */
+static bool leaves_are_valid(const struct crmg_image *image, enum crmg_section_id keys_id,
+			     enum crmg_section_id leaves_id, enum crmg_section_id subs_id,
+			     uint32_t limit)
+{
+	const uint64_t *keys = crmg_image_section(image, keys_id, NULL);
+	const uint64_t *subs;
+	const uint32_t *leaves;
+	size_t count, sub_count, end;
+
+	leaves = crmg_image_section(image, leaves_id, &count);
+	subs = crmg_image_section(image, subs_id, &sub_count);
+	for (size_t i = 0; i < sub_count; i++) {
+		end = CRMG_SUB_END(subs[i]);
+		if (CRMG_SUB_FIRST(subs[i]) < (i ? CRMG_SUB_END(subs[i - 1]) : 2) ||
+		    CRMG_SUB_FIRST(subs[i]) >= end || end > count ||
+		    keys[CRMG_SUB_FIRST(subs[i])] != 0)
+			return false;
+	}
+	end = sub_count ? CRMG_SUB_FIRST(subs[0]) : count;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t leaf = leaves[i];
+
+		if (leaf & CRMG_LEAF_SUB ? i >= end || (leaf & ~CRMG_LEAF_SUB) >= sub_count
+					 : leaf >= limit)
+			return false;
+	}
+	return true;
+}
+
+/* Without groups there is no local address space; with them, both families begin with 0. */
+static bool locals_are_valid(const struct crmg_image *image)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+	const uint8_t *ports = (const uint8_t *)&image->cells[CRMG_IMAGE_PORTS];
+	size_t count, group_count = head->section[CRMG_SECTION_GROUPS].count;
+	const uint64_t *keys = crmg_image_section(image, CRMG_SECTION_LKEYS, &count);
+	uint8_t most = group_count ? UINT8_MAX : CRMG_PORT_GROUP - 1;
+
+	for (size_t i = 0; i < CRMG_TRANSPORT_COUNT * 65536; i++)
+		if (ports[i] > most)
+			return false;
+	if (!group_count)
+		return count == 0 && head->lfirst_v6 == 0;
+	return head->lfirst_v6 > 0 && head->lfirst_v6 < count && keys[0] == 0 &&
+	       keys[head->lfirst_v6] == 0;
+}
+
+int crmg_image_validate(const struct crmg_image *image)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+	uint32_t leaves, groups;
+
+	if (!image->cells || image->cell_count < CRMG_IMAGE_FIXED || !head_is_valid(image) ||
+	    !sections_are_inside(head) || !counts_are_valid(head))
+		return -EINVAL;
+	leaves = head->section[CRMG_SECTION_MATRIX].count /
+		 head->section[CRMG_SECTION_SERVICES].count;
+	groups = head->section[CRMG_SECTION_GROUPS].count / CRMG_PORT_GROUP;
+	if (!services_are_valid(image) || !bindings_are_valid(image) ||
+	    !clients_are_valid(image) || !dir_is_valid(image) || !locals_are_valid(image) ||
+	    !leaves_are_valid(image, CRMG_SECTION_KEYS, CRMG_SECTION_LEAVES, CRMG_SECTION_SUBS,
+			      leaves) ||
+	    !leaves_are_valid(image, CRMG_SECTION_LKEYS, CRMG_SECTION_LLEAVES,
+			      CRMG_SECTION_LSUBS, groups))
+		return -EINVAL;
+	return 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/* drop.c - gives up root and every capability, so that they cannot come back. */
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../base/util.h"
+#include "daemon.h"
+#include "parts.h"
+
+static int find_user(const char *user, const struct passwd **ret, struct crmg_err *err)
+{
+	*ret = getpwnam(user ? user : CRMG_DAEMON_USER);
+	if (*ret)
+		return 0;
+	if (user)
+		return crmg_err_set(err, -ENOENT, "there is no user \"%s\"", user);
+	*ret = getpwnam("nobody");
+	if (!*ret)
+		return crmg_err_set(err, -ENOENT, "there is no user %s; useradd -r %s",
+				    CRMG_DAEMON_USER, CRMG_DAEMON_USER);
+	crmg_err_warn(err, "there is no user %s, running as nobody: what is pinned later cannot "
+		      "be read; useradd -r %s", CRMG_DAEMON_USER, CRMG_DAEMON_USER);
+	return 0;
+}
+
+static int become(const char *user, struct crmg_err *err)
+{
+	const struct passwd *who = NULL;
+	int code = find_user(user, &who, err);
+
+	if (code < 0)
+		return code;
+	/* Groups first: afterwards it may not any more. initgroups: pins belong to a group. */
+	if (initgroups(who->pw_name, who->pw_gid) < 0 ||
+	    setresgid(who->pw_gid, who->pw_gid, who->pw_gid) < 0 ||
+	    setresuid(who->pw_uid, who->pw_uid, who->pw_uid) < 0)
+		return crmg_err_set(err, -errno, "cannot become %s: %s", who->pw_name,
+				    strerror(errno));
+	if (who->pw_uid != 0 && setuid(0) == 0)
+		return crmg_err_set(err, -EPERM, "root could be taken back; this is not safe");
+	return 0;
+}
+
+int crmg_daemon_drop(const char *user, struct crmg_err *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+	int code = geteuid() == 0 ? become(user, err) : 0;
+
+	if (code < 0)
+		return code;
+	if (syscall(SYS_capset, &header, none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return crmg_err_set(err, -errno, "capabilities cannot be given up: %s",
+				    strerror(errno));
+	return 0;
+}

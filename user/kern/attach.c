@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * attach.c - programs on interfaces and off again. Links are pinned, so they stay
+ * when the command ends; an update puts another program under a link without a gap.
+ */
+#include <dirent.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../base/util.h"
+#include "crmgate.skel.h"
+#include "internal.h"
+
+/* libbpf 1.1 has no name for it (kernel 6.6). */
+#define CRMG_BPF_TCX_EGRESS 47
+
+struct crmg_attaching {
+	struct crmg_kern *kern;
+	int xdp_prog;
+	int tc_prog;
+	const struct crmg_attach_options *options;
+	struct crmg_err *err;
+};
+
+static __u32 crmg_prog_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+static struct crmg_iface *crmg_iface_find(struct crmg_kern *kern, const char *name)
+{
+	struct crmg_iface *ifaces = kern->view[CRMG_MAP_IFACES].memory;
+	size_t i;
+
+	for (i = 0; i < CRMG_IFACES_MAX; i++)
+		if (!strcmp(ifaces[i].name, name))
+			return &ifaces[i];
+	return NULL;
+}
+
+/* Pins a new link; closes it. A link without a pin is gone when it is closed. */
+static int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,
+			 struct crmg_err *err)
+{
+	char pin[CRMG_PIN_LEN];
+	int code = crmg_pin(kern, link, crmg_pin_link(hook, iface, pin, sizeof(pin)), err);
+
+	close(link);
+	return code;
+}
+
+static int crmg_link_open(struct crmg_kern *kern, const char *hook, const char *iface)
+{
+	char pin[CRMG_PIN_LEN], path[CRMG_PIN_LEN];
+	int fd;
+
+	crmg_pin_link(hook, iface, pin, sizeof(pin));
+	fd = bpf_obj_get(crmg_pin_path(kern, pin, path, sizeof(path)));
+	return fd < 0 ? -errno : fd;
+}
+
+static void crmg_link_unpin(struct crmg_kern *kern, const char *hook, const char *iface)
+{
+	char pin[CRMG_PIN_LEN];
+
+	crmg_unpin(kern, crmg_pin_link(hook, iface, pin, sizeof(pin)));
+}
+
+static int crmg_clsact(const struct crmg_iface *iface, int prog, bool attach)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
+		    .priority = CRMG_CLSACT_PRIORITY);
+	int code;
+
+	if (!attach)
+		return bpf_tc_detach(&hook, &opts);
+	code = bpf_tc_hook_create(&hook);
+	if (code && code != -EEXIST)
+		return code;
+	opts.prog_fd = prog;
+	opts.flags = BPF_TC_F_REPLACE;
+	return bpf_tc_attach(&hook, &opts);
+}
+
+static int crmg_xdp_refused(struct crmg_attaching *a, const struct crmg_iface *iface, int code)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	__u32 id = 0;
+
+	if (!bpf_xdp_query(iface->ifindex, 0, &query))
+		id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id :
+		     query.skb_prog_id;
+	if (id)
+		return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
+				    "stays: 'bpftool net show dev %s' shows it", iface->name, id,
+				    iface->name);
+	return crmg_err_set(a->err, code, "%s: XDP refused: %s%s", iface->name, strerror(-code),
+			    code == -EPERM ? crmg_missing_rights() : "");
+}
+
+static const char *crmg_native_why(int code)
+{
+	switch (code) {
+	case -EOPNOTSUPP:
+		return "the driver has no XDP";
+	case -ERANGE:
+		return "the MTU is too large for the driver";
+	case -EINVAL:
+		return "the driver refused it (LRO, queue count or MTU)";
+	default:
+		return strerror(-code);
+	}
+}
+
+static int crmg_xdp_attach(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
+	enum crmg_attach_mode mode = a->options->mode;
+	int link = -EINVAL, code;
+
+	if (mode != CRMG_ATTACH_GENERIC) {
+		link = bpf_link_create(a->xdp_prog, iface->ifindex, BPF_XDP, &native);
+		code = link < 0 ? -errno : 0;
+		iface->xdp_mode = CRMG_XDP_NATIVE;
+		if (code == -EBUSY || code == -EEXIST || code == -EPERM)
+			return crmg_xdp_refused(a, iface, code);
+		if (code && mode == CRMG_ATTACH_NATIVE)
+			return crmg_err_set(a->err, code, "%s: native XDP is not possible: %s; "
+					    "'--mode generic' works, but runs after GRO", iface->name,
+					    crmg_native_why(code));
+		if (code)
+			crmg_err_warn(a->err, "%s: native XDP is not possible (%s): generic XDP is "
+				      "used, which runs after GRO, so packet limits are more "
+				      "lenient", iface->name, crmg_native_why(code));
+	}
+	if (link < 0) {
+		link = bpf_link_create(a->xdp_prog, iface->ifindex, BPF_XDP, &generic);
+		if (link < 0)
+			return crmg_xdp_refused(a, iface, -errno);
+		iface->xdp_mode = CRMG_XDP_GENERIC;
+	}
+	return crmg_link_pin(a->kern, link, "xdp", iface->name, a->err);
+}
+
+static int crmg_tc_attach(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	int link, code = -EINVAL;
+
+	if (a->options->tc != CRMG_TC_CHOICE_CLSACT) {
+		link = bpf_link_create(a->tc_prog, iface->ifindex, CRMG_BPF_TCX_EGRESS, NULL);
+		code = link < 0 ? -errno : 0;
+		iface->tc_kind = CRMG_TC_TCX;
+		if (!code)
+			return crmg_link_pin(a->kern, link, "tc", iface->name, a->err);
+		if (a->options->tc == CRMG_TC_CHOICE_TCX)
+			return crmg_err_set(a->err, code, "%s: tcx is not possible: %s (it needs "
+					    "kernel 6.6)", iface->name, strerror(-code));
+	}
+	code = crmg_clsact(iface, a->tc_prog, true);
+	iface->tc_kind = CRMG_TC_CLSACT;
+	if (code)
+		return crmg_err_set(a->err, code, "%s: cannot attach at TC egress: %s", iface->name,
+				    strerror(-code));
+	return 0;
+}
+
+static void crmg_iface_detach(struct crmg_kern *kern, struct crmg_iface *iface)
+{
+	crmg_link_unpin(kern, "xdp", iface->name);
+	crmg_link_unpin(kern, "tc", iface->name);
+	if (iface->tc_kind == CRMG_TC_CLSACT)
+		crmg_clsact(iface, -1, false);
+}
+
+/*
+ * Both hooks of one interface, both or none. The kernel removes a link when its pin
+ * goes and no process holds it: nothing is left of an attachment that failed.
+ */
+static int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int ifindex)
+{
+	struct crmg_iface *entry = crmg_iface_find(a->kern, "");
+	struct crmg_iface iface = { .ifindex = ifindex, .netns = crmg_netns() };
+	struct timespec ts;
+	int code;
+
+	if (!entry)
+		return crmg_err_set(a->err, -ENOSPC, "%s: %u interfaces are attached already, and no "
+				    "more fit", name, CRMG_IFACES_MAX);
+	crmg_copy(iface.name, sizeof(iface.name), name);
+	code = crmg_xdp_attach(a, &iface);
+	if (code)
+		return code;
+	code = crmg_tc_attach(a, &iface);
+	if (code) {
+		iface.tc_kind = CRMG_TC_NONE;
+		crmg_iface_detach(a->kern, &iface);
+		return code;
+	}
+	clock_gettime(CLOCK_REALTIME, &ts);
+	iface.xdp_prog_id = crmg_prog_id(a->xdp_prog);
+	iface.tc_prog_id = crmg_prog_id(a->tc_prog);
+	iface.attached_at_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	*entry = iface;
+	return 0;
+}
+
+/* This build's programs under the links of an interface that is attached already. */
+static int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	crmg_autoclose int xdp = crmg_link_open(a->kern, "xdp", iface->name);
+	crmg_autoclose int tc = -1;
+	int code = 0;
+
+	if (xdp < 0 || bpf_link_update(xdp, a->xdp_prog, NULL))
+		code = xdp < 0 ? xdp : -errno;
+	if (!code)
+		iface->xdp_prog_id = crmg_prog_id(a->xdp_prog);
+	if (!code && iface->tc_kind == CRMG_TC_TCX) {
+		tc = crmg_link_open(a->kern, "tc", iface->name);
+		if (tc < 0 || bpf_link_update(tc, a->tc_prog, NULL))
+			code = tc < 0 ? tc : -errno;
+	} else if (!code) {
+		code = crmg_clsact(iface, a->tc_prog, true);
+	}
+	if (code)
+		return code;
+	iface->tc_prog_id = crmg_prog_id(a->tc_prog);
+	return 0;
+}
+
+/* The interface's link is dead, or its pin is gone: it was deleted, or somebody took it off. */
+static bool crmg_iface_stale(struct crmg_kern *kern, const struct crmg_iface *iface,
+			     unsigned int ifindex)
+{
+	crmg_autoclose int xdp = crmg_link_open(kern, "xdp", iface->name);
+
+	return xdp < 0 || iface->ifindex != ifindex || iface->netns != crmg_netns();
+}
+
+/* Every wanted interface: those that are attached get the new programs, the others both hooks. */
+static int crmg_attach_all(struct crmg_attaching *a, const unsigned int *indexes)
+{
+	const struct crmg_attach_options *o = a->options;
+	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory, *iface;
+	bool fresh[CRMG_IFACES_MAX] = { false };
+	int code = 0;
+	size_t i;
+
+	for (i = 0; !code && i < o->iface_count && i < CRMG_IFACES_MAX; i++) {
+		iface = crmg_iface_find(a->kern, o->ifaces[i]);
+		if (iface && !crmg_iface_stale(a->kern, iface, indexes[i]))
+			continue;
+		if (iface) {
+			crmg_iface_detach(a->kern, iface);
+			memset(iface, 0, sizeof(*iface));
+		}
+		code = crmg_iface_attach(a, o->ifaces[i], indexes[i]);
+		fresh[i] = !code;
+	}
+	if (code) {
+		for (i = 0; i < o->iface_count && i < CRMG_IFACES_MAX; i++) {
+			iface = fresh[i] ? crmg_iface_find(a->kern, o->ifaces[i]) : NULL;
+			if (!iface)
+				continue;
+			crmg_iface_detach(a->kern, iface);
+			memset(iface, 0, sizeof(*iface));
+		}
+		return code;
+	}
+	for (i = 0; i < CRMG_IFACES_MAX; i++) {
+		if (!ifaces[i].name[0] || ifaces[i].xdp_prog_id == crmg_prog_id(a->xdp_prog))
+			continue;
+		code = crmg_iface_update(a, &ifaces[i]);
+		if (code == -ENOLINK || code == -ENOENT || code == -ENODEV)
+			crmg_err_warn(a->err, "%s is gone; its programs were not renewed",
+				      ifaces[i].name);
+		else if (code)
+			return crmg_err_set(a->err, code, "%s: cannot put the new program in place: "
+					    "%s; the old one goes on", ifaces[i].name,
+					    strerror(-code));
+	}
+	for (i = 0; i < o->iface_count && i < CRMG_IFACES_MAX; i++)
+		if (fresh[i])
+			crmg_event_add(a->kern, CRMG_EVENT_ATTACH, NULL, "", "%s", o->ifaces[i]);
+	return 0;
+}
+
+/* A state that is there already: the policy changes only if one was named. */
+static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_options *o,
+			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
+{
+	uint32_t generation;
+
+	if (!fresh)
+		return o->model ? crmg_kern_apply(kern, model, o->mode_cap, &generation, err) : 0;
+	return crmg_image_apply(kern, model, o->mode_cap, err);
+}
+
+static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_options *o,
+			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
+{
+	crmg_autofree unsigned int *indexes = calloc(o->iface_count + 1, sizeof(*indexes));
+	struct crmg_attaching a = { .kern = kern, .options = o, .err = err };
+	const struct crmg_image *image;
+	struct crmgate_bpf *skel = NULL;
+	struct crmg_setup setup;
+	int code;
+
+	if (!indexes)
+		return crmg_err_set(err, -ENOMEM, "out of memory");
+	code = crmg_ifaces_check(kern, o->ifaces, o->iface_count, indexes, err);
+	if (!code)
+		code = fresh ? crmg_setup_new(model, &setup) : crmg_setup_read(kern, &setup, err);
+	if (!code)
+		code = crmg_load(kern, &setup, &skel, err);
+	if (!code && !fresh)
+		code = crmg_kern_image(kern, &image, err);
+	/* The policy first: from its first packet on an interface is judged by it. */
+	if (!code)
+		code = crmg_attach_policy(kern, o, model, fresh, err);
+	if (!code) {
+		a.xdp_prog = bpf_program__fd(skel->progs.crmg_xdp);
+		a.tc_prog = bpf_program__fd(skel->progs.crmg_tc);
+		code = crmg_attach_all(&a, indexes);
+	}
+	crmgate_bpf__destroy(skel);
+	return code;
+}
+
+int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
+{
+	struct crmg_model *empty = NULL;
+	struct crmg_kern *kern = NULL;
+	bool fresh;
+	int code, lock;
+
+	lock = crmg_lock_or_say(o->instance, err);
+	if (lock < 0)
+		return lock;
+	code = crmg_pin_prepare(o->instance, err);
+	if (code) {
+		close(lock);
+		return code;
+	}
+	code = crmg_kern_new(o->instance, CRMG_KERN_WRITE, lock, &kern, err);
+	if (code)
+		return code;
+	/* "image" is pinned last: without it an earlier attach did not come to its end. */
+	code = crmg_pin_open(kern, "image");
+	fresh = code == -ENOENT;
+	if (code >= 0)
+		close(code);
+	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
+	if (!code)
+		code = crmg_model_new(&empty);
+	if (!code)
+		code = crmg_attach_locked(kern, o, o->model ? o->model : empty, fresh, err);
+	if (code && fresh)
+		crmg_pin_purge(o->instance);
+	crmg_model_free(&empty);
+	crmg_kern_close(&kern);
+	return code;
+}
+
+int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
+		     struct crmg_err *err)
+{
+	struct crmg_iface *ifaces, *iface;
+	struct crmg_kern *kern = NULL;
+	int code = crmg_kern_open(instance, CRMG_KERN_WRITE, &kern, err);
+	size_t i;
+
+	if (code)
+		return code;
+	ifaces = kern->view[CRMG_MAP_IFACES].memory;
+	for (i = 0; i < count; i++)
+		if (!crmg_iface_find(kern, names[i]))
+			code = crmg_err_set(err, -ENOENT, "%s is not attached; 'crmgate status' "
+					    "lists what is", names[i]);
+	for (i = 0; !code && i < CRMG_IFACES_MAX; i++) {
+		size_t j = 0;
+
+		iface = &ifaces[i];
+		while (j < count && strcmp(names[j], iface->name))
+			j++;
+		if (!iface->name[0] || (count && j == count))
+			continue;
+		crmg_iface_detach(kern, iface);
+		crmg_event_add(kern, CRMG_EVENT_DETACH, NULL, "", "%s", iface->name);
+		memset(iface, 0, sizeof(*iface));
+	}
+	if (!code && purge)
+		crmg_pin_purge(instance);
+	crmg_kern_close(&kern);
+	return code;
+}
+
+int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err)
+{
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+	const struct crmg_image *image;
+	struct timespec ts;
+
+	(void)crmg_kern_image(kern, &image, err);
+	if (!!control->panic == on)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	control->panic_since_ns = on ? ts.tv_sec * 1000000000ULL + ts.tv_nsec : 0;
+	__atomic_store_n(&control->panic, on, __ATOMIC_SEQ_CST);
+	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
+		       on ? "everything passes" : "the policy holds again");
+	return 0;
+}

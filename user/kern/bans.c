@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bans.c - manual bans: the hash map that packets look into, and what makes that
+ * cheap, kept in step with it: the lengths in use, and a filter by the first 16 bits.
+ */
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+static uint64_t crmg_boottime(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+#define CRMG_BAN_BATCH 4096	/* more than any bucket of the hash can hold */
+
+struct crmg_ban_batch {
+	struct crmg_ban_key keys[CRMG_BAN_BATCH];
+	struct crmg_ban values[CRMG_BAN_BATCH];
+};
+
+static int crmg_ban_append(struct crmg_kern *kern, const struct crmg_ban_key *key,
+			   const struct crmg_ban *ban)
+{
+	void *grown = crmg_grow(kern->bans, &kern->ban_count, sizeof(*kern->bans));
+
+	if (!grown)
+		return -ENOMEM;
+	kern->bans = grown;
+	kern->bans[kern->ban_count - 1] = (struct crmg_ban_entry){ *key, *ban };
+	return 0;
+}
+
+/*
+ * Reads all bans into kern->bans, without the expired ones, which *ret_expired, if
+ * not NULL, gets. In batches of buckets: that ends also while others write.
+ */
+static int crmg_bans_scan(struct crmg_kern *kern, struct crmg_ban_key **ret_expired,
+			  size_t *ret_expired_count, struct crmg_err *err)
+{
+	crmg_autofree struct crmg_ban_batch *batch = malloc(sizeof(*batch));
+	uint64_t now = crmg_boottime();
+	__u32 in = 0, out = 0, count, i;
+	bool first = true, last = false;
+	int code = batch ? 0 : -ENOMEM;
+
+	kern->ban_count = 0;
+	while (!code && !last) {
+		count = CRMG_BAN_BATCH;
+		if (bpf_map_lookup_batch(kern->map[CRMG_MAP_BANS], first ? NULL : &in, &out,
+					 batch->keys, batch->values, &count, NULL)) {
+			if (errno != ENOENT)
+				return crmg_err_set(err, -errno, "cannot read the bans: %s",
+						    strerror(errno));
+			last = true;
+		}
+		for (i = 0; i < count && !code; i++) {
+			if (batch->values[i].until_ns > now) {
+				code = crmg_ban_append(kern, &batch->keys[i], &batch->values[i]);
+			} else if (ret_expired) {
+				void *grown = crmg_grow(*ret_expired, ret_expired_count,
+							sizeof(**ret_expired));
+
+				if (!grown) {
+					code = -ENOMEM;
+					break;
+				}
+				*ret_expired = grown;
+				(*ret_expired)[*ret_expired_count - 1] = batch->keys[i];
+			}
+		}
+		in = out;
+		first = false;
+	}
+	return code ? crmg_err_set(err, code, "out of memory") : 0;
+}
+
+int crmg_bans_read(struct crmg_kern *kern, struct crmg_err *err)
+{
+	return crmg_bans_scan(kern, NULL, NULL, err);
+}
+
+static void crmg_filter_add(struct crmg_ban_filter *filter, const struct crmg_ban_key *key)
+{
+	bool v4 = crmg_addr_is_v4(&key->addr) && key->len >= 96;
+	uint32_t len = v4 ? key->len - 96 : key->len;
+	uint32_t first = v4 ? (uint32_t)key->addr.lo >> 16 : 65536 + (uint32_t)(key->addr.hi >> 48);
+	uint32_t count = len >= 16 ? 1 : 1u << (16 - len), i;
+
+	for (i = first; i < first + count; i++)
+		filter->word[i / 64] |= 1ULL << (i % 64);
+}
+
+/* Adds len to a family's list: -ENOSPC if it has too many already. */
+static int crmg_length_add(uint8_t *lengths, uint8_t *count, uint8_t len)
+{
+	uint8_t i;
+
+	for (i = 0; i < *count; i++)
+		if (lengths[i] == len)
+			return 0;
+	if (*count == CRMG_BAN_LENGTHS)
+		return -ENOSPC;
+	lengths[(*count)++] = len;
+	return 0;
+}
+
+/* What control has to say about a list of bans. */
+static int crmg_control_of(const struct crmg_ban_entry *bans, size_t count,
+			   const struct crmg_head *head, struct crmg_control *control)
+{
+	size_t i;
+	int code;
+
+	control->v4_lengths = control->v6_lengths = 0;
+	control->v4_narrow = control->v6_narrow = 0;
+	control->bans = count;
+	for (i = 0; i < count; i++) {
+		const struct crmg_ban_key *key = &bans[i].key;
+		bool v4 = crmg_addr_is_v4(&key->addr) && key->len >= 96;
+
+		code = v4 ? crmg_length_add(control->v4_length, &control->v4_lengths, key->len) :
+			    crmg_length_add(control->v6_length, &control->v6_lengths, key->len);
+		if (code)
+			return code;
+		if (v4)
+			control->v4_narrow |= key->len > head->v4_prefix + 96;
+		else
+			control->v6_narrow |= key->len > head->v6_prefix;
+	}
+	return 0;
+}
+
+/*
+ * Makes what packets see agree with kern->bans. The filter only gains bits before
+ * the entries are there and loses them after; the epoch, last, makes every source
+ * ask again.
+ */
+static void crmg_bans_publish(struct crmg_kern *kern, const struct crmg_control *wanted)
+{
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+	struct crmg_ban_filter *live = kern->view[CRMG_MAP_BANFILTER].memory;
+	static struct crmg_ban_filter filter;
+	size_t i;
+
+	memset(&filter, 0, sizeof(filter));
+	for (i = 0; i < kern->ban_count; i++)
+		crmg_filter_add(&filter, &kern->bans[i].key);
+	for (i = 0; i < CRMG_ARRAY_SIZE(filter.word); i++)
+		__atomic_store_n(&live->word[i], filter.word[i], __ATOMIC_RELAXED);
+	memcpy(control->v4_length, wanted->v4_length, sizeof(wanted->v4_length));
+	memcpy(control->v6_length, wanted->v6_length, sizeof(wanted->v6_length));
+	control->v4_narrow = wanted->v4_narrow;
+	control->v6_narrow = wanted->v6_narrow;
+	control->v4_lengths = wanted->v4_lengths;
+	control->v6_lengths = wanted->v6_lengths;
+	control->bans = wanted->bans;
+	__atomic_add_fetch(&control->ban_epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+/* True if some address of this machine lies in the prefix. */
+static bool crmg_own_address(const struct crmg_pfx *pfx)
+{
+	struct ifaddrs *list = NULL, *i;
+	bool found = false;
+
+	if (getifaddrs(&list))
+		return false;
+	for (i = list; i && !found; i = i->ifa_next) {
+		struct crmg_addr addr = { 0, 0 };
+
+		if (!i->ifa_addr)
+			continue;
+		if (i->ifa_addr->sa_family == AF_INET) {
+			addr.lo = CRMG_V4_MAPPED_LO |
+				  ntohl(((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr);
+		} else if (i->ifa_addr->sa_family == AF_INET6) {
+			memcpy(&addr, &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr,
+			       sizeof(addr));
+			addr.hi = be64toh(addr.hi);
+			addr.lo = be64toh(addr.lo);
+		} else {
+			continue;
+		}
+		found = crmg_prefix_contains(&pfx->addr, pfx->len, &addr);
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+static int crmg_ban_check(const struct crmg_image *image, const struct crmg_pfx *pfx,
+			  struct crmg_err *err)
+{
+	size_t count, i;
+	const struct crmg_prefix *p = crmg_image_section(image, CRMG_SECTION_PREFIXES, &count);
+	char text[CRMG_ADDR_LEN], other[CRMG_ADDR_LEN];
+
+	crmg_format_prefix(&pfx->addr, pfx->len, text, sizeof(text));
+	if (!pfx->len || (crmg_addr_is_v4(&pfx->addr) && pfx->len == 96))
+		return crmg_err_set(err, -EINVAL, "%s: a ban of everything is refused; use a policy "
+				    "with 'deny: true'", text);
+	if (crmg_own_address(pfx))
+		return crmg_err_set(err, -EINVAL, "%s: an address of this machine is in it", text);
+	for (i = 0; i < count; i++) {
+		if (p[i].client ||
+		    (!crmg_prefix_contains(&p[i].addr, p[i].len, &pfx->addr) &&
+		     !crmg_prefix_contains(&pfx->addr, pfx->len, &p[i].addr)))
+			continue;
+		return crmg_err_set(err, -EINVAL, "%s: %s is on the allow list, which is never "
+				    "banned; take it off the list first", text,
+				    crmg_format_prefix(&p[i].addr, p[i].len, other,
+						       sizeof(other)));
+	}
+	return 0;
+}
+
+static int crmg_ban_delete(struct crmg_kern *kern, const struct crmg_ban_key *key)
+{
+	return bpf_map_delete_elem(kern->map[CRMG_MAP_BANS], key) && errno != ENOENT ? -errno : 0;
+}
+
+/* Reads the bans and removes those that are over. */
+static int crmg_bans_begin(struct crmg_kern *kern, struct crmg_err *err)
+{
+	crmg_autofree struct crmg_ban_key *expired = NULL;
+	size_t count = 0, i;
+	const struct crmg_image *image;
+	int code = crmg_kern_image(kern, &image, err);
+
+	if (!code)
+		code = crmg_bans_scan(kern, &expired, &count, err);
+	for (i = 0; !code && i < count; i++)
+		code = crmg_ban_delete(kern, &expired[i]);
+	return code;
+}
+
+static const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index)
+{
+	const struct crmg_service *service = crmg_image_service(&kern->image, index);
+
+	return service ? service->name : "";
+}
+
+/* Writes the entries [0, count) of bans; what fails leaves only entries that are wanted anyway. */
+static int crmg_bans_write(struct crmg_kern *kern, const struct crmg_ban_entry *bans,
+			   size_t count, struct crmg_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (bpf_map_update_elem(kern->map[CRMG_MAP_BANS], &bans[i].key, &bans[i].ban, 0))
+			return crmg_err_set(err, -errno, "cannot write a ban: %s",
+					    strerror(errno));
+	return 0;
+}
+
+/* Publishes what kern->bans holds. */
+static int crmg_bans_finish(struct crmg_kern *kern)
+{
+	struct crmg_control control = { 0 };
+	int code = crmg_control_of(kern->bans, kern->ban_count, crmg_image_head(&kern->image),
+				   &control);
+
+	if (!code)
+		crmg_bans_publish(kern, &control);
+	return code;
+}
+
+/* The entry that a request asks for. */
+static struct crmg_ban_entry crmg_ban_entry_of(const struct crmg_ban_request *request,
+					       uint64_t now)
+{
+	struct crmg_ban_entry entry = {
+		.key = { .addr = request->prefix.addr, .len = request->prefix.len,
+			 .service = request->service },
+		.ban = { .added_ns = now,
+			 .until_ns = request->for_ns > CRMG_BAN_FOREVER - now ?
+				     CRMG_BAN_FOREVER : now + request->for_ns },
+	};
+
+	crmg_copy(entry.ban.origin, sizeof(entry.ban.origin), request->origin);
+	crmg_copy(entry.ban.note, sizeof(entry.ban.note), request->note);
+	return entry;
+}
+
+/* Adds to kern->bans what is wanted and not there yet, and checks that there is room. */
+static int crmg_bans_plan(struct crmg_kern *kern, const struct crmg_ban_entry *wanted,
+			  size_t count, struct crmg_err *err)
+{
+	struct crmg_control control = { 0 };
+	struct crmg_ban ban;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (bpf_map_lookup_elem(kern->map[CRMG_MAP_BANS], &wanted[i].key, &ban) &&
+		    crmg_ban_append(kern, &wanted[i].key, &wanted[i].ban))
+			return crmg_err_set(err, -ENOMEM, "out of memory");
+	if (kern->ban_count > CRMG_BANS_MAX)
+		return crmg_err_set(err, -E2BIG, "needs %zu bans, the table has room for %u: "
+				    "'crmgate bans' lists them, 'unban' makes room",
+				    kern->ban_count, CRMG_BANS_MAX);
+	if (crmg_control_of(kern->bans, kern->ban_count, crmg_image_head(&kern->image), &control))
+		return crmg_err_set(err, -E2BIG, "bans of more than %u different prefix lengths of "
+				    "one family: unban some, or use lengths that are there",
+				    CRMG_BAN_LENGTHS);
+	return 0;
+}
+
+int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
+		  struct crmg_err *err)
+{
+	crmg_autofree struct crmg_ban_entry *wanted = calloc(count + 1, sizeof(*wanted));
+	uint64_t now = crmg_boottime();
+	size_t i;
+	int code = wanted ? crmg_bans_begin(kern, err) : -ENOMEM;
+
+	for (i = 0; !code && i < count; i++) {
+		code = crmg_ban_check(&kern->image, &bans[i].prefix, err);
+		wanted[i] = crmg_ban_entry_of(&bans[i], now);
+	}
+	if (!code)
+		code = crmg_bans_plan(kern, wanted, count, err);
+	if (!code)
+		code = crmg_bans_write(kern, wanted, count, err);
+	if (!code)
+		code = crmg_bans_finish(kern);
+	for (i = 0; !code && i < count; i++)
+		crmg_event_add(kern, CRMG_EVENT_BAN, &bans[i].prefix,
+			       crmg_ban_service(kern, bans[i].service), "%s%s%s",
+			       bans[i].origin, bans[i].note[0] ? ": " : "", bans[i].note);
+	return code;
+}
+
+/* Drops entry i of kern->bans, in the kernel as well. */
+static int crmg_ban_remove(struct crmg_kern *kern, size_t i)
+{
+	int code = crmg_ban_delete(kern, &kern->bans[i].key);
+
+	if (!code)
+		kern->bans[i] = kern->bans[--kern->ban_count];
+	return code;
+}
+
+static int crmg_pfx_cmp(const void *a, const void *b)
+{
+	const struct crmg_pfx *x = a, *y = b;
+
+	return x->len != y->len ? x->len - y->len : crmg_addr_cmp(&x->addr, &y->addr);
+}
+
+int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, size_t count,
+		    const char *origin, size_t *ret_removed, struct crmg_err *err)
+{
+	crmg_autofree struct crmg_pfx *sorted = calloc(count + 1, sizeof(*sorted));
+	size_t i = 0, removed = 0;
+	int code = sorted ? crmg_bans_begin(kern, err) : -ENOMEM;
+
+	if (code)
+		return code;
+	memcpy(sorted, prefixes, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), crmg_pfx_cmp);
+	while (!code && i < kern->ban_count) {
+		struct crmg_ban_entry entry = kern->bans[i];
+		struct crmg_pfx pfx = { entry.key.addr, entry.key.len };
+
+		if ((origin && strcmp(entry.ban.origin, origin)) ||
+		    !bsearch(&pfx, sorted, count, sizeof(*sorted), crmg_pfx_cmp)) {
+			i++;
+			continue;
+		}
+		code = crmg_ban_remove(kern, i);
+		if (code)
+			crmg_err_set(err, code, "cannot remove a ban: %s", strerror(-code));
+		else
+			crmg_event_add(kern, CRMG_EVENT_UNBAN, &pfx,
+				       crmg_ban_service(kern, entry.key.service), "%s",
+				       entry.ban.origin);
+		removed += !code;
+	}
+	crmg_bans_finish(kern);
+	if (!code)
+		*ret_removed = removed;
+	return code;
+}
+
+int crmg_bans_prune(struct crmg_kern *kern, const struct crmg_image *old,
+		    const struct crmg_image *image, struct crmg_err *err)
+{
+	size_t i = 0, removed = 0;
+	int code = crmg_bans_scan(kern, NULL, NULL, err);
+
+	while (!code && i < kern->ban_count) {
+		uint8_t index = kern->bans[i].key.service;
+		const struct crmg_service *was = crmg_image_service(old, index);
+		const struct crmg_service *is = crmg_image_service(image, index);
+
+		if (!index || (is && was && is->born == was->born)) {
+			i++;
+			continue;
+		}
+		code = crmg_ban_remove(kern, i);
+		removed += !code;
+	}
+	if (!code && removed) {
+		crmg_err_warn(err, "%zu bans of services that are gone were removed", removed);
+		crmg_bans_finish(kern);
+	}
+	return code;
+}

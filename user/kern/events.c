@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* events.c - the ring of events: reading it, and adding what a command did. */
+#include <pwd.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+static struct crmg_event *crmg_event_at(struct crmg_kern *kern, uint64_t seq)
+{
+	return (struct crmg_event *)kern->view[CRMG_MAP_EVENTS].memory + seq % CRMG_EVENT_RING;
+}
+
+static struct crmg_scratch *crmg_event_scratch(struct crmg_kern *kern)
+{
+	return kern->view[CRMG_MAP_SCRATCH].memory;
+}
+
+/* Who is behind this command: sudo keeps the name. */
+static const char *crmg_event_user(void)
+{
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *user = getpwuid(getuid());
+
+	return sudo && sudo[0] ? sudo : user ? user->pw_name : "?";
+}
+
+void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
+		    const struct crmg_pfx *prefix, const char *service, const char *format, ...)
+{
+	uint64_t seq = __atomic_add_fetch(&crmg_event_scratch(kern)->event_seq, 1,
+					  __ATOMIC_SEQ_CST);
+	struct crmg_event *event = crmg_event_at(kern, seq);
+	struct timespec ts;
+	va_list args;
+	size_t used;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	__atomic_exchange_n(&event->seq, 0, __ATOMIC_SEQ_CST);
+	event->time_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	event->count = 0;
+	event->addr = prefix ? prefix->addr : (struct crmg_addr){ 0, 0 };
+	event->kind = kind;
+	event->reason = 0;
+	event->verdict = 0;
+	event->len = prefix ? prefix->len : 0;
+	event->generation = kern->image.cells ? crmg_image_head(&kern->image)->generation : 0;
+	crmg_copy(event->service, sizeof(event->service), service);
+	event->policy[0] = '\0';
+	va_start(args, format);
+	vsnprintf(event->detail, sizeof(event->detail), format, args);
+	va_end(args);
+	used = strlen(event->detail);
+	snprintf(event->detail + used, sizeof(event->detail) - used, " by %s", crmg_event_user());
+	__atomic_exchange_n(&event->seq, seq, __ATOMIC_SEQ_CST);
+}
+
+static void crmg_events_refresh(struct crmg_kern *kern)
+{
+	crmg_view_refresh(&kern->view[CRMG_MAP_SCRATCH], kern->map[CRMG_MAP_SCRATCH],
+			  sizeof(struct crmg_scratch), 1);
+	crmg_view_refresh(&kern->view[CRMG_MAP_EVENTS], kern->map[CRMG_MAP_EVENTS],
+			  sizeof(struct crmg_event), CRMG_EVENT_RING);
+}
+
+uint64_t crmg_kern_event_head(struct crmg_kern *kern)
+{
+	crmg_view_refresh(&kern->view[CRMG_MAP_SCRATCH], kern->map[CRMG_MAP_SCRATCH],
+			  sizeof(struct crmg_scratch), 1);
+	return __atomic_load_n(&crmg_event_scratch(kern)->event_seq, __ATOMIC_ACQUIRE);
+}
+
+size_t crmg_kern_events(struct crmg_kern *kern, uint64_t *cursor, struct crmg_event *ret,
+			size_t max, uint64_t *ret_lost)
+{
+	uint64_t head = crmg_kern_event_head(kern), oldest;
+	size_t count = 0;
+
+	if (head == *cursor)
+		return 0;
+	crmg_events_refresh(kern);
+	oldest = head > CRMG_EVENT_RING ? head - CRMG_EVENT_RING : 0;
+	if (*cursor < oldest) {
+		*ret_lost += oldest - *cursor;
+		*cursor = oldest;
+	}
+	while (*cursor < head && count < max) {
+		struct crmg_event *event = crmg_event_at(kern, *cursor + 1);
+		uint64_t before = __atomic_load_n(&event->seq, __ATOMIC_ACQUIRE);
+
+		ret[count] = *event;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (before == *cursor + 1 &&
+		    __atomic_load_n(&event->seq, __ATOMIC_RELAXED) == before) {
+			count++;
+		} else if (before <= *cursor) {
+			/*
+			 * Not written yet. Its writer may have died: do not wait for ever when
+			 * others have long gone on.
+			 */
+			if (head - *cursor < CRMG_EVENT_RING / 4)
+				break;
+			++*ret_lost;
+		} else {
+			++*ret_lost;	/* overwritten while it was read */
+		}
+		++*cursor;
+	}
+	return count;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ifaces.c - interfaces by name: do they exist, are they stacked on one another,
+ * and what is attached to them now.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+__u64 crmg_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+/* What an interface is stacked on: its master (bond, bridge), and its parent (VLAN, macvlan). */
+struct crmg_stack {
+	unsigned int master;
+	unsigned int parent;
+};
+
+static void crmg_stack_parse(const struct nlmsghdr *msg, struct crmg_stack *ret)
+{
+	const struct rtattr *attr = IFLA_RTA(NLMSG_DATA(msg)), *info;
+	int left = IFLA_PAYLOAD(msg), inner;
+	unsigned int link = 0;
+	bool veth = false;
+
+	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
+		if (attr->rta_type == IFLA_MASTER)
+			memcpy(&ret->master, RTA_DATA(attr), sizeof(ret->master));
+		if (attr->rta_type == IFLA_LINK)
+			memcpy(&link, RTA_DATA(attr), sizeof(link));
+		if (attr->rta_type != IFLA_LINKINFO)
+			continue;
+		info = RTA_DATA(attr);
+		inner = RTA_PAYLOAD(attr);
+		for (; RTA_OK(info, inner); info = RTA_NEXT(info, inner))
+			/* The "link" of a veth is its other end, not what it stands on. */
+			if (info->rta_type == IFLA_INFO_KIND && !strcmp(RTA_DATA(info), "veth"))
+				veth = true;
+	}
+	if (!veth)
+		ret->parent = link;
+}
+
+/* Asks rtnetlink for one interface. Negative errno. */
+static int crmg_stack_read(unsigned int ifindex, struct crmg_stack *ret)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETLINK,
+			    .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = 1 },
+		.info = { .ifi_index = ifindex },
+	};
+	crmg_autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	char answer[16384];
+	const struct nlmsghdr *msg = (const struct nlmsghdr *)answer;
+	ssize_t got;
+
+	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0)
+		return -errno;
+	got = recv(fd, answer, sizeof(answer), 0);
+	if (got < 0)
+		return -errno;
+	*ret = (struct crmg_stack){ 0, 0 };
+	if (NLMSG_OK(msg, (size_t)got) && msg->nlmsg_type == RTM_NEWLINK)
+		crmg_stack_parse(msg, ret);
+	return 0;
+}
+
+/* True if a stands on b, directly. */
+static bool crmg_stacked(unsigned int a, unsigned int b)
+{
+	struct crmg_stack upper, lower;
+
+	if (crmg_stack_read(a, &upper) || crmg_stack_read(b, &lower))
+		return false;
+	return upper.parent == b || lower.master == a;
+}
+
+static int crmg_stack_check(const char *name, unsigned int index, const char *other,
+			    unsigned int other_index, struct crmg_err *err)
+{
+	if (index == other_index || (!crmg_stacked(index, other_index) &&
+				     !crmg_stacked(other_index, index)))
+		return 0;
+	return crmg_err_set(err, -EINVAL, "%s and %s are stacked: each packet would count twice; "
+			    "attach one of them", name, other);
+}
+
+int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
+		      unsigned int *ret_indexes, struct crmg_err *err)
+{
+	const struct crmg_iface *wanted = kern->view[CRMG_MAP_IFACES].memory;
+	int code = 0, found;
+	size_t i, j;
+
+	for (i = 0; i < count; i++) {
+		ret_indexes[i] = if_nametoindex(names[i]);
+		if (!ret_indexes[i])
+			code = crmg_err_set(err, -ENODEV, "%s: no such interface; 'ip -br link' "
+					    "lists them", names[i]);
+	}
+	for (i = 0; !code && i < count; i++) {
+		for (j = 0; j < i; j++) {
+			found = crmg_stack_check(names[i], ret_indexes[i], names[j],
+						 ret_indexes[j], err);
+			code = code ? code : found;
+		}
+		for (j = 0; wanted && j < CRMG_IFACES_MAX; j++) {
+			if (!wanted[j].name[0] || wanted[j].netns != crmg_netns())
+				continue;
+			found = crmg_stack_check(names[i], ret_indexes[i], wanted[j].name,
+						 wanted[j].ifindex, err);
+			code = code ? code : found;
+		}
+	}
+	return code;
+}
+
+/*
+ * Link of a hook, or negative errno. Opened once per attachment and kept, so that a
+ * daemon has it after it gave up root.
+ */
+static int crmg_iface_link(struct crmg_kern *kern, const char *hook, const char *name)
+{
+	char pin[CRMG_PIN_LEN], path[CRMG_PIN_LEN];
+	int fd;
+
+	crmg_pin_link(hook, name, pin, sizeof(pin));
+	fd = bpf_obj_get(crmg_pin_path(kern, pin, path, sizeof(path)));
+	return fd < 0 ? -errno : fd;
+}
+
+static void crmg_iface_links(struct crmg_kern *kern, const struct crmg_iface *iface,
+			     struct crmg_iface_links *links)
+{
+	if (links->attached_at_ns == iface->attached_at_ns)
+		return;
+	if (links->xdp >= 0)
+		close(links->xdp);
+	if (links->tc >= 0)
+		close(links->tc);
+	links->xdp = crmg_iface_link(kern, "xdp", iface->name);
+	links->tc = crmg_iface_link(kern, "tc", iface->name);
+	links->attached_at_ns = iface->attached_at_ns;
+}
+
+#define CRMG_PROGRAM_UNKNOWN -1
+
+/* Id of the program under a link; 0: interface or link is gone. */
+static long crmg_link_program(int fd)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 size = sizeof(info), ifindex;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return CRMG_PROGRAM_UNKNOWN;
+	/* libbpf 1.1 knows no tcx; its part of the union begins with the ifindex too. */
+	memcpy(&ifindex, &info.xdp, sizeof(ifindex));
+	return ifindex ? (long)info.prog_id : 0;
+}
+
+/* Id of the XDP program of an interface of this namespace; 0: none. */
+static long crmg_xdp_program(unsigned int ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	if (bpf_xdp_query(ifindex, 0, &query))
+		return CRMG_PROGRAM_UNKNOWN;
+	return query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id :
+	       query.skb_prog_id;
+}
+
+static long crmg_clsact_program(unsigned int ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
+		    .priority = CRMG_CLSACT_PRIORITY);
+	int code = bpf_tc_query(&hook, &opts);
+
+	return code == -ENOENT || code == -EINVAL ? 0 : code ? CRMG_PROGRAM_UNKNOWN :
+	       (long)opts.prog_id;
+}
+
+static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface_state *ret)
+{
+	const struct crmg_iface *iface = &ret->wanted;
+	struct crmg_iface_links *links = &kern->links[i];
+	bool here = iface->netns == crmg_netns();
+	long link, xdp, tc;
+
+	crmg_iface_links(kern, iface, links);
+	link = crmg_link_program(links->xdp);
+	ret->present = here ? if_nametoindex(iface->name) == iface->ifindex : link != 0;
+	if (!ret->present)
+		return;
+	/* From another network namespace only the links can be asked. */
+	xdp = here ? crmg_xdp_program(iface->ifindex) : link;
+	tc = iface->tc_kind == CRMG_TC_TCX ? crmg_link_program(links->tc) :
+	     here ? crmg_clsact_program(iface->ifindex) : CRMG_PROGRAM_UNKNOWN;
+	ret->xdp_ours = link != 0 && (xdp == iface->xdp_prog_id || xdp == CRMG_PROGRAM_UNKNOWN);
+	ret->xdp_foreign = xdp > 0 && xdp != iface->xdp_prog_id;
+	ret->tc_ours = tc == iface->tc_prog_id || tc == CRMG_PROGRAM_UNKNOWN;
+}
+
+size_t crmg_ifaces_read(struct crmg_kern *kern)
+{
+	const struct crmg_iface *wanted = kern->view[CRMG_MAP_IFACES].memory;
+	size_t count = 0, i;
+
+	crmg_view_refresh(&kern->view[CRMG_MAP_IFACES], kern->map[CRMG_MAP_IFACES],
+			  sizeof(struct crmg_iface), CRMG_IFACES_MAX);
+	for (i = 0; i < CRMG_IFACES_MAX; i++) {
+		if (!wanted[i].name[0])
+			continue;
+		kern->ifaces[count] = (struct crmg_iface_state){ .wanted = wanted[i] };
+		crmg_iface_state(kern, i, &kern->ifaces[count]);
+		count++;
+	}
+	return count;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/* image.c - compiled policies in the kernel: reading the one in force, switching. */
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+#define CRMG_IMAGE_TRIES 8
+
+#define CRMG_FILL_BATCH 16384
+
+/* In batches: a map that programs may only read cannot be mapped for writing. */
+static int crmg_image_fill(int fd, const struct crmg_image *image)
+{
+	crmg_autofree __u32 *keys = calloc(CRMG_FILL_BATCH, sizeof(*keys));
+	size_t done, i;
+
+	if (!keys)
+		return -ENOMEM;
+	for (done = 0; done < image->cell_count; done += CRMG_FILL_BATCH) {
+		size_t left = image->cell_count - done;
+		__u32 count = left < CRMG_FILL_BATCH ? left : CRMG_FILL_BATCH;
+
+		for (i = 0; i < count; i++)
+			keys[i] = done + i;
+		if (bpf_map_update_batch(fd, keys, &image->cells[done], &count, NULL))
+			return -errno;
+	}
+	return 0;
+}
+
+int crmg_image_map(const struct crmg_image *image)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		    .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "crmg_image", sizeof(__u32),
+				sizeof(struct crmg_cell), image->cell_count, &opts);
+	int code;
+
+	if (fd < 0)
+		return -errno;
+	code = crmg_image_fill(fd, image);
+	/* Nobody changes a policy in force, not even root. */
+	if (!code && bpf_map_freeze(fd))
+		code = -errno;
+	if (!code)
+		return fd;
+	close(fd);
+	return code;
+}
+
+/* One chunk of counter rows: made, put into the outer map and pinned if it is missing. */
+static int crmg_rows_chunk(struct crmg_kern *kern, __u32 chunk, bool make, struct crmg_err *err)
+{
+	char name[32];
+	int fd, code;
+
+	if (kern->chunk[chunk].fd >= 0)
+		return 0;
+	snprintf(name, sizeof(name), "row_%u", chunk);
+	fd = crmg_pin_open(kern, name);
+	if (fd >= 0) {
+		kern->chunk[chunk].fd = fd;
+		return 0;
+	}
+	if (fd != -ENOENT || !make)
+		return fd;
+	fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "crmg_rows", sizeof(__u32),
+			    sizeof(struct crmg_row), CRMG_ROW_CHUNK, NULL);
+	if (fd < 0) {
+		code = -errno;
+		return crmg_err_set(err, code, "cannot make counters (%zu KiB): %s",
+				    CRMG_ROW_CHUNK * sizeof(struct crmg_row) *
+				    crmg_kern_cpus() / 1024, strerror(-code));
+	}
+	/* Pinned first: a chunk that only the kernel knows could not be found again. */
+	code = crmg_pin(kern, fd, name, err);
+	if (!code && bpf_map_update_elem(kern->map[CRMG_MAP_ROWS], &chunk, &fd, 0)) {
+		code = crmg_err_set(err, -errno, "cannot add counters: %s", strerror(errno));
+		crmg_unpin(kern, name);
+	}
+	if (code) {
+		close(fd);
+		return code;
+	}
+	kern->chunk[chunk].fd = fd;
+	return 0;
+}
+
+/* Rows that get a new name start at 0. The image in force does not use them. */
+static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *image,
+			     const struct crmg_image *old, struct crmg_err *err)
+{
+	crmg_autofree uint64_t *fresh = calloc(CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX / 64, 8);
+	crmg_autofree void *zeros = calloc(crmg_kern_cpus(), sizeof(struct crmg_row));
+	uint32_t last, row;
+
+	if (!fresh || !zeros)
+		return crmg_err_set(err, -ENOMEM, "out of memory");
+	last = crmg_image_new_rows(image, old, fresh);
+	for (row = 0; row <= last; row++) {
+		__u32 chunk = row / CRMG_ROW_CHUNK, i = row % CRMG_ROW_CHUNK;
+		int code = crmg_rows_chunk(kern, chunk, true, err);
+
+		if (code)
+			return code;
+		if (fresh[row / 64] >> (row % 64) & 1 &&
+		    bpf_map_update_elem(kern->chunk[chunk].fd, &i, zeros, 0))
+			return crmg_err_set(err, -errno, "cannot clear counters: %s",
+					    strerror(errno));
+	}
+	return 0;
+}
+
+int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
+		       struct crmg_err *err)
+{
+	const struct crmg_image *old = kern->image.cells ? &kern->image : NULL;
+	crmg_autoclose int fd = -1;
+	__u32 zero = 0;
+	int code = crmg_rows_prepare(kern, image, old, err);
+
+	if (code)
+		return code;
+	fd = crmg_image_map(image);
+	if (fd < 0)
+		return crmg_err_set(err, fd, "cannot load the policy (%zu KiB): %s",
+				    image->cell_count * sizeof(*image->cells) / 1024,
+				    strerror(-fd));
+	/* The switch. It waits until no packet is under the old pointer any more. */
+	if (bpf_map_update_elem(kern->map[CRMG_MAP_IMAGES], &zero, &fd, 0))
+		return crmg_err_set(err, -errno, "cannot switch the policy: %s",
+				    strerror(errno));
+	return crmg_pin(kern, fd, "image", err);
+}
+
+static int crmg_map_info(int fd, __u32 *ret_id, __u32 *ret_entries)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	*ret_id = info.id;
+	*ret_entries = info.max_entries;
+	return 0;
+}
+
+/* The map that the packets use, by its pin, or by its id when the pin is behind. */
+static int crmg_image_open(struct crmg_kern *kern, __u32 id, __u32 *ret_entries)
+{
+	int fd, tries, code;
+	__u32 found = 0;
+
+	for (tries = 0; tries < CRMG_IMAGE_TRIES; tries++) {
+		fd = crmg_pin_open(kern, "image");
+		if (fd < 0)
+			break;
+		code = crmg_map_info(fd, &found, ret_entries);
+		if (!code && found == id)
+			return fd;
+		close(fd);
+	}
+	fd = bpf_map_get_fd_by_id(id);	/* a command died between switch and pin; root only */
+	if (fd < 0)
+		return -ESTALE;
+	code = crmg_map_info(fd, &found, ret_entries);
+	if (code) {
+		close(fd);
+		return code;
+	}
+	return fd;
+}
+
+int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
+		    struct crmg_err *err)
+{
+	__u32 zero = 0, id = 0, entries = 0;
+	struct crmg_view view = { 0 };
+	struct crmg_image image;
+	int fd, code, tries;
+
+	for (tries = 0; tries < CRMG_IMAGE_TRIES; tries++) {
+		if (bpf_map_lookup_elem(kern->map[CRMG_MAP_IMAGES], &zero, &id)) {
+			code = -errno;
+			return crmg_err_set(err, code, code == -ENOENT ? "no policy is in force" :
+					    "cannot read the policy: %s", strerror(-code));
+		}
+		if (id == kern->image_id)
+			goto done;
+		fd = crmg_image_open(kern, id, &entries);
+		if (fd >= 0)
+			break;
+	}
+	if (fd < 0)
+		return crmg_err_set(err, fd, "cannot open the policy in force: %s; run any "
+				    "changing command as root to repair its pin", strerror(-fd));
+	code = crmg_view_open(&view, fd, sizeof(struct crmg_cell), entries, false);
+	close(fd);
+	if (code)
+		return crmg_err_set(err, code, "cannot read the policy: %s", strerror(-code));
+	image = (struct crmg_image){ view.memory, entries };
+	if (crmg_image_validate(&image)) {
+		crmg_view_close(&view);
+		return crmg_err_set(err, -EPROTO, "the policy in force was made by another "
+				    "version; apply it again with this one");
+	}
+	crmg_view_close(&kern->image_view);
+	kern->image_view = view;
+	kern->image = image;
+	kern->image_id = id;
+done:
+	*ret = &kern->image;
+	return 0;
+}
+
+int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
+		     enum crmg_mode mode_cap, struct crmg_err *err)
+{
+	const struct crmg_image *old = kern->image.cells ? &kern->image : NULL, *now;
+	uint32_t generation = old ? crmg_image_head(old)->generation + 1 : 1;
+	struct crmg_image image = { 0 };
+	struct timespec ts;
+	int code;
+
+	if (!generation)	/* wrapped: 0 is never in force */
+		generation = 1;
+	code = crmg_compile(model, old, generation, mode_cap, &image, err);
+	if (code)
+		return code;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	((struct crmg_head *)image.cells)->applied_at_ns =
+		ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	code = crmg_image_install(kern, &image, err);
+	if (!code && old)
+		code = crmg_bans_prune(kern, old, &image, err);
+	if (!code)
+		crmg_event_add(kern, CRMG_EVENT_APPLY, NULL, "", "generation %u from %s",
+			       generation, model->file ? model->file : "nothing");
+	crmg_image_free(&image);
+	return code ? code : crmg_kern_image(kern, &now, err);
+}
+
+int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
+		    enum crmg_mode mode_cap, uint32_t *ret_generation, struct crmg_err *err)
+{
+	const struct crmg_image *image;
+	struct crmg_setup setup;
+	int code = crmg_setup_read(kern, &setup, err);
+
+	if (!code)
+		code = crmg_kern_image(kern, &image, err);
+	if (code)
+		return code;
+	if (model->capacity != setup.capacity || model->v4_prefix != setup.v4_prefix ||
+	    model->v6_prefix != setup.v6_prefix)
+		return crmg_err_set(err, -EBUSY, "capacity.sources %u, prefixes /%u and /%u are in "
+				    "use, the file has %u, /%u and /%u: these are fixed at attach. "
+				    "'crmgate detach --all --purge' and 'attach' take them over, and "
+				    "lose all counters, bans and limiter levels",
+				    setup.capacity, setup.v4_prefix, setup.v6_prefix,
+				    model->capacity, model->v4_prefix, model->v6_prefix);
+	code = crmg_image_apply(kern, model, mode_cap, err);
+	if (!code)
+		*ret_generation = crmg_image_head(&kern->image)->generation;
+	return code;
+}

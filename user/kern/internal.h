@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* internal.h - what the files of kern/ share; nothing outside includes it. */
+#ifndef CRMGATE_KERN_INTERNAL_H
+#define CRMGATE_KERN_INTERNAL_H
+
+#include <net/if.h>
+
+#include "kern.h"
+
+/* X(ID, name of the pin, value type, may be mapped): the pinned maps. */
+#define CRMG_MAPS(X) \
+	X(TAGS,      tags,        "tags",      struct crmg_tags,       true) \
+	X(SLOTS,     slots,       "slots",     struct crmg_slot,       true) \
+	X(IMAGES,    images,      "images",    __u32,                  false) \
+	X(ROWS,      rows,        "rows",      __u32,                  false) \
+	X(HOST,      host,        "host",      struct crmg_host,       false) \
+	X(CONTROL,   control_map, "control",   struct crmg_control,    true) \
+	X(SCRATCH,   scratch,     "scratch",   struct crmg_scratch,    true) \
+	X(BANS,      bans,        "bans",      struct crmg_ban,        false) \
+	X(BANFILTER, banfilter,   "banfilter", struct crmg_ban_filter, true) \
+	X(EVENTS,    events,      "events",    struct crmg_event,      true) \
+	X(SETUP,     setup,       "setup",     struct crmg_setup,      false) \
+	X(IFACES,    ifaces,      "ifaces",    struct crmg_iface,      true)
+
+#define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
+enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
+
+/*
+ * A map as memory: mapped where that is allowed (a descriptor that may write), else
+ * a copy that crmg_view_refresh() brings up to date with batches of look-ups.
+ */
+struct crmg_view {
+	void *memory;
+	size_t size;
+	bool mapped;
+};
+
+struct crmg_row_chunk {
+	int fd;				/* -1: not opened */
+};
+
+struct crmg_kern {
+	char instance[CRMG_NAME_LEN];
+	enum crmg_kern_access access;
+	int dir;			/* O_PATH of the pin folder: pins are found after a setuid */
+	int lock;			/* -1: none */
+	int map[CRMG_MAP_COUNT];	/* -1: may not be opened (setup) */
+	struct crmg_view view[CRMG_MAP_COUNT];
+
+	struct crmg_image image;	/* in force; cells of `image_view` */
+	struct crmg_view image_view;
+	__u32 image_id;			/* id of its map */
+
+	struct crmg_row_chunk chunk[CRMG_ROW_CHUNKS_MAX];
+	struct crmg_row *rows;
+	size_t row_capacity;
+	void *percpu;			/* scratch of one batch of rows */
+	struct crmg_ban_entry *bans;
+	size_t ban_count;
+	struct crmg_iface_state ifaces[CRMG_IFACES_MAX];
+	struct crmg_iface_links {
+		__u64 attached_at_ns;	/* of the entry that they were opened for */
+		int xdp;
+		int tc;
+	} links[CRMG_IFACES_MAX];
+};
+
+/* ------------------------------------------------------------------ pins.c */
+
+#define CRMG_PIN_LEN 128
+
+/* Folder of an instance, "/sys/fs/bpf/crmgate/NAME/v1"; buf is returned. */
+char *crmg_pin_dir(const char *instance, char *buf, size_t size);
+
+/* A pin as a path that works through kern->dir; buf is returned. */
+char *crmg_pin_path(const struct crmg_kern *kern, const char *name, char *buf, size_t size);
+
+/* Name of the pin of an interface's link: hook is "xdp" or "tc"; bpffs allows no dot. */
+char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size);
+
+/* Makes the folder of an instance, mounts bpffs if there is none. */
+int crmg_pin_prepare(const char *instance, struct crmg_err *err);
+
+/* Pins fd as name, replacing atomically what has that name; mode 0640, group crmgate. */
+int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err);
+int crmg_unpin(const struct crmg_kern *kern, const char *name);
+
+/* Opens a pin: read-write if allowed, else read-only. Negative errno. */
+int crmg_pin_open(const struct crmg_kern *kern, const char *name);
+
+/* Takes the lock of an instance: a descriptor, or -EBUSY (said in err). */
+int crmg_lock(const char *instance, struct crmg_err *err);
+
+/* The same, and says which generation is in force while it is busy (open.c). */
+int crmg_lock_or_say(const char *instance, struct crmg_err *err);
+
+/* A kern without any map: only its folder. -ENOENT if there is none. */
+int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
+		  struct crmg_kern **ret, struct crmg_err *err);
+
+/* Opens every pinned map. -ENOENT: the folder is empty. */
+int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err);
+
+/* Removes every pin of the instance and its folders. */
+void crmg_pin_purge(const char *instance);
+
+/* Says which capability or right is missing after EPERM or EACCES: "needs root or ...". */
+const char *crmg_missing_rights(void);
+
+/* ------------------------------------------------------------------ view.c */
+
+int crmg_view_open(struct crmg_view *view, int fd, size_t value_size, size_t entries,
+		   bool writable);
+int crmg_view_refresh(struct crmg_view *view, int fd, size_t value_size, size_t entries);
+void crmg_view_close(struct crmg_view *view);
+
+/* Reads `count` entries of an array map from the first on, in batches. */
+int crmg_read_array(int fd, void *values, size_t value_size, size_t count);
+
+/* ------------------------------------------------------------------ load.c */
+
+struct crmgate_bpf;
+
+/*
+ * Loads this build's programs for setup, on the maps of kern where it has them, and
+ * with new ones otherwise (then pinned, and opened in kern). The skeleton is the
+ * caller's to destroy.
+ */
+int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
+	      struct crmgate_bpf **ret, struct crmg_err *err);
+
+/* A new setup for a model: capacity and prefixes, and a key from the kernel. */
+int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret);
+
+/* The pinned setup. */
+int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret,
+		    struct crmg_err *err);
+
+/* ----------------------------------------------------------------- image.c */
+
+/* Makes a frozen map of a compiled image. A descriptor, or negative errno. */
+int crmg_image_map(const struct crmg_image *image);
+
+/* Puts a compiled image in force: rows first, then the one pointer, then the pin. */
+int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
+		       struct crmg_err *err);
+
+/* Compiles and installs; the event; what bans of vanished services need. */
+int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
+		     enum crmg_mode mode_cap, struct crmg_err *err);
+
+/* ------------------------------------------------------------------ bans.c */
+
+/* Reads all bans into kern->bans. */
+int crmg_bans_read(struct crmg_kern *kern, struct crmg_err *err);
+
+/* Removes bans of services that are not in the image any more. */
+int crmg_bans_prune(struct crmg_kern *kern, const struct crmg_image *old,
+		    const struct crmg_image *image, struct crmg_err *err);
+
+/* ---------------------------------------------------------------- events.c */
+
+/* Writes an event of user space; the user who did it is added to detail. */
+void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
+		    const struct crmg_pfx *prefix, const char *service, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* ---------------------------------------------------------------- ifaces.c */
+
+/* Ours among the filters of a clsact qdisc. */
+#define CRMG_CLSACT_HANDLE   1
+#define CRMG_CLSACT_PRIORITY 0xc12a
+
+/* Refuses interfaces that do not exist, or are stacked on one another or on a wanted one. */
+int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
+		      unsigned int *ret_indexes, struct crmg_err *err);
+
+/* Fills kern->ifaces; the number of entries. */
+size_t crmg_ifaces_read(struct crmg_kern *kern);
+
+/* Inode of the network namespace that this process is in. */
+__u64 crmg_netns(void);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kern.h - the kernel boundary: load, pin, attach, put a policy in force, read.
+ * Only the files of this folder include <bpf/...>. Nothing here prints.
+ *
+ * All state of an instance is pinned below bpffs in crmgate/INSTANCE/v1; every
+ * command works from the pins. Changes are made under a lock.
+ */
+#ifndef CRMGATE_KERN_H
+#define CRMGATE_KERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crmgate/abi.h>
+
+#include "../base/addr.h"
+#include "../base/err.h"
+#include "../compile/compile.h"
+#include "../report/snapshot.h"
+
+struct crmg_kern;
+
+enum crmg_kern_access {
+	CRMG_KERN_READ,		/* no lock; works for members of group crmgate */
+	CRMG_KERN_WRITE,	/* takes the lock of the instance, needs root */
+};
+
+/*
+ * Opens the pinned state of an instance. -ENOENT: nothing is attached (err says
+ * how to), -EBUSY: another command changes it (READ never waits for it),
+ * -EPERM/-EACCES: err names what is missing. crmg_kern_close() takes NULL in
+ * *kern too.
+ */
+int crmg_kern_open(const char *instance, enum crmg_kern_access access,
+		   struct crmg_kern **ret, struct crmg_err *err);
+void crmg_kern_close(struct crmg_kern **kern);
+
+enum crmg_attach_mode { CRMG_ATTACH_AUTO, CRMG_ATTACH_NATIVE, CRMG_ATTACH_GENERIC };
+enum crmg_tc_choice { CRMG_TC_CHOICE_AUTO, CRMG_TC_CHOICE_TCX, CRMG_TC_CHOICE_CLSACT };
+
+struct crmg_attach_options {
+	const char *instance;
+	char *const *ifaces;
+	size_t iface_count;
+	enum crmg_attach_mode mode;
+	enum crmg_tc_choice tc;
+	const struct crmg_model *model;		/* NULL: keep the policy in force, or none */
+	enum crmg_mode mode_cap;
+};
+
+/*
+ * Loads this build's programs, makes or takes over the pinned maps, puts the
+ * policy in force, attaches every interface or none, and puts the programs
+ * under links that are there already. Warnings (mode fell back, ...) go to err.
+ */
+int crmg_kern_attach(const struct crmg_attach_options *options, struct crmg_err *err);
+
+/*
+ * Takes programs off interfaces (iface_count 0: all). purge: removes the whole
+ * state too; only together with all interfaces.
+ */
+int crmg_kern_detach(const char *instance, char *const *ifaces, size_t iface_count,
+		     bool purge, struct crmg_err *err);
+
+/*
+ * Compiles model against the image in force and switches to it. The new
+ * generation in *ret_generation. -EBUSY: capacity or source prefixes differ
+ * from what was attached.
+ */
+int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
+		    enum crmg_mode mode_cap, uint32_t *ret_generation, struct crmg_err *err);
+
+int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err);
+
+/* The image in force; belongs to kern, valid until close or the next apply. */
+int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
+		    struct crmg_err *err);
+
+#define CRMG_SNAP_SOURCES 1	/* tags and slots as well */
+#define CRMG_SNAP_BANS    2
+
+/*
+ * Reads what `flags` ask for. The snapshot's pointers belong to kern and stay
+ * valid until the next call or close; where the maps can be mapped (root) tags
+ * and slots are the live memory. A second call with the same kern is cheap.
+ */
+int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
+		       struct crmg_snapshot *ret, struct crmg_err *err);
+
+struct crmg_ban_request {
+	struct crmg_pfx prefix;
+	uint8_t service;		/* index; 0: all */
+	uint64_t for_ns;		/* CRMG_BAN_FOREVER: until unban */
+	const char *origin;
+	const char *note;
+};
+
+/*
+ * Adds or changes bans, all or none. -E2BIG: no room. Own addresses, /0 and what
+ * lies in or covers the allow list are refused with -EINVAL.
+ */
+int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
+		  struct crmg_err *err);
+
+/*
+ * Removes bans by prefix (origin NULL: whatever origin; all services). The number
+ * really removed in *ret_removed; unknown ones are no error.
+ */
+int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, size_t count,
+		    const char *origin, size_t *ret_removed, struct crmg_err *err);
+
+/*
+ * Copies events with seq > *cursor into ret[max], oldest first, and moves the
+ * cursor. Returns the number copied. What was overwritten before it was read is
+ * added to *ret_lost. Events still being written end the call.
+ */
+size_t crmg_kern_events(struct crmg_kern *kern, uint64_t *cursor, struct crmg_event *ret,
+			size_t max, uint64_t *ret_lost);
+
+/* Number of the newest event. */
+uint64_t crmg_kern_event_head(struct crmg_kern *kern);
+
+/* Own prefixes of the machine (for warnings), and number of possible CPUs. */
+unsigned int crmg_kern_cpus(void);
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/* load.c - this build's programs into the kernel, on new or on pinned maps. */
+#include <stdarg.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../base/util.h"
+#include "crmgate.skel.h"
+#include "internal.h"
+
+#define CRMG_VERIFIER_LOG (1 << 20)
+
+/* libbpf prints from deep inside; the last line that it has to say goes into the error. */
+static char crmg_libbpf_line[256];
+
+static int crmg_libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN)
+		vsnprintf(crmg_libbpf_line, sizeof(crmg_libbpf_line), format, args);
+	return 0;
+}
+
+int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret)
+{
+	struct crmg_setup setup = {
+		.capacity = model->capacity,
+		.v4_prefix = model->v4_prefix,
+		.v6_prefix = model->v6_prefix,
+	};
+
+	if (getrandom(setup.hash_key, sizeof(setup.hash_key), 0) != sizeof(setup.hash_key))
+		return -errno;
+	*ret = setup;
+	return 0;
+}
+
+int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret, struct crmg_err *err)
+{
+	__u32 zero = 0;
+	int code;
+
+	if (!bpf_map_lookup_elem(kern->map[CRMG_MAP_SETUP], &zero, ret))
+		return 0;
+	code = -errno;
+	return crmg_err_set(err, code, "cannot read pin 'setup': %s", strerror(-code));
+}
+
+static void crmg_set_knobs(struct crmgate_bpf *skel, const struct crmg_setup *setup)
+{
+	struct crmg_addr all = { ~0ULL, ~0ULL };
+	struct crmg_addr v4 = crmg_addr_cut(all, 96 + setup->v4_prefix);
+	struct crmg_addr v6 = crmg_addr_cut(all, setup->v6_prefix);
+
+	skel->rodata->crmg_knobs.capacity = setup->capacity;
+	skel->rodata->crmg_knobs.line_mask = setup->capacity / CRMG_WAYS - 1;
+	skel->rodata->crmg_knobs.v4_mask_lo = v4.lo;
+	skel->rodata->crmg_knobs.v6_mask_hi = v6.hi;
+	skel->rodata->crmg_knobs.v6_mask_lo = v6.lo;
+	skel->rodata->crmg_knobs.v4_len = 96 + setup->v4_prefix;
+	skel->rodata->crmg_knobs.v6_len = setup->v6_prefix;
+	memcpy((void *)skel->rodata->crmg_knobs.hash_key, setup->hash_key,
+	       sizeof(setup->hash_key));
+}
+
+/* The last line of a verifier log that is not its statistics: what it did not accept. */
+static void crmg_verifier_line(char *log, char *buf, size_t size)
+{
+	char *line, *rest = NULL;
+
+	buf[0] = '\0';
+	for (line = strtok_r(log, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17) &&
+		    strncmp(line, "stack depth", 11))
+			crmg_copy(buf, size, line);
+}
+
+static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_err *err)
+{
+	char line[160];
+
+	crmg_verifier_line(log, line, sizeof(line));
+	if (code == -ENOMEM)
+		return crmg_err_set(err, code, "out of memory for the tables: a source table of %u "
+				    "slots needs %llu MiB; lower capacity.sources, or raise the "
+				    "memory limit of this process", capacity,
+				    (unsigned long long)capacity * (sizeof(struct crmg_slot) + 8) >>
+				    20);
+	if (line[0])
+		return crmg_err_set(err, code, "the kernel refused the program: %s%s", line,
+				    code == -EPERM || code == -EACCES ? crmg_missing_rights() : "");
+	if (code == -EPERM || code == -EACCES)
+		return crmg_err_set(err, code, "loading needs root, or CAP_BPF, CAP_NET_ADMIN and "
+				    "CAP_PERFMON%s", crmg_missing_rights());
+	crmg_libbpf_line[strcspn(crmg_libbpf_line, "\n")] = '\0';
+	return crmg_err_set(err, code, "cannot load the program: %s (%s)", strerror(-code),
+			    crmg_libbpf_line);
+}
+
+/* Pins what was just made. On failure what was pinned is taken back by the caller. */
+static int crmg_pin_maps(struct crmg_kern *kern, struct crmgate_bpf *skel, struct crmg_err *err)
+{
+	const struct {
+		const char *name;
+		const struct bpf_map *map;
+	} maps[] = {
+#define CRMG_MAP_PIN(ID, field, pin, type, mappable) { pin, skel->maps.field },
+		CRMG_MAPS(CRMG_MAP_PIN)
+	};
+	size_t i;
+	int code;
+
+	for (i = 0; i < CRMG_ARRAY_SIZE(maps); i++) {
+		if (kern->map[i] >= 0)
+			continue;
+		code = crmg_pin(kern, bpf_map__fd(maps[i].map), maps[i].name, err);
+		if (code)
+			return code;
+	}
+	return crmg_kern_open_maps(kern, err);
+}
+
+int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
+	      struct crmgate_bpf **ret, struct crmg_err *err)
+{
+	crmg_autofree char *log = calloc(1, CRMG_VERIFIER_LOG);
+	bool fresh = kern->map[CRMG_MAP_SETUP] < 0;
+	struct crmgate_bpf *skel;
+	struct bpf_program *prog;
+	__u32 zero = 0;
+	int code;
+
+	libbpf_set_print(crmg_libbpf_print);
+	crmg_libbpf_line[0] = '\0';
+	skel = log ? crmgate_bpf__open() : NULL;
+	if (!skel)
+		return crmg_err_set(err, -errno, "cannot open the program: %s", strerror(errno));
+	crmg_set_knobs(skel, setup);
+	code = 0;
+	if (fresh) {
+		bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
+		bpf_map__set_max_entries(skel->maps.slots, setup->capacity + CRMG_OVERFLOW_SLOTS);
+	} else {
+#define CRMG_MAP_REUSE(ID, field, pin, type, mappable) \
+		if (!code && bpf_map__reuse_fd(skel->maps.field, kern->map[CRMG_MAP_##ID])) \
+			code = -errno;
+		CRMG_MAPS(CRMG_MAP_REUSE)
+	}
+	bpf_object__for_each_program(prog, skel->obj)
+		bpf_program__set_log_buf(prog, log, CRMG_VERIFIER_LOG);
+	if (!code)
+		code = crmgate_bpf__load(skel);
+	if (code) {
+		code = crmg_load_failed(code, log, setup->capacity, err);
+		goto fail;
+	}
+	if (fresh && bpf_map__update_elem(skel->maps.setup, &zero, sizeof(zero), setup,
+					  sizeof(*setup), 0)) {
+		code = crmg_err_set(err, -errno, "cannot write 'setup': %s", strerror(errno));
+		goto fail;
+	}
+	code = crmg_pin_maps(kern, skel, err);
+	if (code)
+		goto fail;
+	*ret = skel;
+	return 0;
+fail:
+	crmgate_bpf__destroy(skel);
+	return code;
+}

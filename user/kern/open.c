@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/* open.c - opening and closing the pinned state of an instance. */
+#include <fcntl.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+struct crmg_map_info {
+	const char *name;
+	size_t value_size;
+	bool mappable;
+};
+
+static const struct crmg_map_info crmg_map_info[] = {
+#define CRMG_MAP_INFO(ID, field, pin, type, mappable) { pin, sizeof(type), mappable },
+	CRMG_MAPS(CRMG_MAP_INFO)
+};
+
+unsigned int crmg_kern_cpus(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	return cpus > 0 ? cpus : 1;
+}
+
+int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
+		  struct crmg_kern **ret, struct crmg_err *err)
+{
+	char path[CRMG_PIN_LEN];
+	struct crmg_kern *kern;
+	size_t i;
+	int code;
+
+	kern = calloc(1, sizeof(*kern));
+	if (!kern) {
+		code = crmg_err_set(err, -ENOMEM, "out of memory");
+		goto fail;
+	}
+	crmg_copy(kern->instance, sizeof(kern->instance), instance);
+	kern->access = access;
+	for (i = 0; i < CRMG_MAP_COUNT; i++)
+		kern->map[i] = -1;
+	for (i = 0; i < CRMG_ROW_CHUNKS_MAX; i++)
+		kern->chunk[i].fd = -1;
+	for (i = 0; i < CRMG_IFACES_MAX; i++)
+		kern->links[i].xdp = kern->links[i].tc = -1;
+	kern->dir = open(crmg_pin_dir(instance, path, sizeof(path)),
+			 O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (kern->dir < 0) {
+		code = -errno;
+		free(kern);
+		if (code == -ENOENT)
+			crmg_err_set(err, code, "nothing is attached for instance '%s': start with "
+				     "'crmgate attach IFACE'", instance);
+		else
+			crmg_err_set(err, code, "cannot open %s: %s; run as root, or as a member of "
+				     "group crmgate", path, strerror(-code));
+		goto fail;
+	}
+	kern->lock = lock;
+	*ret = kern;
+	return 0;
+fail:
+	if (lock >= 0)
+		close(lock);
+	return code;
+}
+
+/* Entries of a map, from the map itself: they were fixed when it was made. */
+static int crmg_map_entries(int fd, size_t value_size, size_t *ret)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	if (info.value_size != value_size)
+		return -EPROTO;
+	*ret = info.max_entries;
+	return 0;
+}
+
+int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < CRMG_MAP_COUNT; i++) {
+		const struct crmg_map_info *info = &crmg_map_info[i];
+		size_t entries = 0;
+		int code;
+
+		if (kern->map[i] < 0)
+			kern->map[i] = crmg_pin_open(kern, info->name);
+		if (kern->map[i] == -ENOENT)
+			return crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s' "
+					    "(pin '%s' is missing): start with 'crmgate attach "
+					    "IFACE'", kern->instance, info->name);
+		if (i == CRMG_MAP_SETUP && kern->access == CRMG_KERN_READ)
+			continue;	/* holds the hash key: root only, and readers need it not */
+		if (kern->map[i] < 0) {
+			code = kern->map[i];
+			kern->map[i] = -1;
+			return crmg_err_set(err, code, "cannot open pin '%s': %s; run as root, or as "
+					    "a member of group crmgate", info->name,
+					    strerror(-code));
+		}
+		code = crmg_map_entries(kern->map[i], info->value_size, &entries);
+		if (code == -EPROTO)
+			return crmg_err_set(err, code, "pin '%s' was made by another program: "
+					    "'crmgate detach --all --purge' removes it", info->name);
+		if (!code && info->mappable && !kern->view[i].memory)
+			code = crmg_view_open(&kern->view[i], kern->map[i], info->value_size,
+					      entries, kern->access == CRMG_KERN_WRITE);
+		if (code)
+			return crmg_err_set(err, code, "cannot read pin '%s': %s%s", info->name,
+					    strerror(-code), code == -EPERM ?
+					    crmg_missing_rights() : "");
+	}
+	return 0;
+}
+
+/* The number of the generation in force, for who finds the instance busy. */
+static uint32_t crmg_generation_now(const char *instance)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	const struct crmg_image *image;
+	struct crmg_kern *kern = NULL;
+	uint32_t generation = 0;
+
+	if (!crmg_kern_open(instance, CRMG_KERN_READ, &kern, &ignored) &&
+	    !crmg_kern_image(kern, &image, &ignored))
+		generation = crmg_image_head(image)->generation;
+	crmg_kern_close(&kern);
+	crmg_err_clear(&ignored);
+	return generation;
+}
+
+int crmg_lock_or_say(const char *instance, struct crmg_err *err)
+{
+	int lock = crmg_lock(instance, err);
+
+	if (lock == -EBUSY)
+		crmg_err_set(err, lock, "busy: another command changes instance '%s', generation %u "
+			     "is in force; try again", instance, crmg_generation_now(instance));
+	return lock;
+}
+
+int crmg_kern_open(const char *instance, enum crmg_kern_access access,
+		   struct crmg_kern **ret, struct crmg_err *err)
+{
+	struct crmg_kern *kern = NULL;
+	int code, lock = -1;
+
+	if (access == CRMG_KERN_WRITE) {
+		lock = crmg_lock_or_say(instance, err);
+		if (lock < 0)
+			return lock;
+	}
+	code = crmg_kern_new(instance, access, lock, &kern, err);
+	if (!code)
+		code = crmg_kern_open_maps(kern, err);
+	if (code) {
+		crmg_kern_close(&kern);
+		return code;
+	}
+	*ret = kern;
+	return 0;
+}
+
+void crmg_kern_close(struct crmg_kern **ret)
+{
+	struct crmg_kern *kern = *ret;
+	size_t i;
+
+	if (!kern)
+		return;
+	for (i = 0; i < CRMG_MAP_COUNT; i++) {
+		crmg_view_close(&kern->view[i]);
+		if (kern->map[i] >= 0)
+			close(kern->map[i]);
+	}
+	for (i = 0; i < CRMG_ROW_CHUNKS_MAX; i++)
+		if (kern->chunk[i].fd >= 0)
+			close(kern->chunk[i].fd);
+	for (i = 0; i < CRMG_IFACES_MAX; i++) {
+		if (kern->links[i].xdp >= 0)
+			close(kern->links[i].xdp);
+		if (kern->links[i].tc >= 0)
+			close(kern->links[i].tc);
+	}
+	crmg_view_close(&kern->image_view);
+	free(kern->rows);
+	free(kern->percpu);
+	free(kern->bans);
+	close(kern->dir);
+	if (kern->lock >= 0)
+		close(kern->lock);
+	free(kern);
+	*ret = NULL;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/* pins.c - where the state of an instance is pinned, and who may reach it. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
+
+#include <bpf/bpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+#define CRMG_BPFFS    "/sys/fs/bpf"
+#define CRMG_RUN_DIR  "/run/crmgate"
+#define CRMG_GROUP    "crmgate"
+
+char *crmg_pin_dir(const char *instance, char *buf, size_t size)
+{
+	snprintf(buf, size, CRMG_BPFFS "/crmgate/%s/v%d", instance, CRMG_ABI);
+	return buf;
+}
+
+char *crmg_pin_path(const struct crmg_kern *kern, const char *name, char *buf, size_t size)
+{
+	snprintf(buf, size, "/proc/self/fd/%d/%s", kern->dir, name);
+	return buf;
+}
+
+char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size)
+{
+	size_t at = snprintf(buf, size, "%s_", hook);
+
+	for (; *iface && at + 4 < size; iface++)
+		at += snprintf(buf + at, size - at, *iface == '.' || *iface == '%' ? "%%%02x" : "%c",
+			       *iface);
+	return buf;
+}
+
+static gid_t crmg_pin_group(void)
+{
+	const struct group *group = getgrnam(CRMG_GROUP);
+
+	return group ? group->gr_gid : 0;
+}
+
+static int crmg_bpffs_mount(struct crmg_err *err)
+{
+	struct statfs fs;
+	int code;
+
+	if (!statfs(CRMG_BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mount("bpf", CRMG_BPFFS, "bpf", 0, "mode=0755")) {
+		code = -errno;
+		return crmg_err_set(err, code, "%s is no bpffs and cannot be mounted (%s): run "
+				    "'mount -t bpf bpf %s' as root", CRMG_BPFFS, strerror(-code),
+				    CRMG_BPFFS);
+	}
+	crmg_err_warn(err, "%s was not mounted; bpffs is now mounted there", CRMG_BPFFS);
+	return 0;
+}
+
+static int crmg_pin_mkdir(const char *path, struct crmg_err *err)
+{
+	struct stat st;
+	int code;
+
+	if (mkdir(path, 0750) && errno != EEXIST) {
+		code = -errno;
+		return crmg_err_set(err, code, "cannot make %s: %s%s", path, strerror(-code),
+				    code == -EROFS ? "; bpffs is mounted read-only: "
+				    "'mount -o remount,rw " CRMG_BPFFS "'" : "");
+	}
+	if (lstat(path, &st) || !S_ISDIR(st.st_mode))
+		return crmg_err_set(err, -ENOTDIR, "%s is in the way: it is no folder", path);
+	if (st.st_uid != geteuid())
+		return crmg_err_set(err, -EPERM, "%s belongs to user %u: remove it, or run as that "
+				    "user", path, st.st_uid);
+	if (chown(path, -1, crmg_pin_group()) || chmod(path, 0750)) {
+		code = -errno;
+		return crmg_err_set(err, code, "cannot set the owner of %s: %s", path,
+				    strerror(-code));
+	}
+	return 0;
+}
+
+int crmg_pin_prepare(const char *instance, struct crmg_err *err)
+{
+	char path[CRMG_PIN_LEN];
+	int code = crmg_bpffs_mount(err);
+
+	if (code)
+		return code;
+	code = crmg_pin_mkdir(CRMG_BPFFS "/crmgate", err);
+	if (code)
+		return code;
+	snprintf(path, sizeof(path), CRMG_BPFFS "/crmgate/%s", instance);
+	code = crmg_pin_mkdir(path, err);
+	if (code)
+		return code;
+	return crmg_pin_mkdir(crmg_pin_dir(instance, path, sizeof(path)), err);
+}
+
+int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err)
+{
+	char temporary[CRMG_PIN_LEN], path[CRMG_PIN_LEN];
+	bool secret = !strcmp(name, "setup");
+	int code = 0;
+
+	crmg_pin_path(kern, name, path, sizeof(path));
+	crmg_pin_path(kern, "new", temporary, sizeof(temporary));
+	unlink(temporary);
+	if (bpf_obj_pin(fd, temporary) || chown(temporary, -1, secret ? 0 : crmg_pin_group()) ||
+	    chmod(temporary, secret ? 0600 : 0640) || rename(temporary, path)) {
+		code = -errno;
+		unlink(temporary);
+		return crmg_err_set(err, code, "cannot pin %s: %s", name, strerror(-code));
+	}
+	return 0;
+}
+
+int crmg_unpin(const struct crmg_kern *kern, const char *name)
+{
+	char path[CRMG_PIN_LEN];
+
+	return unlink(crmg_pin_path(kern, name, path, sizeof(path))) ? -errno : 0;
+}
+
+int crmg_pin_open(const struct crmg_kern *kern, const char *name)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
+	char path[CRMG_PIN_LEN];
+	int fd;
+
+	crmg_pin_path(kern, name, path, sizeof(path));
+	fd = bpf_obj_get(path);
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		fd = bpf_obj_get_opts(path, &opts);
+	return fd < 0 ? -errno : fd;
+}
+
+int crmg_lock(const char *instance, struct crmg_err *err)
+{
+	char path[CRMG_PIN_LEN];
+	int fd, code;
+
+	if (mkdir(CRMG_RUN_DIR, 0755) && errno != EEXIST) {
+		code = -errno;
+		return crmg_err_set(err, code, "cannot make %s: %s%s", CRMG_RUN_DIR,
+				    strerror(-code), code == -EACCES ? "; run as root" : "");
+	}
+	snprintf(path, sizeof(path), CRMG_RUN_DIR "/%s.lock", instance);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		code = -errno;
+		return crmg_err_set(err, code, "cannot open %s: %s%s", path, strerror(-code),
+				    code == -EACCES ? "; run as root" : "");
+	}
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	code = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	close(fd);
+	if (code != -EBUSY)
+		return crmg_err_set(err, code, "cannot lock %s: %s", path, strerror(-code));
+	return code;
+}
+
+/* Removes a folder of pins with all that is in it, one level of folders deep. */
+static void crmg_pin_empty(const char *path)
+{
+	char child[CRMG_PIN_LEN * 4];
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
+		unlink(child);
+	}
+	closedir(dir);
+	rmdir(path);
+}
+
+void crmg_pin_purge(const char *instance)
+{
+	char path[CRMG_PIN_LEN];
+
+	crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)));
+	snprintf(path, sizeof(path), CRMG_BPFFS "/crmgate/%s", instance);
+	rmdir(path);
+	rmdir(CRMG_BPFFS "/crmgate");
+}
+
+/* Bits of CapEff, so that no library is needed for three of them. */
+const char *crmg_missing_rights(void)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} needed[] = { { 39, "CAP_BPF" }, { 12, "CAP_NET_ADMIN" }, { 38, "CAP_PERFMON" } };
+	static char text[80];
+	crmg_autofclose FILE *status = fopen("/proc/self/status", "re");
+	unsigned long long effective = 0;
+	char line[256];
+	size_t i;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "CapEff: %llx", &effective) == 1)
+			break;
+	if (effective >> 21 & 1)	/* CAP_SYS_ADMIN holds the three */
+		return "";
+	text[0] = '\0';
+	for (i = 0; i < CRMG_ARRAY_SIZE(needed); i++)
+		if (!(effective >> needed[i].bit & 1))
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+				 text[0] ? ", " : "; missing: ", needed[i].name);
+	return text;
+}

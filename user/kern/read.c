@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/* read.c - one reading of the kernel's state. Takes no lock and changes nothing. */
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+static uint64_t crmg_clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* Adds up `words` counters of each CPU. */
+static void crmg_sum_cpus(uint64_t *sum, const uint64_t *percpu, size_t words)
+{
+	unsigned int cpus = crmg_kern_cpus(), cpu;
+	size_t i;
+
+	memset(sum, 0, words * sizeof(*sum));
+	for (cpu = 0; cpu < cpus; cpu++)
+		for (i = 0; i < words; i++)
+			sum[i] += percpu[cpu * words + i];
+}
+
+static int crmg_host_read(struct crmg_kern *kern, struct crmg_host *ret)
+{
+	crmg_autofree uint64_t *percpu = calloc(crmg_kern_cpus(), sizeof(*ret));
+	__u32 zero = 0;
+
+	if (!percpu)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(kern->map[CRMG_MAP_HOST], &zero, percpu))
+		return -errno;
+	crmg_sum_cpus((uint64_t *)ret, percpu, sizeof(*ret) / 8);
+	return 0;
+}
+
+static uint32_t crmg_last_row(const struct crmg_image *image)
+{
+	uint32_t count = crmg_image_head(image)->bindings, last = 0, i;
+
+	for (i = 1; i <= count; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(image, i);
+
+		if (binding && binding->row > last)
+			last = binding->row;
+	}
+	return last;
+}
+
+static int crmg_rows_room(struct crmg_kern *kern, size_t rows)
+{
+	size_t percpu = CRMG_ROW_CHUNK * sizeof(struct crmg_row) * crmg_kern_cpus();
+	struct crmg_row *grown;
+
+	if (!kern->percpu)
+		kern->percpu = malloc(percpu);
+	if (!kern->percpu)
+		return -ENOMEM;
+	if (rows <= kern->row_capacity)
+		return 0;
+	grown = realloc(kern->rows, rows * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	kern->rows = grown;
+	kern->row_capacity = rows;
+	return 0;
+}
+
+/* A chunk at a time: each a handful of system calls, whatever the number of rows. */
+static int crmg_rows_read(struct crmg_kern *kern, size_t *ret_count)
+{
+	size_t chunks = crmg_last_row(&kern->image) / CRMG_ROW_CHUNK + 1, c, i;
+	size_t stride = sizeof(struct crmg_row) * crmg_kern_cpus();
+	int code = crmg_rows_room(kern, chunks * CRMG_ROW_CHUNK);
+
+	for (c = 0; !code && c < chunks; c++) {
+		char name[32];
+
+		if (kern->chunk[c].fd < 0) {
+			snprintf(name, sizeof(name), "row_%zu", c);
+			kern->chunk[c].fd = crmg_pin_open(kern, name);
+		}
+		if (kern->chunk[c].fd < 0)
+			return kern->chunk[c].fd;
+		code = crmg_read_array(kern->chunk[c].fd, kern->percpu, stride, CRMG_ROW_CHUNK);
+		for (i = 0; !code && i < CRMG_ROW_CHUNK; i++)
+			crmg_sum_cpus((uint64_t *)&kern->rows[c * CRMG_ROW_CHUNK + i],
+				      (uint64_t *)((char *)kern->percpu + i * stride),
+				      sizeof(struct crmg_row) / 8);
+	}
+	*ret_count = chunks * CRMG_ROW_CHUNK;
+	return code;
+}
+
+static uint32_t crmg_tracked(const struct crmg_tags *tags, uint32_t lines)
+{
+	uint32_t count = 0, i;
+	unsigned int way;
+
+	for (i = 0; i < lines; i++)
+		for (way = 0; way < CRMG_WAYS; way++)
+			count += tags[i].tag[way] != 0;
+	return count;
+}
+
+static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32_t capacity)
+{
+	int code = crmg_view_refresh(&kern->view[CRMG_MAP_CONTROL], kern->map[CRMG_MAP_CONTROL],
+				     sizeof(struct crmg_control), 1);
+
+	if (!code)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_TAGS], kern->map[CRMG_MAP_TAGS],
+					 sizeof(struct crmg_tags), capacity / CRMG_WAYS);
+	if (!code && flags & CRMG_SNAP_SOURCES)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_SLOTS], kern->map[CRMG_MAP_SLOTS],
+					 sizeof(struct crmg_slot), capacity + CRMG_OVERFLOW_SLOTS);
+	return code;
+}
+
+static uint32_t crmg_bans_alive(const struct crmg_kern *kern, uint64_t boot_ns)
+{
+	uint32_t alive = 0;
+	size_t i;
+
+	for (i = 0; i < kern->ban_count; i++)
+		alive += kern->bans[i].ban.until_ns > boot_ns;
+	return alive;
+}
+
+int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
+		       struct crmg_snapshot *ret, struct crmg_err *err)
+{
+	struct crmg_snapshot snap = { 0 };
+	int code = crmg_kern_image(kern, &snap.image, err);
+
+	if (code)
+		return code;
+	snap.capacity = crmg_image_head(snap.image)->capacity;
+	snap.real_ns = crmg_clock_ns(CLOCK_REALTIME);
+	snap.boot_ns = crmg_clock_ns(CLOCK_BOOTTIME);
+	snap.mono_ns = crmg_clock_ns(CLOCK_MONOTONIC);
+	code = crmg_views_refresh(kern, flags, snap.capacity);
+	if (!code)
+		code = crmg_host_read(kern, &snap.host);
+	if (!code)
+		code = crmg_rows_read(kern, &snap.row_count);
+	if (code)
+		return crmg_err_set(err, code, "cannot read the counters: %s", strerror(-code));
+	code = crmg_bans_read(kern, err);
+	if (code)
+		return code;
+	snap.rows = kern->rows;
+	snap.control = *(struct crmg_control *)kern->view[CRMG_MAP_CONTROL].memory;
+	snap.event_seq = crmg_kern_event_head(kern);
+	snap.iface_count = crmg_ifaces_read(kern);
+	snap.ifaces = kern->ifaces;
+	snap.tracked = crmg_tracked(kern->view[CRMG_MAP_TAGS].memory, snap.capacity / CRMG_WAYS);
+	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
+	if (flags & CRMG_SNAP_SOURCES) {
+		snap.tags = kern->view[CRMG_MAP_TAGS].memory;
+		snap.slots = kern->view[CRMG_MAP_SLOTS].memory;
+	}
+	if (flags & CRMG_SNAP_BANS) {
+		snap.bans = kern->bans;
+		snap.ban_entries = kern->ban_count;
+	}
+	*ret = snap;
+	return 0;
+}

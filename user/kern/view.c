@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/* view.c - array maps as memory: mapped, or copied in batches. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+#define CRMG_BATCH 4096
+
+int crmg_read_array(int fd, void *values, size_t value_size, size_t count)
+{
+	crmg_autofree __u32 *keys = calloc(CRMG_BATCH, sizeof(*keys));
+	__u32 in = 0, out = 0, n;
+	size_t done = 0;
+
+	if (!keys)
+		return -ENOMEM;
+	while (done < count) {
+		n = count - done < CRMG_BATCH ? count - done : CRMG_BATCH;
+		if (bpf_map_lookup_batch(fd, done ? &in : NULL, &out, keys,
+					 (char *)values + done * value_size, &n, NULL) &&
+		    errno != ENOENT)
+			return -errno;
+		if (!n)
+			return -EIO;
+		done += n;
+		in = out;
+	}
+	return 0;
+}
+
+int crmg_view_refresh(struct crmg_view *view, int fd, size_t value_size, size_t entries)
+{
+	return view->mapped ? 0 : crmg_read_array(fd, view->memory, value_size, entries);
+}
+
+int crmg_view_open(struct crmg_view *view, int fd, size_t value_size, size_t entries,
+		   bool writable)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	size_t size = (value_size * entries + page - 1) / page * page;
+	void *memory = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+	int code;
+
+	if (memory != MAP_FAILED) {
+		*view = (struct crmg_view){ memory, size, true };
+		return 0;
+	}
+	if (writable)
+		return -errno;
+	memory = calloc(entries, value_size);
+	if (!memory)
+		return -ENOMEM;
+	code = crmg_read_array(fd, memory, value_size, entries);
+	if (code) {
+		free(memory);
+		return code;
+	}
+	*view = (struct crmg_view){ memory, size, false };
+	return 0;
+}
+
+void crmg_view_close(struct crmg_view *view)
+{
+	if (view->mapped)
+		munmap(view->memory, view->size);
+	else
+		free(view->memory);
+	*view = (struct crmg_view){ 0 };
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * check.h - parts of crmg_model_check(). Each adds what it finds to err; those
+ * that return int return 0 or -ENOMEM.
+ */
+#ifndef CRMGATE_CHECK_H
+#define CRMGATE_CHECK_H
+
+#include "model.h"
+
+#define crmg_check_error(model, err, place, ...) \
+	crmg_err_at(err, CRMG_ERROR, (model)->shown, (place).line, (place).column, __VA_ARGS__)
+#define crmg_check_warn(model, err, place, ...) \
+	crmg_err_at(err, CRMG_WARNING, (model)->shown, (place).line, (place).column, __VA_ARGS__)
+
+#define CRMG_CHECK_ALLOW UINT32_MAX
+
+/* A prefix of a client, or of `allow`, with the way back to it. */
+struct crmg_check_entry {
+	struct crmg_pfx pfx;
+	uint32_t client;	/* index, or CRMG_CHECK_ALLOW */
+	uint32_t index;		/* in the client's, or allow's, prefixes */
+};
+
+/* What clients are for: bit s of a mask is service s. */
+struct crmg_check_use {
+	uint64_t services;	/* some policy names the client there */
+	uint64_t denied;	/* of these, those that deny */
+};
+
+/* Every prefix of the model: IPv4 first, then by (address, length, client). */
+struct crmg_check_entries {
+	struct crmg_check_entry *entry;
+	size_t v4_count;
+	size_t count;
+};
+
+/*
+ * One prefix in two clients. True if prefixes of feeds were taken out of the
+ * model: entries no longer fit it then.
+ */
+bool crmg_check_prefixes(struct crmg_model *model, const struct crmg_check_use *use,
+			 const struct crmg_check_entries *entries, struct crmg_err *err);
+
+/* Clients and policies without effect. At most CRMG_SERVICES_MAX services. */
+int crmg_check_reach(const struct crmg_model *model, const struct crmg_check_use *use,
+		     const struct crmg_check_entries *entries, struct crmg_err *err);
+
+#endif

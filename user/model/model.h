@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * model.h - a policy file as the operator means it: names resolved to indexes,
+ * numbers to base units, files read. No YAML, no kernel.
+ */
+#ifndef CRMGATE_MODEL_H
+#define CRMGATE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crmgate/abi.h>
+
+#include "../base/addr.h"
+#include "../base/err.h"
+
+/* Place in the policy file, for messages of the whole-policy checks. */
+struct crmg_place {
+	unsigned int line;
+	unsigned int column;
+};
+
+struct crmg_model_limit {
+	bool set;
+	struct crmg_terms terms;	/* count per per_ns, burst: bytes or units */
+	struct crmg_place place;
+};
+
+struct crmg_model_service {
+	char name[CRMG_NAME_LEN];
+	enum crmg_transport transport;
+	enum crmg_protocol protocol;
+	struct crmg_port_range *ports;
+	size_t port_count;
+	struct crmg_pfx *addresses;	/* none: any */
+	size_t address_count;
+	struct crmg_place place;
+};
+
+struct crmg_model_prefix {
+	struct crmg_pfx pfx;
+	bool from_file;			/* out of a list file: a feed */
+	uint8_t file;			/* which of the client's, then */
+	struct crmg_place place;	/* in the policy file (of the list, for a feed) */
+};
+
+struct crmg_model_client {
+	char name[CRMG_NAME_LEN];
+	struct crmg_model_prefix *prefixes;	/* sorted by (address, length), no duplicates */
+	size_t prefix_count;
+	char **files;			/* list files, as messages name them */
+	size_t file_count;
+	struct crmg_place place;
+};
+
+#define CRMG_CLIENT_ANY SIZE_MAX
+
+struct crmg_model_policy {
+	char name[CRMG_NAME_LEN];
+	size_t *services;		/* indexes, ascending, each once */
+	size_t service_count;
+	size_t *clients;		/* the same; CRMG_CLIENT_ANY is the last */
+	size_t client_count;
+	bool deny;
+	enum crmg_mode mode;
+	enum crmg_action on_exceed;
+	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
+	struct crmg_place place;
+};
+
+struct crmg_model {
+	char *file;			/* absolute path */
+	char *shown;			/* as the operator named it: for messages */
+	uint32_t capacity;		/* slots, rounded up to a power of two */
+	uint8_t v4_prefix;		/* 8..32 */
+	uint8_t v6_prefix;		/* 32..128 */
+	enum crmg_mode mode;
+	struct crmg_model_service *services;
+	size_t service_count;
+	struct crmg_model_client *clients;
+	size_t client_count;
+	struct crmg_model_policy *policies;
+	size_t policy_count;
+	struct crmg_model_prefix *allow;
+	size_t allow_count;
+};
+
+/*
+ * An empty model with the defaults (no services): nothing is limited.
+ * Returns 0 or -ENOMEM.
+ */
+int crmg_model_new(struct crmg_model **ret);
+void crmg_model_free(struct crmg_model **model);
+
+/* Sorts prefixes by (address, length) and drops what is there twice. */
+void crmg_model_sort_prefixes(struct crmg_model_prefix *prefixes, size_t *count);
+
+/*
+ * The checks that need the whole policy: overlaps of services, two policies
+ * for one (service, client), one prefix in two clients, limits the protocol
+ * cannot have, too many of something. Adds every finding to err; also settles
+ * a feed's prefix that another client has (the feed's is removed, a warning).
+ * What can never apply is a warning, looked for only if err has no error.
+ * Returns 0 (warnings possible), -EINVAL or -ENOMEM.
+ */
+int crmg_model_check(struct crmg_model *model, struct crmg_err *err);
+
+#endif

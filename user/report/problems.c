@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * problems.c - judges a snapshot. Each condition is one that this snapshot alone
+ * can show; counters since the first attach count as long as they are not reset.
+ */
+#include "problems.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "text.h"
+
+const char *crmg_problem_name(enum crmg_problem_id id)
+{
+#define NAME(ID, name, ...) name,
+	static const char *const names[] = { CRMG_PROBLEMS(NAME) };
+
+	return names[id];
+}
+
+bool crmg_problem_is_unenforced(enum crmg_problem_id id)
+{
+#define UNENFORCED(ID, name, unenforced) unenforced,
+	static const bool flags[] = { CRMG_PROBLEMS(UNENFORCED) };
+
+	return flags[id];
+}
+
+static void add(struct crmg_problems *problems, enum crmg_problem_id id, uint64_t since_ns,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void add(struct crmg_problems *problems, enum crmg_problem_id id, uint64_t since_ns,
+		const char *format, ...)
+{
+	struct crmg_problem *problem = &problems->item[problems->count++];
+	va_list args;
+
+	problem->id = id;
+	problem->since_ns = since_ns;
+	va_start(args, format);
+	vsnprintf(problem->text, sizeof(problem->text), format, args);
+	va_end(args);
+}
+
+/* At most three problems an interface. */
+static void judge_iface(const struct crmg_iface_state *iface, struct crmg_problems *ret)
+{
+	const struct crmg_iface *wanted = &iface->wanted;
+	char name[CRMG_ESCAPED(sizeof(wanted->name))];
+
+	crmg_escape(wanted->name, sizeof(wanted->name), name, sizeof(name));
+	if (!iface->present) {
+		add(ret, CRMG_PROBLEM_INTERFACE_GONE, 0,
+		    "%s: the interface is gone; attach it again when it is back, or detach it",
+		    name);
+		return;
+	}
+	if (iface->xdp_foreign)
+		add(ret, CRMG_PROBLEM_FOREIGN_PROGRAM, 0,
+		    "%s: the XDP program of somebody else is on it; remove it, then attach again",
+		    name);
+	else if (!iface->xdp_ours)
+		add(ret, CRMG_PROBLEM_INTERFACE_GONE, 0,
+		    "%s: the XDP program was taken off; attach it again, or detach it", name);
+	else if (wanted->xdp_mode == CRMG_XDP_GENERIC)
+		add(ret, CRMG_PROBLEM_GENERIC_MODE, wanted->attached_at_ns,
+		    "%s: generic XDP, much slower in a flood; attach --mode native says what is missing",
+		    name);
+	if (!iface->tc_ours)
+		add(ret, CRMG_PROBLEM_TC_MISSING, 0,
+		    "%s: no TC program on it: bytes sent out are not counted; attach it again",
+		    name);
+}
+
+void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	const __u64 *host = snap->host.counter;
+
+	ret->count = 0;
+	for (size_t i = 0; i < snap->iface_count && i < CRMG_IFACES_MAX; i++)
+		judge_iface(&snap->ifaces[i], ret);
+	/*
+	 * A table that is nearly full still forgets the least useful source first;
+	 * but from nine tenths on somebody is filling it, and rates of sources that
+	 * come and go are no longer remembered. Packets that were judged by a shared
+	 * bucket were not judged by their own limit: one is enough.
+	 */
+	if (host[CRMG_HOST_PRESSURE])
+		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
+		    "%llu packets were judged by a shared bucket; raise capacity.sources",
+		    host[CRMG_HOST_PRESSURE]);
+	else if (snap->tracked > (uint64_t)snap->capacity * 9 / 10)
+		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
+		    "the source table is nearly full (%u of %u); raise capacity.sources",
+		    snap->tracked, snap->capacity);
+	if (host[CRMG_HOST_CAPPED])
+		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,
+		    "%llu events were left out, there were too many; counters have them all",
+		    host[CRMG_HOST_CAPPED]);
+	if (snap->control.panic)
+		add(ret, CRMG_PROBLEM_PANIC, snap->control.panic_since_ns,
+		    "panic is on: everything passes; `crmgate resume` ends it");
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/* rows.c - joins the bindings of the image with their counters. Prints nothing. */
+#include "rows.h"
+
+#include <string.h>
+
+#include "../base/util.h"
+#include "names.h"
+
+#define ROWS_MAX (CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX)
+
+static const struct crmg_row no_counts;
+
+/* Appends ",name" to the list of a row. */
+static int add_client(struct crmg_policy_row *row, const char *name)
+{
+	size_t old = row->clients ? strlen(row->clients) + 1 : 0;
+	char *grown = realloc(row->clients, old + CRMG_NAME_LEN);
+
+	if (!grown)
+		return -ENOMEM;
+	if (old)
+		grown[old - 1] = ',';
+	crmg_copy(grown + old, CRMG_NAME_LEN, name);
+	row->clients = grown;
+	return 0;
+}
+
+static int by_service(const void *a, const void *b)
+{
+	const struct crmg_policy_row *x = a, *y = b;
+
+	if (x->binding->service != y->binding->service)
+		return x->binding->service < y->binding->service ? -1 : 1;
+	/* Bindings lie in one array, in the order of the file. */
+	return x->binding < y->binding ? -1 : x->binding > y->binding;
+}
+
+int crmg_policy_rows(const struct crmg_snapshot *snap, struct crmg_policy_rows *ret)
+{
+	const struct crmg_head *head = crmg_image_head(snap->image);
+	/* place[row]: 1 + its index in rows.items */
+	crmg_autofree uint16_t *place = calloc(ROWS_MAX, sizeof(*place));
+	struct crmg_policy_rows rows = { calloc(head->bindings + 1, sizeof(*rows.items)), 0 };
+
+	if (!place || !rows.items)
+		goto no_memory;
+	for (uint32_t i = 1; i <= head->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(snap->image, i);
+		const struct crmg_label *label = crmg_image_label(snap->image, i);
+		struct crmg_policy_row *item;
+
+		if (!binding || !label || binding->row >= ROWS_MAX)
+			continue;
+		if (!place[binding->row]) {
+			item = &rows.items[rows.count++];
+			place[binding->row] = (uint16_t)rows.count;
+			item->label = label;
+			item->binding = binding;
+			item->service = crmg_image_service(snap->image, binding->service);
+			item->row = binding->row < snap->row_count ? &snap->rows[binding->row]
+								   : &no_counts;
+		}
+		item = &rows.items[place[binding->row] - 1];
+		if (add_client(item, label->client) < 0)
+			goto no_memory;
+	}
+	qsort(rows.items, rows.count, sizeof(*rows.items), by_service);
+	*ret = rows;
+	return 0;
+
+no_memory:
+	crmg_policy_rows_free(&rows);
+	return -ENOMEM;
+}
+
+void crmg_policy_rows_free(struct crmg_policy_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		free(rows->items[i].clients);
+	free(rows->items);
+	rows->items = NULL;
+	rows->count = 0;
+}
+
+bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reason)
+{
+	const struct crmg_binding *binding = row->binding;
+
+	switch (reason) {
+	case CRMG_REASON_MALFORMED:
+		return true;
+	case CRMG_REASON_BANNED:
+		return binding->kind != CRMG_BINDING_ALLOW;
+	case CRMG_REASON_DENIED:
+		return binding->kind == CRMG_BINDING_DENY;
+	case CRMG_REASON_CONTENTION:
+	case CRMG_REASON_PRESSURE:
+		return binding->limits != 0;
+	default:
+		for (unsigned int i = 0; i < CRMG_LIMIT_COUNT; i++)
+			if (crmg_limit_reason(i) == reason)
+				return binding->limits >> i & 1;
+		return false;
+	}
+}
+
+uint64_t crmg_row_dropped(const struct crmg_row *row)
+{
+	return row->packets[CRMG_VERDICT_DROP] + row->packets[CRMG_VERDICT_RESET];
+}
+
+uint64_t crmg_row_would_drop(const struct crmg_row *row)
+{
+	uint64_t sum = 0;
+
+	for (int i = CRMG_REASON_FIRST_REFUSAL; i < CRMG_REASON_COUNT; i++)
+		sum += row->would_drop[i];
+	return sum;
+}
+
+uint64_t crmg_row_sum(const __u64 by_verdict[CRMG_VERDICT_COUNT])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < CRMG_VERDICT_COUNT; i++)
+		sum += by_verdict[i];
+	return sum;
+}
+
+const struct crmg_ban_entry *crmg_ban_of(const struct crmg_snapshot *snap,
+					 const struct crmg_addr *addr, uint32_t service)
+{
+	const struct crmg_ban_entry *found = NULL;
+
+	for (size_t i = 0; i < snap->ban_entries; i++) {
+		const struct crmg_ban_entry *entry = &snap->bans[i];
+
+		if (entry->key.service && entry->key.service != service)
+			continue;
+		/* Of several that cover it, the one that ends last is what matters. */
+		if (crmg_prefix_contains(&entry->key.addr, entry->key.len, addr) &&
+		    (!found || entry->ban.until_ns > found->ban.until_ns))
+			found = entry;
+	}
+	return found;
+}

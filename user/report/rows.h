@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * rows.h - the policies in force with their counters: one entry for each
+ * (service, policy label), the built-in labels `none` and `allow` included.
+ */
+#ifndef CRMGATE_ROWS_H
+#define CRMGATE_ROWS_H
+
+#include "snapshot.h"
+
+struct crmg_policy_row {
+	const struct crmg_label *label;
+	const struct crmg_binding *binding;	/* of the first client; the others' are alike */
+	const struct crmg_row *row;		/* never NULL */
+	const struct crmg_service *service;
+	char *clients;				/* names, joined by "," */
+};
+
+struct crmg_policy_rows {
+	struct crmg_policy_row *items;		/* by service, then in the order of the file */
+	size_t count;
+};
+
+/* All of the image in force; free with crmg_policy_rows_free(). 0 or -ENOMEM. */
+int crmg_policy_rows(const struct crmg_snapshot *snap, struct crmg_policy_rows *ret);
+void crmg_policy_rows_free(struct crmg_policy_rows *rows);
+
+/*
+ * The refusals that a policy can give as it is in force. Others can still have
+ * counts, from limits that it had before an apply.
+ */
+bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reason);
+
+/* Packets dropped or reset; packets that shadow let pass; arrived altogether. */
+uint64_t crmg_row_dropped(const struct crmg_row *row);
+uint64_t crmg_row_would_drop(const struct crmg_row *row);
+uint64_t crmg_row_sum(const __u64 by_verdict[CRMG_VERDICT_COUNT]);
+
+/* The ban, if any, that holds for a source (an address cut to len) at a service. */
+const struct crmg_ban_entry *crmg_ban_of(const struct crmg_snapshot *snap,
+					 const struct crmg_addr *addr, uint32_t service);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * show.h - what a compiled policy says, read out of its image: `show` on the one
+ * in force, `check` on one just compiled. No counters, no clock.
+ */
+#ifndef CRMGATE_SHOW_H
+#define CRMGATE_SHOW_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "../compile/compile.h"
+
+/* X(ID, "name"): what `show` can show, in the order of `check`. */
+#define CRMG_SHOWS(X) \
+	X(POLICY,   "policy") \
+	X(SERVICES, "services") \
+	X(CLIENTS,  "clients") \
+	X(LIMITS,   "limits")
+
+#define CRMG_ENUM_SHOW(ID, ...) CRMG_SHOW_##ID,
+enum crmg_show { CRMG_SHOWS(CRMG_ENUM_SHOW) CRMG_SHOW_COUNT };
+
+int crmg_show_from_name(const char *name, enum crmg_show *ret);
+
+/* A new document, or NULL when out of memory; and text: 0 or -ENOMEM. */
+json_t *crmg_show_json(const struct crmg_image *image, enum crmg_show what);
+int crmg_show_text(const struct crmg_image *image, enum crmg_show what, bool colour, FILE *out);
+
+/* The summary of `check`: counts, all of the above, and memory for so many CPUs. */
+json_t *crmg_summary_json(const struct crmg_image *image, unsigned int cpus);
+int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool colour, FILE *out);
+
+/* The line about memory that stands before a load. */
+void crmg_memory_text(const struct crmg_image *image, unsigned int cpus, FILE *out);
+
+/* Rate of a limit as the policy file writes it. buf[CRMG_NUM_LEN] is returned. */
+char *crmg_rate_text(unsigned int limit, const struct crmg_terms *terms, char *buf);
+double crmg_rate_per_second(const struct crmg_terms *terms);
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/* show_json.c - parts of a compiled policy as JSON documents. */
+#include <string.h>
+
+#include "../base/addr.h"
+#include "../base/num.h"
+#include "../base/util.h"
+#include "names.h"
+#include "show.h"
+#include "text.h"
+
+int crmg_show_from_name(const char *name, enum crmg_show *ret)
+{
+#define NAME(ID, word) word,
+	static const char *const names[] = { CRMG_SHOWS(NAME) };
+
+	for (unsigned int i = 0; i < CRMG_SHOW_COUNT; i++) {
+		if (strcmp(names[i], name) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+char *crmg_rate_text(unsigned int limit, const struct crmg_terms *terms, char *buf)
+{
+	return limit == CRMG_LIMIT_BYTES
+	       ? crmg_format_byte_rate(terms->count, terms->per_ns, buf, CRMG_NUM_LEN)
+	       : crmg_format_rate(terms->count, terms->per_ns, buf, CRMG_NUM_LEN);
+}
+
+double crmg_rate_per_second(const struct crmg_terms *terms)
+{
+	return terms->per_ns ? (double)terms->count * CRMG_NS_PER_SEC / terms->per_ns : 0;
+}
+
+static size_t count_of(const struct crmg_image *image, enum crmg_section_id id)
+{
+	size_t count = 0;
+
+	crmg_image_section(image, id, &count);
+	return count;
+}
+
+static json_t *policy_json(const struct crmg_image *image)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+
+	return json_pack("{s:o, s:o, s:o, s:s, s:{s:o}, s:{s:i, s:i}, s:o, s:o}",
+		"file", crmg_json_text(head->file, sizeof(head->file)),
+		"generation", crmg_json_count(head->generation),
+		"applied_at", crmg_json_time(head->applied_at_ns),
+		"mode", crmg_mode_name(head->mode),
+		"capacity", "sources", crmg_json_count(head->capacity),
+		"sources", "ipv4_prefix", head->v4_prefix, "ipv6_prefix", head->v6_prefix,
+		"prefixes", crmg_json_count(count_of(image, CRMG_SECTION_PREFIXES)),
+		"bindings", crmg_json_count(head->bindings));
+}
+
+/* "443" or "8443-8447", as the policy file has them. */
+static json_t *ports_json(const struct crmg_image *image, const struct crmg_service *service)
+{
+	size_t count;
+	const struct crmg_port_range *ports = crmg_image_section(image, CRMG_SECTION_PORTS,
+								 &count);
+	json_t *list = json_array();
+
+	for (size_t i = service->first_port;
+	     i < count && i < (size_t)service->first_port + service->port_count; i++)
+		json_array_append_new(list, ports[i].first == ports[i].last
+			? json_integer(ports[i].first)
+			: json_sprintf("%u-%u", ports[i].first, ports[i].last));
+	return list;
+}
+
+static json_t *locals_json(const struct crmg_image *image, const struct crmg_service *service)
+{
+	size_t count;
+	const struct crmg_prefix *locals = crmg_image_section(image, CRMG_SECTION_LOCALS, &count);
+	json_t *list = json_array();
+	char text[CRMG_ADDR_LEN];
+
+	for (size_t i = service->first_local;
+	     i < count && i < (size_t)service->first_local + service->local_count; i++)
+		json_array_append_new(list, json_string(crmg_format_prefix(&locals[i].addr,
+						locals[i].len, text, sizeof(text))));
+	return list;
+}
+
+static json_t *services_json(const struct crmg_image *image)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
+		const struct crmg_service *service = crmg_image_service(image, i);
+
+		if (service)
+			json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o, s:o}",
+				"name", crmg_json_text(service->name, sizeof(service->name)),
+				"transport", crmg_transport_name(service->transport),
+				"protocol", crmg_protocol_name(service->protocol),
+				"ports", ports_json(image, service),
+				"addresses", locals_json(image, service)));
+	}
+	return list;
+}
+
+/* Prefixes stand in the order of the clients. */
+static json_t *prefixes_json(const struct crmg_prefix *prefixes, size_t count)
+{
+	json_t *list = json_array();
+	char text[CRMG_ADDR_LEN];
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(crmg_format_prefix(&prefixes[i].addr,
+						prefixes[i].len, text, sizeof(text))));
+	return list;
+}
+
+static json_t *clients_json(const struct crmg_image *image)
+{
+	size_t client_count, prefix_count, at = 0;
+	const struct crmg_client *clients = crmg_image_section(image, CRMG_SECTION_CLIENTS,
+							       &client_count);
+	const struct crmg_prefix *prefixes = crmg_image_section(image, CRMG_SECTION_PREFIXES,
+								&prefix_count);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < client_count; i++) {
+		size_t own = clients[i].prefix_count;
+
+		if (own > prefix_count - at)
+			own = prefix_count - at;
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}",
+			"name", crmg_json_text(clients[i].name, sizeof(clients[i].name)),
+			"prefix_count", crmg_json_count(own),
+			"file_count", crmg_json_count(clients[i].file_count),
+			"prefixes", prefixes_json(prefixes + at, own)));
+		at += own;
+	}
+	return list;
+}
+
+static json_t *terms_json(const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	json_t *list = json_array();
+
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++) {
+		const struct crmg_terms *terms = &label->terms[l];
+		char rate[CRMG_NUM_LEN];
+
+		if (binding->limits >> l & 1)
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f, s:o}",
+				"name", crmg_limit_name(l),
+				"scope", "source",
+				"rate", crmg_rate_text(l, terms, rate),
+				"rate_per_second", crmg_rate_per_second(terms),
+				"burst", crmg_json_count(terms->burst)));
+	}
+	return list;
+}
+
+static json_t *limits_json(const struct crmg_image *image)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+	json_t *list = json_array();
+
+	for (uint32_t i = 1; i <= head->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(image, i);
+		const struct crmg_label *label = crmg_image_label(image, i);
+
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:o}",
+			"service", crmg_json_text(label->service, sizeof(label->service)),
+			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
+			"client", crmg_json_text(label->client, sizeof(label->client)),
+			"mode", crmg_mode_name(binding->mode),
+			"deny", binding->kind == CRMG_BINDING_DENY,
+			"on_exceed", crmg_action_name(binding->on_exceed),
+			"limits", terms_json(binding, label)));
+	}
+	return list;
+}
+
+static const struct {
+	const char *key;
+	json_t *(*make)(const struct crmg_image *image);
+} parts[CRMG_SHOW_COUNT] = {
+	[CRMG_SHOW_POLICY]   = { "policy", policy_json },
+	[CRMG_SHOW_SERVICES] = { "services", services_json },
+	[CRMG_SHOW_CLIENTS]  = { "clients", clients_json },
+	[CRMG_SHOW_LIMITS]   = { "policies", limits_json },
+};
+
+json_t *crmg_show_json(const struct crmg_image *image, enum crmg_show what)
+{
+	return json_pack("{s:i, s:o}", "schema", 1, parts[what].key, parts[what].make(image));
+}
+
+json_t *crmg_summary_json(const struct crmg_image *image, unsigned int cpus)
+{
+	struct crmg_memory memory;
+	json_t *document = json_pack("{s:i}", "schema", 1);
+
+	for (unsigned int i = 0; i < CRMG_SHOW_COUNT; i++)
+		json_object_set_new(document, parts[i].key, parts[i].make(image));
+	crmg_memory_of(image, cpus, &memory);
+	json_object_set_new(document, "memory", json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
+		"sources", crmg_json_count(memory.sources),
+		"policy", crmg_json_count(memory.policy),
+		"counters", crmg_json_count(memory.counters),
+		"bans", crmg_json_count(memory.bans),
+		"events", crmg_json_count(memory.events),
+		"total", crmg_json_count(memory.total)));
+	return document;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * snapshot.h - one reading of the kernel's state: what every report is made of.
+ * Filled by kern/, read by report/, which knows nothing of the kernel.
+ */
+#ifndef CRMGATE_SNAPSHOT_H
+#define CRMGATE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crmgate/abi.h>
+
+#include "../compile/compile.h"
+
+struct crmg_iface_state {
+	struct crmg_iface wanted;	/* as attach left it */
+	bool present;			/* an interface of that index exists */
+	bool xdp_ours;			/* our program is on its XDP hook */
+	bool xdp_foreign;		/* another program is */
+	bool tc_ours;
+};
+
+struct crmg_ban_entry {
+	struct crmg_ban_key key;
+	struct crmg_ban ban;
+};
+
+struct crmg_snapshot {
+	uint64_t real_ns;		/* the three clocks, read together */
+	uint64_t boot_ns;
+	uint64_t mono_ns;
+
+	const struct crmg_image *image;	/* never NULL */
+	const struct crmg_row *rows;	/* summed over CPUs; [0, row_count) */
+	size_t row_count;
+	struct crmg_host host;		/* summed over CPUs */
+	struct crmg_control control;
+	uint64_t event_seq;
+
+	const struct crmg_iface_state *ifaces;
+	size_t iface_count;
+
+	uint32_t capacity;
+	uint32_t tracked;		/* sources with a tag: seen once, or with a slot */
+	const struct crmg_tags *tags;	/* NULL unless asked for */
+	const struct crmg_slot *slots;	/* capacity of them; may change while read */
+
+	uint32_t ban_count;		/* not expired */
+	const struct crmg_ban_entry *bans;	/* expired ones left out */
+	size_t ban_entries;		/* 0 unless asked for */
+};
+
+#endif

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * status_json.c - status as a JSON document. Keys are a contract: they are only
+ * added. What this version does not count yet is null, never 0.
+ */
+#include "names.h"
+#include "rows.h"
+#include "status.h"
+#include "text.h"
+
+/* json_pack() frees what it was given when one of the values is NULL. */
+
+static json_t *policy_json(const struct crmg_snapshot *snap)
+{
+	const struct crmg_head *head = crmg_image_head(snap->image);
+
+	return json_pack("{s:o, s:o, s:o, s:b, s:s}",
+			 "file", crmg_json_text(head->file, sizeof(head->file)),
+			 "generation", crmg_json_count(head->generation),
+			 "applied_at", crmg_json_time(head->applied_at_ns),
+			 "pending_confirm", 0,
+			 "mode", crmg_mode_name(head->mode));
+}
+
+json_t *crmg_interfaces_json(const struct crmg_snapshot *snap)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < snap->iface_count; i++) {
+		const struct crmg_iface_state *iface = &snap->ifaces[i];
+		const struct crmg_iface *wanted = &iface->wanted;
+		bool xdp = iface->present && iface->xdp_ours;
+		bool tc = iface->present && iface->tc_ours;
+
+		json_array_append_new(list, json_pack("{s:o, s:i, s:b, s:s, s:s, s:o}",
+			"name", crmg_json_text(wanted->name, sizeof(wanted->name)),
+			"ifindex", wanted->ifindex,
+			"present", iface->present,
+			"xdp_mode", crmg_xdp_mode_name(xdp ? wanted->xdp_mode : CRMG_XDP_NONE),
+			"tc", crmg_tc_kind_name(tc ? wanted->tc_kind : CRMG_TC_NONE),
+			"attached_at", crmg_json_time(wanted->attached_at_ns)));
+	}
+	return list;
+}
+
+static json_t *services_json(const struct crmg_snapshot *snap,
+			     const struct crmg_policy_rows *rows)
+{
+	json_t *list = json_array();
+
+	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
+		const struct crmg_service *service = crmg_image_service(snap->image, s);
+		uint64_t packets = 0, bytes = 0, connections = 0, bytes_out = 0, dropped = 0;
+
+		if (!service)
+			continue;
+		for (size_t i = 0; i < rows->count; i++) {
+			const struct crmg_row *row = rows->items[i].row;
+
+			if (rows->items[i].binding->service != s)
+				continue;
+			packets += crmg_row_sum(row->packets);
+			bytes += crmg_row_sum(row->bytes);
+			connections += crmg_row_sum(row->connections);
+			bytes_out += row->bytes_out;
+			dropped += crmg_row_dropped(row);
+		}
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:n, s:o, s:o, s:o}",
+			"name", crmg_json_text(service->name, sizeof(service->name)),
+			"packets", crmg_json_count(packets),
+			"bytes", crmg_json_count(bytes),
+			service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated"
+							       : "requests",
+			"connections", crmg_json_count(connections),
+			"bytes_out", crmg_json_count(bytes_out),
+			"dropped_packets", crmg_json_count(dropped)));
+	}
+	return list;
+}
+
+/* Refusals that the policy can give, from 0 on; of the other reasons, what was counted. */
+static json_t *reasons_json(const struct crmg_policy_row *item, const __u64 *counts)
+{
+	json_t *object = json_object();
+
+	for (unsigned int r = 0; r < CRMG_REASON_COUNT; r++)
+		if (counts[r] || (r >= CRMG_REASON_FIRST_REFUSAL && crmg_row_can_give(item, r)))
+			json_object_set_new(object, crmg_reason_name(r),
+					    crmg_json_count(counts[r]));
+	return object;
+}
+
+static json_t *policies_json(const struct crmg_policy_rows *rows)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct crmg_policy_row *item = &rows->items[i];
+		const struct crmg_label *label = item->label;
+		const struct crmg_row *row = item->row;
+
+		json_array_append_new(list, json_pack(
+			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}",
+			"name", crmg_json_text(label->policy, sizeof(label->policy)),
+			"service", crmg_json_text(label->service, sizeof(label->service)),
+			"client", crmg_json_text(item->clients, SIZE_MAX),
+			"mode", crmg_mode_name(item->binding->mode),
+			"passed_packets", crmg_json_count(row->packets[CRMG_VERDICT_PASS]),
+			"dropped_packets", crmg_json_count(crmg_row_dropped(row)),
+			"would_drop_packets", crmg_json_count(crmg_row_would_drop(row)),
+			"reasons", reasons_json(item, row->reasons),
+			"would_drop_reasons", reasons_json(item, row->would_drop)));
+	}
+	return list;
+}
+
+static json_t *problems_json(const struct crmg_problems *problems)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < problems->count; i++) {
+		const struct crmg_problem *problem = &problems->item[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s}",
+			"id", crmg_problem_name(problem->id),
+			"since", crmg_json_time(problem->since_ns),
+			"text", problem->text));
+	}
+	return list;
+}
+
+json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
+			 const struct crmg_problems *problems)
+{
+	const __u64 *host = snap->host.counter;
+	struct crmg_policy_rows rows;
+	json_t *document;
+
+	if (crmg_policy_rows(snap, &rows) < 0)
+		return NULL;
+	document = json_pack(
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:b,"
+		" s:{s:o, s:o, s:o}, s:o, s:o, s:o}",
+		"schema", 1,
+		"version", CRMG_VERSION,
+		"instance", instance,
+		"policy", policy_json(snap),
+		"interfaces", crmg_interfaces_json(snap),
+		"services", services_json(snap, &rows),
+		"policies", policies_json(&rows),
+		"sources",
+			"tracked", crmg_json_count(snap->tracked),
+			"capacity", crmg_json_count(snap->capacity),
+			"evictions", crmg_json_count(host[CRMG_HOST_EVICTIONS]),
+		"bans", crmg_json_count(snap->ban_count),
+		"panic", snap->control.panic != 0,
+		"events",
+			"written", crmg_json_count(host[CRMG_HOST_EVENTS]),
+			"suppressed", crmg_json_count(host[CRMG_HOST_SUPPRESSED]),
+			"capped", crmg_json_count(host[CRMG_HOST_CAPPED]),
+		"other_packets", crmg_json_count(host[CRMG_HOST_OTHER]),
+		"fragments", crmg_json_count(host[CRMG_HOST_FRAGMENTS]),
+		"problems", problems_json(problems));
+	crmg_policy_rows_free(&rows);
+	return document;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/* status_text.c - status for people: aligned, and problems last, where they are read. */
+#include <string.h>
+
+#include "names.h"
+#include "rows.h"
+#include "status.h"
+#include "text.h"
+
+static const char *name_of(const char *field, char buf[CRMG_ESCAPED(CRMG_NAME_LEN)])
+{
+	return crmg_escape(field, CRMG_NAME_LEN, buf, CRMG_ESCAPED(CRMG_NAME_LEN));
+}
+
+static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
+{
+	const struct crmg_head *head = crmg_image_head(snap->image);
+	char file[CRMG_ESCAPED(sizeof(head->file))], at[CRMG_TIME_LEN], age[CRMG_SHORT_LEN];
+
+	fprintf(out, "crmgate %s, instance %s\n", CRMG_VERSION, instance);
+	crmg_escape(head->file, sizeof(head->file), file, sizeof(file));
+	fprintf(out, "policy:   %s, generation %u, applied %s (%s ago)%s%s\n",
+		*file ? file : "none, nothing is limited", head->generation,
+		crmg_format_utc(head->applied_at_ns, false, at, sizeof(at)),
+		crmg_format_age(snap->real_ns > head->applied_at_ns
+				? snap->real_ns - head->applied_at_ns : 0, age, sizeof(age)),
+		head->mode == CRMG_MODE_ENFORCE ? "" : ", at most ",
+		head->mode == CRMG_MODE_ENFORCE ? "" : crmg_mode_name(head->mode));
+	fprintf(out, "sources:  %u of %u tracked, %llu forgotten for others\n", snap->tracked,
+		snap->capacity, snap->host.counter[CRMG_HOST_EVICTIONS]);
+	fprintf(out, "bans:     %u\n", snap->ban_count);
+	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
+		snap->host.counter[CRMG_HOST_OTHER], snap->host.counter[CRMG_HOST_FRAGMENTS]);
+}
+
+int crmg_interfaces_text(const struct crmg_snapshot *snap, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "INTERFACE", false }, { "XDP", false }, { "TC", false }, { "SINCE", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	if (!snap->iface_count) {
+		fputs("no interface is attached\n", out);
+		return 0;
+	}
+	for (size_t i = 0; i < snap->iface_count; i++) {
+		const struct crmg_iface_state *iface = &snap->ifaces[i];
+		char name[CRMG_ESCAPED(CRMG_NAME_LEN)], at[CRMG_TIME_LEN];
+
+		crmg_table_cell(&table, "%s", crmg_escape(iface->wanted.name,
+				sizeof(iface->wanted.name), name, sizeof(name)));
+		crmg_table_cell(&table, "%s", !iface->present ? "gone"
+				: iface->xdp_ours ? crmg_xdp_mode_name(iface->wanted.xdp_mode)
+				: iface->xdp_foreign ? "foreign" : "none");
+		crmg_table_cell(&table, "%s", !iface->present ? "gone"
+				: crmg_tc_kind_name(iface->tc_ours ? iface->wanted.tc_kind
+								   : CRMG_TC_NONE));
+		crmg_table_cell(&table, "%s", crmg_format_utc(iface->wanted.attached_at_ns,
+							      false, at, sizeof(at)));
+	}
+	return crmg_table_print(&table, colour, out);
+}
+
+/* "packets 120, bytes 3": the refusals that happened, or would have. */
+static void reasons_text(const struct crmg_row *row, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (unsigned int r = CRMG_REASON_FIRST_REFUSAL; r < CRMG_REASON_COUNT; r++) {
+		uint64_t count = row->reasons[r] + row->would_drop[r];
+
+		if (count && at < size)
+			at += snprintf(buf + at, size - at, "%s%s %llu", at ? ", " : "",
+				       crmg_reason_name(r), (unsigned long long)count);
+	}
+}
+
+static int policies_text(const struct crmg_policy_rows *rows, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "MODE", false },
+		{ "PASSED", true }, { "DROPPED", true }, { "WOULD DROP", true },
+		{ "CONNECTIONS", true }, { "BYTES IN", true }, { "BYTES OUT", true },
+		{ "REFUSALS", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], number[CRMG_SHORT_LEN], reasons[256];
+
+	fputc('\n', out);
+	if (!rows->count) {
+		fputs("no service is protected\n", out);
+		return 0;
+	}
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct crmg_policy_row *item = &rows->items[i];
+		const struct crmg_row *row = item->row;
+
+		crmg_table_cell(&table, "%s", name_of(item->label->service, name));
+		crmg_table_cell(&table, "%s", name_of(item->label->policy, name));
+		crmg_table_cell(&table, "%s", crmg_mode_name(item->binding->mode));
+		crmg_table_cell(&table, "%llu", row->packets[CRMG_VERDICT_PASS]);
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_row_dropped(row));
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_row_would_drop(row));
+		crmg_table_cell(&table, "%llu",
+				(unsigned long long)crmg_row_sum(row->connections));
+		crmg_table_cell(&table, "%s", crmg_format_short(crmg_row_sum(row->bytes),
+								number, sizeof(number)));
+		crmg_table_cell(&table, "%s", crmg_format_short(row->bytes_out, number,
+								sizeof(number)));
+		reasons_text(row, reasons, sizeof(reasons));
+		crmg_table_cell(&table, "%s", reasons);
+	}
+	return crmg_table_print(&table, colour, out);
+}
+
+static void problems_text(const struct crmg_problems *problems, bool colour, FILE *out)
+{
+	fputc('\n', out);
+	if (!problems->count)
+		fputs("no problems\n", out);
+	for (size_t i = 0; i < problems->count; i++)
+		fprintf(out, "%sproblem:%s %s: %s\n", colour ? "\033[31m" : "",
+			colour ? "\033[0m" : "", crmg_problem_name(problems->item[i].id),
+			problems->item[i].text);
+}
+
+int crmg_status_text(const struct crmg_snapshot *snap, const char *instance,
+		     const struct crmg_problems *problems, bool colour, FILE *out)
+{
+	struct crmg_policy_rows rows;
+	int code = crmg_policy_rows(snap, &rows);
+
+	if (code < 0)
+		return code;
+	head_text(snap, instance, out);
+	fputc('\n', out);
+	code = crmg_interfaces_text(snap, colour, out);
+	if (!code)
+		code = policies_text(&rows, colour, out);
+	if (!code)
+		problems_text(problems, colour, out);
+	crmg_policy_rows_free(&rows);
+	return code;
+}

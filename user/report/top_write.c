@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/* top_write.c - chosen sources as a JSON document and as a table. */
+#include "../base/addr.h"
+#include "rows.h"
+#include "text.h"
+#include "top.h"
+
+static const struct crmg_label no_label;
+
+static uint64_t banned_until(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
+{
+	const struct crmg_ban_entry *ban = crmg_ban_of(snap, &slot->addr, slot->service);
+
+	return ban ? ban->ban.until_ns : 0;
+}
+
+static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
+{
+	const struct crmg_service *service = crmg_image_service(snap->image, slot->service);
+	const struct crmg_label *label = crmg_source_label(snap, slot);
+	uint64_t until = banned_until(snap, slot);
+	uint64_t would = slot->refusals > slot->dropped_packets
+			 ? slot->refusals - slot->dropped_packets : 0;
+	char address[CRMG_ADDR_LEN];
+
+	if (!label)
+		label = &no_label;
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"address", crmg_source_text(snap, &slot->addr, address, sizeof(address)),
+		"service", crmg_json_text(service->name, sizeof(service->name)),
+		"policy", crmg_json_text(label->policy, sizeof(label->policy)),
+		"packets", crmg_json_count(slot->packets),
+		"bytes", crmg_json_count(slot->bytes),
+		service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
+		"connections", crmg_json_count(slot->connections),
+		"open_connections",
+		"bytes_out", crmg_json_count(slot->bytes_out),
+		"dropped_packets", crmg_json_count(slot->dropped_packets),
+		"would_drop_packets", crmg_json_count(would),
+		"first_seen", crmg_json_time(crmg_tick_to_real(snap, slot->first_seen)),
+		"last_seen", crmg_json_time(crmg_tick_to_real(snap, slot->last_seen)),
+		"banned_until", until ? crmg_json_until(snap, until) : json_null());
+}
+
+json_t *crmg_top_json(const struct crmg_snapshot *snap, const struct crmg_top_row *rows,
+		      size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, source_json(snap, &rows[i].slot));
+	return json_pack("{s:i, s:o}", "schema", 1, "sources", list);
+}
+
+int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *rows,
+		  size_t count, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SOURCE", false }, { "SERVICE", false }, { "POLICY", false },
+		{ "PACKETS", true }, { "BYTES", true }, { "CONNS", true },
+		{ "BYTES OUT", true }, { "DROPPED", true }, { "REFUSED", true },
+		{ "SEEN", true }, { "BAN", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct crmg_slot *slot = &rows[i].slot;
+		const struct crmg_service *service = crmg_image_service(snap->image,
+									slot->service);
+		const struct crmg_label *label = crmg_source_label(snap, slot);
+		char name[CRMG_ESCAPED(CRMG_NAME_LEN)], text[CRMG_ADDR_LEN];
+
+		crmg_table_cell(&table, "%s", crmg_source_text(snap, &slot->addr, text,
+							       sizeof(text)));
+		crmg_table_cell(&table, "%s", crmg_escape(service->name, sizeof(service->name),
+							  name, sizeof(name)));
+		crmg_table_cell(&table, "%s", crmg_escape(label ? label->policy : "",
+							  CRMG_NAME_LEN, name, sizeof(name)));
+		crmg_table_cell(&table, "%llu", slot->packets);
+		crmg_table_cell(&table, "%s", crmg_format_short(slot->bytes, text, sizeof(text)));
+		crmg_table_cell(&table, "%llu", slot->connections);
+		crmg_table_cell(&table, "%s", crmg_format_short(slot->bytes_out, text,
+								sizeof(text)));
+		crmg_table_cell(&table, "%llu", slot->dropped_packets);
+		crmg_table_cell(&table, "%llu", slot->refusals);
+		crmg_table_cell(&table, "%s", crmg_format_age(snap->real_ns -
+				crmg_tick_to_real(snap, slot->last_seen), text, sizeof(text)));
+		crmg_table_cell(&table, "%s", banned_until(snap, slot) ? "banned" : "");
+	}
+	return crmg_table_print(&table, colour, out);
+}
