@@ -76,7 +76,8 @@ int crmg_cli_text(const struct crmg_args *args, int code)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
 
-	return code < 0 ? crmg_cli_fail(args, code, &err) : crmg_cli_finish();
+	/* -EIO is about stdout, and that is finish's to say. */
+	return code < 0 && code != -EIO ? crmg_cli_fail(args, code, &err) : crmg_cli_finish();
 }
 
 int crmg_cli_json(const struct crmg_args *args, json_t *document)

@@ -74,7 +74,8 @@ static void put_line(int y, attr_t attributes, const char *text)
 static void draw_titles(const struct screen *screen)
 {
 	char line[256];
-	int at = snprintf(line, sizeof(line), "%-20s %9s", "SOURCE", crmg_top_title(screen->by));
+	int at = snprintf(line, sizeof(line), "%-*s %*s", COLS < 30 ? COLS - 7 : 20, "SOURCE",
+			  COLS < 30 ? 6 : 9, crmg_top_title(screen->by));
 
 	for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)
 		if (by != screen->by)
@@ -92,10 +93,10 @@ static void draw_row(const struct screen *screen, const struct crmg_snapshot *sn
 	const struct shown *last = find_last(screen, row);
 	char line[512], source[CRMG_ADDR_LEN], rate[CRMG_SHORT_LEN];
 	char name[CRMG_ESCAPED(CRMG_NAME_LEN)];
-	/* On a narrow terminal the number is worth more than the end of the address. */
-	int width = COLS < 30 ? (COLS > 14 ? COLS - 10 : 4) : 20;
-	int at = snprintf(line, sizeof(line), "%-*.*s %9s", width, width == 20 ? 56 : width,
+	/* On a narrow terminal the number moves up to the address, down to 6 digits. */
+	int at = snprintf(line, sizeof(line), "%-*s %*s", COLS < 30 ? COLS - 7 : 20,
 			  crmg_source_text(snap, &row->slot.addr, source, sizeof(source)),
+			  COLS < 30 ? 6 : 9,
 			  rate_text(screen, snap, last, row, screen->by, rate));
 
 	for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)

@@ -18,7 +18,7 @@
 
 /*
  * What the descriptors allow, so that clients can never take those that a scrape
- * needs. At least 1: served one after the other is still served.
+ * needs. At least 2: one to be served, one to take its place.
  */
 static unsigned int connections_for(size_t sockets)
 {
@@ -33,8 +33,8 @@ static unsigned int connections_for(size_t sockets)
 		closedir(own);
 	/* Each server has two of its own: epoll, and one to be woken. */
 	used += SPARE_DESCRIPTORS + 2 * sockets;
-	left = limit.rlim_cur > used ? (limit.rlim_cur - used) / sockets : 1;
-	return left < 1 ? 1 : left < CONNECTIONS_MAX ? (unsigned int)left : CONNECTIONS_MAX;
+	left = limit.rlim_cur > used ? (limit.rlim_cur - used) / sockets : 0;
+	return left < 2 ? 2 : left < CONNECTIONS_MAX ? (unsigned int)left : CONNECTIONS_MAX;
 }
 
 /*

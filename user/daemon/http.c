@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * http.c - the endpoint. Clients are not trusted: few connections, each with
- * little memory and little time; no request body is ever read.
+ * little memory and little time; no request body is ever read. When there are
+ * too many, the oldest goes: whoever holds connections holds up nobody else.
  */
 #include <microhttpd.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "../base/util.h"
 #include "../report/metrics.h"
@@ -14,14 +17,65 @@
 
 #define TIMEOUT_S      10
 #define MEMORY_BYTES   (16 * 1024)	/* headers of one request, and the answer's */
-#define PER_ADDRESS    128
+
+struct peer {
+	TAILQ_ENTRY(peer) entry;
+	int fd;
+};
+
+/* One listening socket, served by one thread: what is here is its own. */
+struct server {
+	struct MHD_Daemon *daemon;
+	struct crmg_http *http;
+	TAILQ_HEAD(, peer) peers;	/* the oldest first */
+	unsigned int peer_count;
+	unsigned int peers_max;
+};
 
 struct crmg_http {
-	struct MHD_Daemon *servers[CRMG_LISTEN_MAX];
+	struct server servers[CRMG_LISTEN_MAX];
 	size_t server_count;
 	struct crmg_kern *kern;
 	pthread_mutex_t lock;		/* around kern: one scrape at a time */
 };
+
+/*
+ * Keeps one place free, so that the next client is always accepted: answers
+ * take milliseconds, and who is old is slow. The server sees the end of the
+ * connection and closes it.
+ */
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
+			       enum MHD_ConnectionNotificationCode code)
+{
+	struct server *server = cls;
+	struct peer *peer = *context;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (!peer)
+			return;
+		TAILQ_REMOVE(&server->peers, peer, entry);
+		server->peer_count -= peer->fd >= 0;
+		free(peer);
+		return;
+	}
+	peer = malloc(sizeof(*peer));
+	*context = peer;
+	if (!peer)
+		return;
+	peer->fd = MHD_get_connection_info(connection,
+					   MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
+	if (++server->peer_count < server->peers_max)
+		return;
+	TAILQ_FOREACH(peer, &server->peers, entry) {
+		if (peer->fd < 0)
+			continue;	/* told to go already */
+		shutdown(peer->fd, SHUT_RDWR);
+		peer->fd = -1;
+		server->peer_count--;
+		return;
+	}
+}
 
 /* An answer with a body that is freed with it. */
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
@@ -129,37 +183,44 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 	return reply_text(connection, MHD_HTTP_NOT_FOUND, "/metrics and /healthz are here\n");
 }
 
-static struct MHD_Daemon *serve_on(int fd, unsigned int connections, struct crmg_http *http)
+static int serve_on(int fd, unsigned int connections, struct server *server)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, http,
-				MHD_OPTION_LISTEN_SOCKET, fd,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)TIMEOUT_S,
-				MHD_OPTION_CONNECTION_LIMIT, connections,
-				MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)PER_ADDRESS,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-				MHD_OPTION_END);
+	TAILQ_INIT(&server->peers);
+	server->peers_max = connections;
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, server->http,
+		MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)TIMEOUT_S,
+		MHD_OPTION_CONNECTION_LIMIT, connections,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
+		MHD_OPTION_END);
+	return server->daemon ? 0 : -ENOMEM;
 }
 
 int crmg_http_start(const int *sockets, size_t count, unsigned int connections,
 		    struct crmg_kern *kern, struct crmg_http **ret)
 {
 	struct crmg_http *http = calloc(1, sizeof(*http));
+	int code = http ? 0 : -ENOMEM;
 
 	if (http) {
 		http->kern = kern;
 		pthread_mutex_init(&http->lock, NULL);
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct MHD_Daemon *server = http ? serve_on(sockets[i], connections, http) : NULL;
-
-		if (server) {
-			http->servers[http->server_count++] = server;
-			continue;
+		if (!code) {
+			http->servers[i].http = http;
+			code = serve_on(sockets[i], connections, &http->servers[i]);
 		}
-		for (; i < count; i++)
+		if (!code)
+			http->server_count++;
+		else
 			close(sockets[i]);
+	}
+	if (code < 0) {
 		crmg_http_stop(&http);
-		return -ENOMEM;
+		return code;
 	}
 	*ret = http;
 	return 0;
@@ -170,7 +231,7 @@ void crmg_http_stop(struct crmg_http **http)
 	if (!*http)
 		return;
 	for (size_t i = 0; i < (*http)->server_count; i++)
-		MHD_stop_daemon((*http)->servers[i]);
+		MHD_stop_daemon((*http)->servers[i].daemon);
 	pthread_mutex_destroy(&(*http)->lock);
 	free(*http);
 	*http = NULL;

@@ -31,12 +31,11 @@ struct crmg_ban_batch {
 static int crmg_ban_append(struct crmg_kern *kern, const struct crmg_ban_key *key,
 			   const struct crmg_ban *ban)
 {
-	void *grown = crmg_grow(kern->bans, &kern->ban_count, sizeof(*kern->bans));
+	struct crmg_ban_entry *entry = crmg_grow(&kern->bans, &kern->ban_count, sizeof(*entry));
 
-	if (!grown)
+	if (!entry)
 		return -ENOMEM;
-	kern->bans = grown;
-	kern->bans[kern->ban_count - 1] = (struct crmg_ban_entry){ *key, *ban };
+	*entry = (struct crmg_ban_entry){ *key, *ban };
 	return 0;
 }
 
@@ -67,15 +66,13 @@ static int crmg_bans_scan(struct crmg_kern *kern, struct crmg_ban_key **ret_expi
 			if (batch->values[i].until_ns > now) {
 				code = crmg_ban_append(kern, &batch->keys[i], &batch->values[i]);
 			} else if (ret_expired) {
-				void *grown = crmg_grow(*ret_expired, ret_expired_count,
-							sizeof(**ret_expired));
+				struct crmg_ban_key *key = crmg_grow(ret_expired, ret_expired_count,
+								     sizeof(*key));
 
-				if (!grown) {
+				if (key)
+					*key = batch->keys[i];
+				else
 					code = -ENOMEM;
-					break;
-				}
-				*ret_expired = grown;
-				(*ret_expired)[*ret_expired_count - 1] = batch->keys[i];
 			}
 		}
 		in = out;
