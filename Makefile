@@ -35,6 +35,7 @@ CLI_MAIN := $(BUILD)/user/cli/main.o
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
 
 .PHONY: all
@@ -67,16 +68,60 @@ $(KERN_OBJ): | $(BUILD)/crmgate.skel.h
 $(BUILD)/user/kern/load.o: $(BUILD)/crmgate.skel.h
 
 # ------------------------------------------------------------------- tests
-UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+BPF_TEST_SRC := $(sort $(wildcard tests/bpf/test_*.c))
+BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
+TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
+TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
+NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh)))
+LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/pass.bpf.o $(BUILD)/tests/lib/failbpf.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lyaml -ljansson
 
+$(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(TEST_LIB) $(BUILD)/libcrmgate.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/test.skel.h: $(BUILD)/tests/bpf/test.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name crmgate_test > $@
+
+$(BUILD)/vlan_push.skel.h: $(BUILD)/tests/bpf/vlan_push.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name vlan_push > $@
+
+$(TEST_LIB) $(BPF_TEST_SRC:%.c=$(BUILD)/%.o): | $(TEST_SKEL)
+
+$(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_ALL) -shared -fPIC -o $@ $<
+
+$(BUILD)/tools/flood: $(BUILD)/tools/flood.o $(BUILD)/tools/frame.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
+
+.PHONY: tests
+tests: all $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) ## build everything that the tests need
+
 .PHONY: unit
 unit: $(UNIT_BIN) ## build and run the unit tests (no root)
-	$(Q)for t in $^; do CMOCKA_MESSAGE_OUTPUT=stdout $$t || exit 1; done
+	$(Q)tests/run $^
+
+.PHONY: check
+check: ## install what is missing, build, run every test (root)
+	$(Q)tools/deps check
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(NETNS_TESTS)
+
+.PHONY: demo
+demo: ## install what is missing, build, show it at work in namespaces (root)
+	$(Q)tools/deps demo
+	$(Q)$(MAKE) --no-print-directory all $(LAB_TOOLS)
+	$(Q)tools/demo
 
 .PHONY: help
 help: ## this text

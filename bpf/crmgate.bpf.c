@@ -63,8 +63,8 @@ crmg_slot_seen(struct crmg_slot *slot, const struct crmg_source *source,
 	__u32 seen = CRMG_READ_ONCE(slot->last_seen);
 
 	if (seen != tick) {
-		if ((__s32)(tick - seen) < 0 || tick - seen > CRMG_IDLE_TICKS_MAX)
-			crmg_limits_wake(slot, source->now_ns);
+		if (crmg_slept(tick - seen))
+			crmg_limits_fill(slot, source->now_ns);
 		CRMG_WRITE_ONCE(slot->last_seen, tick);
 	}
 	if (!source->first_ns)
@@ -83,7 +83,8 @@ crmg_judge(struct xdp_md *ctx, void *image, __u8 service, const struct crmg_pkt 
 		.now_ns = crmg_now_ns(),
 		.len = pkt->len,
 		.service = service,
-		.syn = (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN,
+		.syn = !pkt->malformed &&
+		       (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN,
 	};
 	const struct crmg_control *control;
 	struct crmg_standing standing;

@@ -10,8 +10,17 @@
 
 #define CRMG_CAS_TRIES 8
 
-/* Idle for longer, a TAT could be taken for one in the future (2^63 / 256 ns = 417 days). */
+/*
+ * Idle for longer, a TAT could be taken for one in the future (2^63 / 256 ns = 417
+ * days). A tick that is a little back is another CPU's clock, and no sleep.
+ */
 #define CRMG_IDLE_TICKS_MAX ((__u32)(200ULL * 86400 * 1000000000 >> CRMG_SLOT_TICK_SHIFT))
+#define CRMG_BACK_TICKS_MAX ((__u32)(86400ULL * 1000000000 >> CRMG_SLOT_TICK_SHIFT))
+
+static __always_inline bool crmg_slept(__u32 idle_ticks)
+{
+	return idle_ticks > CRMG_IDLE_TICKS_MAX && idle_ticks < 0 - CRMG_BACK_TICKS_MAX;
+}
 
 static __always_inline __u32 crmg_limit_shift(__u32 id)
 {
@@ -186,7 +195,8 @@ crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 
 /*
  * Takes a slot's buckets over to another binding: a limit that stays goes on from
- * its level, in units; a new one starts full.
+ * its level, in units; one that ends leaves its bucket full, for who comes next: a
+ * new one is not touched, since another CPU may have charged it already.
  */
 static __always_inline void
 crmg_limits_adopt(struct crmg_slot *slot, const struct crmg_binding *binding, __u64 now_ns)
@@ -203,16 +213,18 @@ crmg_limits_adopt(struct crmg_slot *slot, const struct crmg_binding *binding, __
 		if (new == old)
 			continue;
 		slot->cost[id] = new;
+		if (!old)
+			continue;
 		tat = CRMG_READ_ONCE(slot->tat[id]);
 		to = now;
-		if (old && new && (__s64)(tat - now) > 0)
+		if (new && (__s64)(tat - now) > 0)
 			to += crmg_rescale(tat - now, old, new, limit->tolerance);
 		__sync_val_compare_and_swap(&slot->tat[id], tat, to);
 	}
 }
 
-/* A slot that slept so long that its TATs have wrapped: they are long over. */
-static __always_inline void crmg_limits_wake(struct crmg_slot *slot, __u64 now_ns)
+/* Full buckets: the slot slept so long that its TATs have wrapped, or changed hands. */
+static __always_inline void crmg_limits_fill(struct crmg_slot *slot, __u64 now_ns)
 {
 	__u32 id;
 

@@ -70,6 +70,7 @@ static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_n
 	slot->last_reason = 0;
 	slot->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;
 	slot->cost[0] = slot->cost[1] = slot->cost[2] = 0;
+	crmg_limits_fill(slot, now_ns);
 }
 
 /*

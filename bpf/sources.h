@@ -12,7 +12,7 @@
 #ifndef CRMGATE_BPF_SOURCES_H
 #define CRMGATE_BPF_SOURCES_H
 
-#define CRMG_CLAIM_TRIES 32	/* also how often a busy tag is read again */
+#define CRMG_CLAIM_TRIES 256	/* also how often a busy tag is read again */
 
 struct crmg_hash {
 	__u64 tag;		/* the hash bits of a tag; never 0 */
@@ -24,6 +24,7 @@ enum crmg_found {
 	CRMG_FOUND_SLOT,	/* the source's own */
 	CRMG_FOUND_TAG,		/* first packet: no slot */
 	CRMG_FOUND_OVERFLOW,	/* a shared slot, of which only the buckets may be used */
+	CRMG_FOUND_AGAIN,	/* another CPU was faster; only inside the claim */
 };
 
 /* A packet that looks for its source, and what is found out about it. */
@@ -185,32 +186,34 @@ crmg_slot_init(struct crmg_slot *slot, const struct crmg_source *source)
 }
 
 /*
- * The lowest way of a line whose tag has this hash, or CRMG_WAYS. A function of its
- * own, verified once; the tag may change after it was seen.
+ * The lowest way of a line, but for `skip`, whose tag has this hash, or CRMG_WAYS. A
+ * function of its own, verified once; the tag may change after it was seen.
  */
-__noinline __u32 crmg_way(const struct crmg_tags *line, __u64 hash)
+__noinline __u32 crmg_way(const struct crmg_tags *line, __u64 hash, __u32 skip)
 {
 	__u32 way = CRMG_WAYS, i;
 
 	if (!line)
 		return way;
 	for (i = CRMG_WAYS; i-- > 0; )
-		if (!((CRMG_READ_ONCE(line->tag[i]) ^ hash) >> CRMG_TAG_HASH_SHIFT))
+		if (i != skip &&
+		    !((CRMG_READ_ONCE(line->tag[i]) ^ hash) >> CRMG_TAG_HASH_SHIFT))
 			way = i;
 	return way;
 }
 
 /*
  * Another CPU may have claimed another way for the same source at the same time.
- * Both look after they published; the higher way gives up. Returns true if ours
- * had to go.
+ * Each looks after its own tag `mine` is there, so at least one sees the other; who
+ * does gives up and looks again. Returns true if ours had to go. (Unless the other
+ * has taken our tag over in the meantime: then it is his.)
  */
 static __always_inline bool
-crmg_claim_lost(struct crmg_tags *line, __u32 way, const struct crmg_hash *hash)
+crmg_claim_lost(struct crmg_tags *line, __u32 way, __u64 mine)
 {
-	if (crmg_way(line, hash->tag) >= way)
+	if (crmg_way(line, mine, way) == CRMG_WAYS)
 		return false;
-	__sync_lock_test_and_set(&line->tag[way & 7], 0);
+	crmg_tag_cas(&line->tag[way & 7], mine, 0);
 	return true;
 }
 
@@ -229,7 +232,7 @@ crmg_claim(struct crmg_tags *line, __u32 way, __u64 old, struct crmg_slot *slot,
 	__u32 age = crmg_tag_age(source->now_ns);
 	__u64 first = slot ? crmg_tag_make(hash->tag, CRMG_TAG_BUSY, age) : seen;
 
-	if (!crmg_tag_cas(tag, old, first) || crmg_claim_lost(line, way, hash))
+	if (!crmg_tag_cas(tag, old, first) || crmg_claim_lost(line, way, first))
 		return CRMG_CLAIM_AGAIN;
 	if (!slot)
 		return CRMG_CLAIM_TAGGED;
@@ -313,45 +316,55 @@ crmg_claim_victim(struct crmg_tags *line, __u32 victim, struct crmg_source *sour
 }
 
 /*
- * Makes room for a source that has no slot. A function of its own, verified once:
- * a packet from a known source does not come here. Returns enum crmg_found.
+ * Tries to make room for a source that has no slot. A function of its own, verified
+ * once: a packet from a known source does not come here. Returns enum crmg_found.
  */
-__noinline int crmg_source_claim(struct crmg_source *source)
+__noinline int crmg_source_try(struct crmg_source *source)
 {
 	struct crmg_tags *line;
-	int try;
+	enum crmg_claim claim;
+	__u32 way, victim;
+	__u64 tag;
 
 	if (!source)
 		return CRMG_FOUND_OVERFLOW;
+	source->first_ns = 0;
 	line = bpf_map_lookup_elem(&tags, &source->hash.line);
-	for (try = 0; line && try < CRMG_CLAIM_TRIES; try++) {
-		enum crmg_claim claim;
-		__u32 way = crmg_way(line, source->hash.tag);
-		__u64 tag = CRMG_READ_ONCE(line->tag[way & 7]);
-
-		if (way < CRMG_WAYS && crmg_tag_state(tag) >= CRMG_TAG_LIVE) {
+	if (!line)
+		return CRMG_FOUND_OVERFLOW;
+	way = crmg_way(line, source->hash.tag, CRMG_WAYS);
+	if (way < CRMG_WAYS) {
+		tag = CRMG_READ_ONCE(line->tag[way]);
+		if (crmg_tag_state(tag) >= CRMG_TAG_LIVE) {
 			source->index = source->hash.line * CRMG_WAYS + way;
 			return CRMG_FOUND_SLOT;
 		}
-		source->first_ns = 0;
-		if (way < CRMG_WAYS) {
-			claim = crmg_claim_way(line, way, tag, source);
-		} else {
-			__u32 victim = crmg_victim(line, crmg_tag_age(source->now_ns));
-
-			if (!CRMG_VICTIM_CLASS(victim))
-				break;
-			claim = crmg_claim_victim(line, victim, source);
-		}
-		if (claim == CRMG_CLAIM_WON)
-			return CRMG_FOUND_SLOT;
-		if (claim == CRMG_CLAIM_TAGGED)
-			return CRMG_FOUND_TAG;
-		source->first_ns = 0;
+		claim = crmg_claim_way(line, way, tag, source);
+	} else {
+		victim = crmg_victim(line, crmg_tag_age(source->now_ns));
+		if (!CRMG_VICTIM_CLASS(victim))
+			return CRMG_FOUND_OVERFLOW;
+		claim = crmg_claim_victim(line, victim, source);
 	}
-	source->first_ns = 0;
-	source->index = crmg_knobs.capacity + (source->hash.check & (CRMG_OVERFLOW_SLOTS - 1));
-	return CRMG_FOUND_OVERFLOW;
+	return claim == CRMG_CLAIM_WON ? CRMG_FOUND_SLOT :
+	       claim == CRMG_CLAIM_TAGGED ? CRMG_FOUND_TAG : CRMG_FOUND_AGAIN;
+}
+
+/* The same until it succeeds: another CPU that writes a slot takes its time. */
+static __always_inline enum crmg_found crmg_source_claim(struct crmg_source *source)
+{
+	int found = CRMG_FOUND_AGAIN, try;
+
+	for (try = 0; try < CRMG_CLAIM_TRIES && found == CRMG_FOUND_AGAIN; try++)
+		found = crmg_source_try(source);
+	if (found == CRMG_FOUND_AGAIN)
+		found = CRMG_FOUND_OVERFLOW;
+	if (found == CRMG_FOUND_OVERFLOW) {
+		source->first_ns = 0;
+		source->index = crmg_knobs.capacity +
+				(source->hash.check & (CRMG_OVERFLOW_SLOTS - 1));
+	}
+	return found;
 }
 
 /*
