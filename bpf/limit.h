@@ -181,16 +181,15 @@ crmg_limits_first(struct crmg_slot *slot, const struct crmg_binding *binding,
 static __always_inline __u64
 crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 {
-	/* 16 bits of a fraction, where that leaves room in 64. */
-	__u32 bits = backlog < 1ULL << 47 ? 16 : 0;
-	__u64 level = (backlog << bits) / old, part = level & ((1 << bits) - 1);
+	/* In units and 1/65536 of a unit, both without leaving 64 bits. */
+	__u64 units = backlog / old, rest = backlog % old;
+	__u64 part = old >> 16 ? rest / (old >> 16) : (rest << 16) / old;
+	__u64 to;
 
-	level >>= bits;
-	if (level > tolerance / new)
+	if (units > tolerance / new)
 		return tolerance;
-	level *= new;
-	level += new < 1ULL << 47 ? part * new >> bits : part * (new >> bits);
-	return level < tolerance ? level : tolerance;
+	to = units * new + (new < 1ULL << 47 ? part * new >> 16 : part * (new >> 16));
+	return to < tolerance ? to : tolerance;
 }
 
 /*

@@ -100,7 +100,15 @@ struct {
 	__type(value, struct crmg_event);
 } events SEC(".maps");
 
-/* Kept for user space: the programs never look into these two. */
+/* Kept for user space: the programs never look into these. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_ORIGINS_MAX);
+	__type(key, __u32);
+	__type(value, struct crmg_origin);
+} origins SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_RDONLY_PROG);

@@ -24,11 +24,10 @@
 #define crmg_ntohl   bpf_ntohl
 #define crmg_be64_to_cpu bpf_be64_to_cpu
 #else
-#include <arpa/inet.h>
 #include <endian.h>
-#define crmg_ntohs   ntohs
-#define crmg_htons   htons
-#define crmg_ntohl   ntohl
+#define crmg_ntohs   be16toh
+#define crmg_htons   htobe16
+#define crmg_ntohl   be32toh
 #define crmg_be64_to_cpu be64toh
 #endif
 

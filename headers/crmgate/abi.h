@@ -479,6 +479,23 @@ struct crmg_setup {
 };
 CRMG_SIZE(struct crmg_setup, 136);
 
+/*
+ * The same as the programs want it: in their read-only data, so that the verifier
+ * sees constants. Written at load.
+ */
+struct crmg_knobs {
+	__u32 capacity;
+	__u32 line_mask;	/* capacity / CRMG_WAYS - 1 */
+	__u64 v4_mask_lo;	/* cuts a mapped IPv4 address to a source */
+	__u64 v6_mask_hi;
+	__u64 v6_mask_lo;
+	__u8 v4_len;		/* of a source: 96 + 8..32 */
+	__u8 v6_len;		/* 32..128 */
+	__u8 pad[6];
+	__u64 hash_key[16];	/* secret, or an attacker picks collisions */
+};
+CRMG_SIZE(struct crmg_knobs, 168);
+
 /* Map "scratch", one entry: host-wide limiters of the packet path, kernel-owned. */
 struct crmg_scratch {
 	__u64 reset_tat;	/* 1/256 ns */
@@ -529,6 +546,19 @@ struct crmg_ban {
 	char note[68];
 };
 CRMG_SIZE(struct crmg_ban, 128);
+
+/*
+ * Map "origins": bans added, by who added them; an entry is taken by the first ban of
+ * an origin, the last one serves all that come later. Written by user space.
+ */
+#define CRMG_ORIGINS_MAX 32
+
+struct crmg_origin {
+	char name[CRMG_NAME_LEN];	/* "": free entry */
+	__u8 pad[4];
+	__u64 added;
+};
+CRMG_SIZE(struct crmg_origin, 48);
 
 /*
  * Map "banfilter", one entry: bit (top 16 bits of an IPv4 address), or 65536 +

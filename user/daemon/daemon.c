@@ -125,9 +125,8 @@ int crmg_daemon_run(const struct crmg_daemon_options *options, struct crmg_err *
 		code = listen_all(options, sockets, err);
 	if (code < 0)
 		return code;
-	/* Before the drop: afterwards /proc/self/fd is root's. */
 	connections = connections_for(options->listen_count);
-	code = crmg_daemon_drop(options->user, err);
+	code = crmg_daemon_drop(options->user, crmg_kern_group(kern), err);
 	if (code < 0) {
 		for (size_t i = 0; i < options->listen_count; i++)
 			close(sockets[i]);

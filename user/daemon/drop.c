@@ -23,20 +23,20 @@ static int find_user(const char *user, const struct passwd **ret, struct crmg_er
 	if (!*ret)
 		return crmg_err_set(err, -ENOENT, "there is no user %s; useradd -r %s",
 				    CRMG_DAEMON_USER, CRMG_DAEMON_USER);
-	crmg_err_warn(err, "there is no user %s, running as nobody: what is pinned later cannot "
-		      "be read; useradd -r %s", CRMG_DAEMON_USER, CRMG_DAEMON_USER);
+	crmg_err_warn(err, "there is no user %s, running as nobody; useradd -r %s",
+		      CRMG_DAEMON_USER, CRMG_DAEMON_USER);
 	return 0;
 }
 
-static int become(const char *user, struct crmg_err *err)
+static int become(const char *user, gid_t pins, struct crmg_err *err)
 {
 	const struct passwd *who = NULL;
 	int code = find_user(user, &who, err);
 
 	if (code < 0)
 		return code;
-	/* Groups first: afterwards it may not any more. initgroups: pins belong to a group. */
-	if (initgroups(who->pw_name, who->pw_gid) < 0 ||
+	/* Groups first: afterwards it may not any more. The one of the pins is all it needs. */
+	if (setgroups(1, &pins) < 0 ||
 	    setresgid(who->pw_gid, who->pw_gid, who->pw_gid) < 0 ||
 	    setresuid(who->pw_uid, who->pw_uid, who->pw_uid) < 0)
 		return crmg_err_set(err, -errno, "cannot become %s: %s", who->pw_name,
@@ -46,15 +46,17 @@ static int become(const char *user, struct crmg_err *err)
 	return 0;
 }
 
-int crmg_daemon_drop(const char *user, struct crmg_err *err)
+int crmg_daemon_drop(const char *user, gid_t pins, struct crmg_err *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-	int code = geteuid() == 0 ? become(user, err) : 0;
+	int code = geteuid() == 0 ? become(user, pins, err) : 0;
 
 	if (code < 0)
 		return code;
-	if (syscall(SYS_capset, &header, none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	/* Dumpable again: pins are opened through /proc/self/fd, which else stays root's. */
+	if (syscall(SYS_capset, &header, none) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return crmg_err_set(err, -errno, "capabilities cannot be given up: %s",
 				    strerror(errno));
 	return 0;

@@ -12,7 +12,7 @@ int crmg_daemon_lock(const char *instance, int *ret_fd, struct crmg_err *err);
  * Becomes user (NULL: the default) if it is root, and gives up every capability
  * for good in any case. Descriptors stay open.
  */
-int crmg_daemon_drop(const char *user, struct crmg_err *err);
+int crmg_daemon_drop(const char *user, gid_t pins, struct crmg_err *err);
 
 /* A listening TCP socket for "ADDR:PORT" or "[ADDR]:PORT". */
 int crmg_listen(const char *text, int *ret_fd, struct crmg_err *err);

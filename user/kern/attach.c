@@ -13,8 +13,8 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
-#include "crmgate.skel.h"
 #include "internal.h"
+#include "crmgate.skel.h"
 
 /* libbpf 1.1 has no name for it (kernel 6.6). */
 #define CRMG_BPF_TCX_EGRESS 47
@@ -356,7 +356,7 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	if (code)
 		return code;
 	/* "image" is pinned last: without it an earlier attach did not come to its end. */
-	code = crmg_pin_open(kern, "image");
+	code = crmg_pin_open(kern, "image", true);
 	fresh = code == -ENOENT;
 	if (code >= 0)
 		close(code);

@@ -312,6 +312,21 @@ static int crmg_bans_plan(struct crmg_kern *kern, const struct crmg_ban_entry *w
 	return 0;
 }
 
+/* Counts a ban for its origin. What finds no free entry is counted by the last one. */
+static void crmg_origin_count(struct crmg_kern *kern, const char *name)
+{
+	struct crmg_origin *origins = kern->view[CRMG_MAP_ORIGINS].memory;
+	size_t i;
+
+	for (i = 0; i < CRMG_ORIGINS_MAX - 1; i++)
+		if (!origins[i].name[0] || !strcmp(origins[i].name, name))
+			break;
+	if (!origins[i].name[0])
+		crmg_copy(origins[i].name, sizeof(origins[i].name),
+			  i < CRMG_ORIGINS_MAX - 1 ? name : "other");
+	origins[i].added++;
+}
+
 int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
 		  struct crmg_err *err)
 {
@@ -330,10 +345,12 @@ int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, s
 		code = crmg_bans_write(kern, wanted, count, err);
 	if (!code)
 		code = crmg_bans_finish(kern);
-	for (i = 0; !code && i < count; i++)
+	for (i = 0; !code && i < count; i++) {
+		crmg_origin_count(kern, bans[i].origin);
 		crmg_event_add(kern, CRMG_EVENT_BAN, &bans[i].prefix,
 			       crmg_ban_service(kern, bans[i].service), "%s%s%s",
 			       bans[i].origin, bans[i].note[0] ? ": " : "", bans[i].note);
+	}
 	return code;
 }
 

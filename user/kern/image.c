@@ -61,7 +61,7 @@ static int crmg_rows_chunk(struct crmg_kern *kern, __u32 chunk, bool make, struc
 	if (kern->chunk[chunk].fd >= 0)
 		return 0;
 	snprintf(name, sizeof(name), "row_%u", chunk);
-	fd = crmg_pin_open(kern, name);
+	fd = crmg_pin_open(kern, name, kern->access == CRMG_KERN_WRITE);
 	if (fd >= 0) {
 		kern->chunk[chunk].fd = fd;
 		return 0;
@@ -156,7 +156,7 @@ static int crmg_image_open(struct crmg_kern *kern, __u32 id, __u32 *ret_entries)
 	__u32 found = 0;
 
 	for (tries = 0; tries < CRMG_IMAGE_TRIES; tries++) {
-		fd = crmg_pin_open(kern, "image");
+		fd = crmg_pin_open(kern, "image", true);
 		if (fd < 0)
 			break;
 		code = crmg_map_info(fd, &found, ret_entries);

@@ -20,7 +20,8 @@
 	X(BANFILTER, banfilter,   "banfilter", struct crmg_ban_filter, true) \
 	X(EVENTS,    events,      "events",    struct crmg_event,      true) \
 	X(SETUP,     setup,       "setup",     struct crmg_setup,      false) \
-	X(IFACES,    ifaces,      "ifaces",    struct crmg_iface,      true)
+	X(IFACES,    ifaces,      "ifaces",    struct crmg_iface,      true) \
+	X(ORIGINS,   origins,     "origins",   struct crmg_origin,     true)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
@@ -85,8 +86,11 @@ int crmg_pin_prepare(const char *instance, struct crmg_err *err);
 int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err);
 int crmg_unpin(const struct crmg_kern *kern, const char *name);
 
-/* Opens a pin: read-write if allowed, else read-only. Negative errno. */
-int crmg_pin_open(const struct crmg_kern *kern, const char *name);
+/*
+ * Opens a pin; writable: read-write if that is allowed (to map it), else read-only.
+ * Negative errno.
+ */
+int crmg_pin_open(const struct crmg_kern *kern, const char *name, bool writable);
 
 /* Takes the lock of an instance: a descriptor, or -EBUSY (said in err). */
 int crmg_lock(const char *instance, struct crmg_err *err);
@@ -128,6 +132,9 @@ struct crmgate_bpf;
  */
 int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	      struct crmgate_bpf **ret, struct crmg_err *err);
+
+/* What the programs' read-only data has to be for a setup. */
+void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret);
 
 /* A new setup for a model: capacity and prefixes, and a key from the kernel. */
 int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret);

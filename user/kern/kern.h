@@ -122,7 +122,10 @@ size_t crmg_kern_events(struct crmg_kern *kern, uint64_t *cursor, struct crmg_ev
 /* Number of the newest event. */
 uint64_t crmg_kern_event_head(struct crmg_kern *kern);
 
-/* Own prefixes of the machine (for warnings), and number of possible CPUs. */
+/* Number of possible CPUs: what a per-CPU map has room for. */
 unsigned int crmg_kern_cpus(void);
+
+/* The group that may read the pins: a daemon that gives up root has to be in it. */
+unsigned int crmg_kern_group(const struct crmg_kern *kern);
 
 #endif

@@ -8,8 +8,8 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
-#include "crmgate.skel.h"
 #include "internal.h"
+#include "crmgate.skel.h"
 
 #define CRMG_VERIFIER_LOG (1 << 20)
 
@@ -48,21 +48,22 @@ int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret, struct
 	return crmg_err_set(err, code, "cannot read pin 'setup': %s", strerror(-code));
 }
 
-static void crmg_set_knobs(struct crmgate_bpf *skel, const struct crmg_setup *setup)
+void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret)
 {
 	struct crmg_addr all = { ~0ULL, ~0ULL };
 	struct crmg_addr v4 = crmg_addr_cut(all, 96 + setup->v4_prefix);
 	struct crmg_addr v6 = crmg_addr_cut(all, setup->v6_prefix);
 
-	skel->rodata->crmg_knobs.capacity = setup->capacity;
-	skel->rodata->crmg_knobs.line_mask = setup->capacity / CRMG_WAYS - 1;
-	skel->rodata->crmg_knobs.v4_mask_lo = v4.lo;
-	skel->rodata->crmg_knobs.v6_mask_hi = v6.hi;
-	skel->rodata->crmg_knobs.v6_mask_lo = v6.lo;
-	skel->rodata->crmg_knobs.v4_len = 96 + setup->v4_prefix;
-	skel->rodata->crmg_knobs.v6_len = setup->v6_prefix;
-	memcpy((void *)skel->rodata->crmg_knobs.hash_key, setup->hash_key,
-	       sizeof(setup->hash_key));
+	*ret = (struct crmg_knobs){
+		.capacity = setup->capacity,
+		.line_mask = setup->capacity / CRMG_WAYS - 1,
+		.v4_mask_lo = v4.lo,
+		.v6_mask_hi = v6.hi,
+		.v6_mask_lo = v6.lo,
+		.v4_len = 96 + setup->v4_prefix,
+		.v6_len = setup->v6_prefix,
+	};
+	memcpy(ret->hash_key, setup->hash_key, sizeof(setup->hash_key));
 }
 
 /* The last line of a verifier log that is not its statistics: what it did not accept. */
@@ -137,7 +138,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	skel = log ? crmgate_bpf__open() : NULL;
 	if (!skel)
 		return crmg_err_set(err, -errno, "cannot open the program: %s", strerror(errno));
-	crmg_set_knobs(skel, setup);
+	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
 	code = 0;
 	if (fresh) {
 		bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
@@ -164,6 +165,10 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	code = crmg_pin_maps(kern, skel, err);
 	if (code)
 		goto fail;
+	/* The origin that `ban` gives by itself has a series from the beginning. */
+	if (fresh)
+		crmg_copy(((struct crmg_origin *)kern->view[CRMG_MAP_ORIGINS].memory)->name,
+			  CRMG_NAME_LEN, "manual");
 	*ret = skel;
 	return 0;
 fail:

@@ -2,6 +2,7 @@
 /* open.c - opening and closing the pinned state of an instance. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,6 +20,13 @@ static const struct crmg_map_info crmg_map_info[] = {
 #define CRMG_MAP_INFO(ID, field, pin, type, mappable) { pin, sizeof(type), mappable },
 	CRMG_MAPS(CRMG_MAP_INFO)
 };
+
+unsigned int crmg_kern_group(const struct crmg_kern *kern)
+{
+	struct stat st;
+
+	return fstat(kern->dir, &st) ? 0 : st.st_gid;
+}
 
 unsigned int crmg_kern_cpus(void)
 {
@@ -84,6 +92,13 @@ static int crmg_map_entries(int fd, size_t value_size, size_t *ret)
 	return 0;
 }
 
+/* Readers have no use for these; "setup" holds the hash key, which only root may see. */
+static bool crmg_map_skipped(const struct crmg_kern *kern, size_t id)
+{
+	return kern->access == CRMG_KERN_READ &&
+	       (id == CRMG_MAP_SETUP || id == CRMG_MAP_ROWS || id == CRMG_MAP_BANFILTER);
+}
+
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 {
 	size_t i;
@@ -93,14 +108,16 @@ int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 		size_t entries = 0;
 		int code;
 
+		if (crmg_map_skipped(kern, i))
+			continue;
 		if (kern->map[i] < 0)
-			kern->map[i] = crmg_pin_open(kern, info->name);
+			kern->map[i] = crmg_pin_open(kern, info->name,
+						     kern->access == CRMG_KERN_WRITE ||
+						     info->mappable);
 		if (kern->map[i] == -ENOENT)
 			return crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s' "
 					    "(pin '%s' is missing): start with 'crmgate attach "
 					    "IFACE'", kern->instance, info->name);
-		if (i == CRMG_MAP_SETUP && kern->access == CRMG_KERN_READ)
-			continue;	/* holds the hash key: root only, and readers need it not */
 		if (kern->map[i] < 0) {
 			code = kern->map[i];
 			kern->map[i] = -1;
@@ -119,6 +136,11 @@ int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 			return crmg_err_set(err, code, "cannot read pin '%s': %s%s", info->name,
 					    strerror(-code), code == -EPERM ?
 					    crmg_missing_rights() : "");
+		/* The memory stays without it, and a daemon may have few to spare. */
+		if (kern->access == CRMG_KERN_READ && kern->view[i].mapped) {
+			close(kern->map[i]);
+			kern->map[i] = -1;
+		}
 	}
 	return 0;
 }

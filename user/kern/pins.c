@@ -132,15 +132,16 @@ int crmg_unpin(const struct crmg_kern *kern, const char *name)
 	return unlink(crmg_pin_path(kern, name, path, sizeof(path))) ? -errno : 0;
 }
 
-int crmg_pin_open(const struct crmg_kern *kern, const char *name)
+int crmg_pin_open(const struct crmg_kern *kern, const char *name, bool writable)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
 	char path[CRMG_PIN_LEN];
-	int fd;
+	int fd = -1;
 
 	crmg_pin_path(kern, name, path, sizeof(path));
-	fd = bpf_obj_get(path);
-	if (fd < 0 && (errno == EACCES || errno == EPERM))
+	if (writable)
+		fd = bpf_obj_get(path);
+	if (!writable || (fd < 0 && (errno == EACCES || errno == EPERM)))
 		fd = bpf_obj_get_opts(path, &opts);
 	return fd < 0 ? -errno : fd;
 }

@@ -17,7 +17,7 @@ static uint64_t crmg_clock_ns(clockid_t clock)
 }
 
 /* Adds up `words` counters of each CPU. */
-static void crmg_sum_cpus(uint64_t *sum, const uint64_t *percpu, size_t words)
+static void crmg_sum_cpus(__u64 *sum, const __u64 *percpu, size_t words)
 {
 	unsigned int cpus = crmg_kern_cpus(), cpu;
 	size_t i;
@@ -30,14 +30,14 @@ static void crmg_sum_cpus(uint64_t *sum, const uint64_t *percpu, size_t words)
 
 static int crmg_host_read(struct crmg_kern *kern, struct crmg_host *ret)
 {
-	crmg_autofree uint64_t *percpu = calloc(crmg_kern_cpus(), sizeof(*ret));
+	crmg_autofree struct crmg_host *percpu = calloc(crmg_kern_cpus(), sizeof(*ret));
 	__u32 zero = 0;
 
 	if (!percpu)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(kern->map[CRMG_MAP_HOST], &zero, percpu))
 		return -errno;
-	crmg_sum_cpus((uint64_t *)ret, percpu, sizeof(*ret) / 8);
+	crmg_sum_cpus(ret->counter, percpu->counter, sizeof(*ret) / 8);
 	return 0;
 }
 
@@ -85,14 +85,14 @@ static int crmg_rows_read(struct crmg_kern *kern, size_t *ret_count)
 
 		if (kern->chunk[c].fd < 0) {
 			snprintf(name, sizeof(name), "row_%zu", c);
-			kern->chunk[c].fd = crmg_pin_open(kern, name);
+			kern->chunk[c].fd = crmg_pin_open(kern, name, kern->access == CRMG_KERN_WRITE);
 		}
 		if (kern->chunk[c].fd < 0)
 			return kern->chunk[c].fd;
 		code = crmg_read_array(kern->chunk[c].fd, kern->percpu, stride, CRMG_ROW_CHUNK);
 		for (i = 0; !code && i < CRMG_ROW_CHUNK; i++)
-			crmg_sum_cpus((uint64_t *)&kern->rows[c * CRMG_ROW_CHUNK + i],
-				      (uint64_t *)((char *)kern->percpu + i * stride),
+			crmg_sum_cpus((__u64 *)&kern->rows[c * CRMG_ROW_CHUNK + i],
+				      (__u64 *)((char *)kern->percpu + i * stride),
 				      sizeof(struct crmg_row) / 8);
 	}
 	*ret_count = chunks * CRMG_ROW_CHUNK;
@@ -118,6 +118,10 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 	if (!code)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_TAGS], kern->map[CRMG_MAP_TAGS],
 					 sizeof(struct crmg_tags), capacity / CRMG_WAYS);
+	if (!code)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_ORIGINS],
+					 kern->map[CRMG_MAP_ORIGINS], sizeof(struct crmg_origin),
+					 CRMG_ORIGINS_MAX);
 	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_SLOTS], kern->map[CRMG_MAP_SLOTS],
 					 sizeof(struct crmg_slot), capacity + CRMG_OVERFLOW_SLOTS);
@@ -157,6 +161,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	if (code)
 		return code;
 	snap.rows = kern->rows;
+	snap.origins = kern->view[CRMG_MAP_ORIGINS].memory;
 	snap.control = *(struct crmg_control *)kern->view[CRMG_MAP_CONTROL].memory;
 	snap.event_seq = crmg_kern_event_head(kern);
 	snap.iface_count = crmg_ifaces_read(kern);

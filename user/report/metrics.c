@@ -164,34 +164,30 @@ static void write_capacity(const struct family *family, const struct context *ct
 	fprintf(out, "%s %" PRIu32 "\n", family->name, ctx->snap->capacity);
 }
 
-/* The origin that `ban` gives by itself always has a series, and so has "other". */
-#define ORIGINS_MAX 32
-#define ORIGIN_OTHER  1
+/* The entry of an origin. Who found none free is counted by the last, "other". */
+static size_t origin_of(const struct crmg_origin *origins, const char *name)
+{
+	size_t i = 0;
 
+	while (i < CRMG_ORIGINS_MAX - 1 && strncmp(origins[i].name, name, CRMG_NAME_LEN) != 0)
+		i++;
+	return i;
+}
+
+/* Bans by origin: what is there now, or (counter) all that were ever added. */
 static void write_bans(const struct family *family, const struct context *ctx, FILE *out)
 {
-	struct {
-		const char *name;
-		uint64_t bans;
-	} origins[ORIGINS_MAX] = { { "manual", 0 }, { "other", 0 } };
-	size_t count = 2;
+	const struct crmg_origin *origins = ctx->snap->origins;
+	uint64_t bans[CRMG_ORIGINS_MAX] = { 0 };
 	char value[LABEL_LEN];
 
-	for (size_t i = 0; i < ctx->snap->ban_entries; i++) {
-		const char *origin = ctx->snap->bans[i].ban.origin;
-		size_t at = 0;
-
-		while (at < count && strncmp(origins[at].name, origin, CRMG_NAME_LEN) != 0)
-			at++;
-		if (at == ORIGINS_MAX)
-			at = ORIGIN_OTHER;
-		else if (at == count)
-			origins[count++].name = origin;
-		origins[at].bans++;
-	}
-	for (size_t i = 0; i < count; i++)
-		fprintf(out, "%s{origin=\"%s\"} %" PRIu64 "\n", family->name,
-			label_value(origins[i].name, CRMG_NAME_LEN, value), origins[i].bans);
+	for (size_t i = 0; i < ctx->snap->ban_entries; i++)
+		bans[origin_of(origins, ctx->snap->bans[i].ban.origin)]++;
+	for (size_t i = 0; i < CRMG_ORIGINS_MAX; i++)
+		if (origins[i].name[0])
+			fprintf(out, "%s{origin=\"%s\"} %" PRIu64 "\n", family->name,
+				label_value(origins[i].name, CRMG_NAME_LEN, value),
+				family->counter ? (uint64_t)origins[i].added : bans[i]);
 }
 
 static void write_generation(const struct family *family, const struct context *ctx, FILE *out)
@@ -286,6 +282,7 @@ static const struct family families[] = {
 	{ "crmgate_lost_races_total", COUNTER, "Charges of a limit that took more than one try.",
 	  write_host, CRMG_HOST_LOST_RACES },
 	{ "crmgate_bans", GAUGE, "Manual bans that have not ended.", write_bans, 0 },
+	{ "crmgate_bans_added_total", COUNTER, "Manual bans added or changed.", write_bans, 1 },
 	{ "crmgate_other_packets_total", COUNTER, "Packets that are for no service, passed.",
 	  write_host, CRMG_HOST_OTHER },
 	{ "crmgate_fragments_total", COUNTER, "Fragments without a port, passed.", write_host,

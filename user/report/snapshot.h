@@ -47,6 +47,7 @@ struct crmg_snapshot {
 	const struct crmg_tags *tags;	/* NULL unless asked for */
 	const struct crmg_slot *slots;	/* capacity of them; may change while read */
 
+	const struct crmg_origin *origins;	/* CRMG_ORIGINS_MAX of them; "": free */
 	uint32_t ban_count;		/* not expired */
 	const struct crmg_ban_entry *bans;	/* expired ones left out */
 	size_t ban_entries;		/* 0 unless asked for */
