@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test.bpf.c - the programs under test: the real source, with a hand on its
+ * clocks and on its luck. Nothing of the packet path is written here.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define crmg_now_ns  crmg_kernel_now_ns
+#define crmg_boot_ns crmg_kernel_boot_ns
+#include "../../bpf/seams.h"
+#undef crmg_now_ns
+#undef crmg_boot_ns
+
+volatile __u64 crmg_test_now_ns;	/* 0: the kernel's clocks, ... */
+volatile __u64 crmg_test_first_ns;	/* ... and what they said to the first packet */
+volatile __u64 crmg_test_last_ns;	/* and to the last */
+
+static __always_inline __u64 crmg_now_ns(void)
+{
+	__u64 now = crmg_test_now_ns;
+
+	if (now)
+		return now;
+	now = crmg_kernel_now_ns();
+	if (!crmg_test_first_ns)
+		crmg_test_first_ns = now;
+	crmg_test_last_ns = now;
+	return now;
+}
+
+static __always_inline __u64 crmg_boot_ns(void)
+{
+	__u64 now = crmg_test_now_ns;
+
+	return now ? now : crmg_kernel_boot_ns();
+}
+
+/* 1: every compare-and-swap finds that another CPU was faster. */
+volatile __u32 crmg_test_contended;
+
+#define __sync_val_compare_and_swap(word, old, new) \
+	(crmg_test_contended ? (old) + 1 : __sync_val_compare_and_swap(word, old, new))
+
+#include "../../bpf/crmgate.bpf.c"

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bpfrun.c - see bpfrun.h. Only the load is done here, as the programs are not
+ * those of user/kern: the skeleton of tests/bpf/test.bpf.c. From then on it is an
+ * instance like any other, and user/kern applies, bans and reads.
+ */
+#include "bpfrun.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "../../user/base/util.h"
+#include "../../user/config/config.h"
+#include "../../user/kern/internal.h"
+#include "test.skel.h"
+
+#define INSTANCE "test"
+
+struct crmg_rig {
+	struct crmgate_test *skel;
+	struct crmg_kern *kern;
+};
+
+/* Fails the test with what user/ had to say. */
+static void require(int code, struct crmg_err *err)
+{
+	if (code)
+		crmg_err_print(err, stderr, true);
+	crmg_err_clear(err);
+	assert_int_equal(code, 0);
+}
+
+/* ------------------------------------------------------------------ set-up */
+
+/* A bpffs of its own, so that nothing is left behind however the test ends. */
+static void hide_bpffs(void)
+{
+	static bool hidden;
+
+	if (hidden)
+		return;
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL), 0);
+	hidden = true;
+}
+
+static struct crmg_model *read_policy(const char *policy)
+{
+	char path[] = "/tmp/crmgate-test-XXXXXX";
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_model *model = NULL;
+	int fd = mkstemp(path), code;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, policy, strlen(policy)), (ssize_t)strlen(policy));
+	close(fd);
+	code = crmg_config_read(path, false, &model, &err);
+	unlink(path);
+	require(code, &err);
+	return model;
+}
+
+static struct crmgate_test *load(const struct crmg_setup *setup)
+{
+	struct crmgate_test *skel = crmgate_test__open();
+	uint32_t zero = 0;
+
+	assert_non_null(skel);
+	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
+	assert_int_equal(crmgate_test__load(skel), 0);
+	assert_int_equal(bpf_map__update_elem(skel->maps.setup, &zero, sizeof(zero), setup,
+					      sizeof(*setup), BPF_ANY), 0);
+	return skel;
+}
+
+/* Pins the maps of the skeleton as the instance's, and opens it. */
+static struct crmg_kern *pin(struct crmgate_test *skel)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_kern *kern = NULL;
+
+	crmg_pin_purge(INSTANCE);
+	require(crmg_pin_prepare(INSTANCE, &err), &err);
+	require(crmg_kern_new(INSTANCE, CRMG_KERN_WRITE, -1, &kern, &err), &err);
+#define PIN(ID, field, name, type, mappable) \
+	require(crmg_pin(kern, bpf_map__fd(skel->maps.field), name, &err), &err);
+	CRMG_MAPS(PIN)
+#undef PIN
+	require(crmg_kern_open_maps(kern, &err), &err);
+	return kern;
+}
+
+void crmg_rig_apply(struct crmg_rig *rig, const char *policy)
+{
+	struct crmg_model *model = read_policy(policy);
+	struct crmg_err err = CRMG_ERR_INIT;
+	int code = crmg_image_apply(rig->kern, model, CRMG_MODE_ENFORCE, &err);
+
+	crmg_model_free(&model);
+	require(code, &err);
+}
+
+struct crmg_rig *crmg_rig_new(const char *policy)
+{
+	struct crmg_rig *rig = calloc(1, sizeof(*rig));
+	struct crmg_model *model = read_policy(policy);
+	struct crmg_setup setup;
+
+	assert_non_null(rig);
+	hide_bpffs();
+	assert_int_equal(crmg_setup_new(model, &setup), 0);
+	crmg_model_free(&model);
+	rig->skel = load(&setup);
+	rig->kern = pin(rig->skel);
+	crmg_rig_apply(rig, policy);
+	return rig;
+}
+
+void crmg_rig_free(struct crmg_rig **rig)
+{
+	if (!*rig)
+		return;
+	crmg_kern_close(&(*rig)->kern);
+	crmg_pin_purge(INSTANCE);
+	crmgate_test__destroy((*rig)->skel);
+	free(*rig);
+	*rig = NULL;
+}
+
+const struct crmg_image *crmg_rig_image(const struct crmg_rig *rig)
+{
+	return &rig->kern->image;
+}
+
+void crmg_rig_set_clock(struct crmg_rig *rig, uint64_t ns)
+{
+	rig->skel->bss->crmg_test_now_ns = ns;
+}
+
+uint64_t crmg_rig_elapsed(const struct crmg_rig *rig)
+{
+	return rig->skel->bss->crmg_test_last_ns - rig->skel->bss->crmg_test_first_ns;
+}
+
+void crmg_rig_set_contended(struct crmg_rig *rig, bool on)
+{
+	rig->skel->bss->crmg_test_contended = on;
+}
+
+void crmg_rig_forget(struct crmg_rig *rig)
+{
+	uint32_t capacity = crmg_image_head(&rig->kern->image)->capacity;
+	struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	struct crmg_scratch *scratch = rig->kern->view[CRMG_MAP_SCRATCH].memory;
+
+	/* A slot is cleared by who claims it; only those that are shared are not. */
+	memset(rig->kern->view[CRMG_MAP_TAGS].memory, 0, capacity * sizeof(__u64));
+	memset(slots + capacity, 0, CRMG_OVERFLOW_SLOTS * sizeof(*slots));
+	scratch->reset_tat = 0;
+	scratch->event_tat = 0;
+}
+
+/* ----------------------------------------------------------------- running */
+
+/* One test run; the return value of the program. */
+static uint32_t run(int program, size_t len, struct bpf_test_run_opts *opts)
+{
+	int code = bpf_prog_test_run_opts(program, opts);
+
+	if (code)
+		fail_msg("test run of %zu bytes: %s", len, strerror(-code));
+	return opts->retval;
+}
+
+uint32_t crmg_rig_xdp(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+		      struct crmg_rig_output *output)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
+		    .data_size_in = (uint32_t)frame->len, .repeat = 1);
+	uint32_t action;
+
+	if (output) {
+		opts.data_out = output->data;
+		opts.data_size_out = sizeof(output->data);
+	}
+	action = run(bpf_program__fd(rig->skel->progs.crmg_xdp), frame->len, &opts);
+	if (output)
+		output->len = opts.data_size_out;
+	return action;
+}
+
+uint32_t crmg_rig_xdp_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet)
+{
+	static struct crmg_test_frame frame;
+
+	crmg_test_build(packet, &frame);
+	return crmg_rig_xdp(rig, &frame, NULL);
+}
+
+void crmg_rig_xdp_repeat(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+			 uint32_t repeat)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
+		    .data_size_in = (uint32_t)frame->len, .repeat = (int)repeat);
+
+	run(bpf_program__fd(rig->skel->progs.crmg_xdp), frame->len, &opts);
+}
+
+bool crmg_rig_tc_takes(const struct crmg_test_frame *frame)
+{
+	size_t header = 1;
+
+	if (frame->len < 14)
+		return false;
+	if (crmg_test_get16(frame->data + 12) == CRMG_TEST_ETH_IPV4)
+		header = 20;
+	else if (crmg_test_get16(frame->data + 12) == CRMG_TEST_ETH_IPV6)
+		header = 40;
+	return frame->len >= 14 + header;
+}
+
+uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
+			const struct crmg_rig_gso *gso)
+{
+	struct __sk_buff context = {
+		.gso_segs = gso ? gso->segments : 0,
+		.gso_size = gso ? gso->segment_size : 0,
+		.wire_len = gso ? gso->wire_len : (uint32_t)frame->len,
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
+		    .data_size_in = (uint32_t)frame->len, .repeat = 1, .ctx_in = &context,
+		    .ctx_size_in = sizeof(context));
+
+	return run(program, frame->len, &opts);
+}
+
+uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+		     const struct crmg_rig_gso *gso)
+{
+	return crmg_rig_tc_by(crmg_rig_tc_fd(rig), frame, gso);
+}
+
+int crmg_rig_tc_fd(const struct crmg_rig *rig)
+{
+	return bpf_program__fd(rig->skel->progs.crmg_tc);
+}
+
+/* ----------------------------------------------------------------- reading */
+
+static struct crmg_snapshot snapshot(struct crmg_rig *rig, unsigned int flags)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_snapshot snap;
+
+	require(crmg_kern_snapshot(rig->kern, flags, &snap, &err), &err);
+	return snap;
+}
+
+struct crmg_row crmg_rig_row(struct crmg_rig *rig, const char *service, const char *policy)
+{
+	const struct crmg_image *image = &rig->kern->image;
+	uint32_t bindings = crmg_image_head(image)->bindings;
+
+	for (uint32_t i = 1; i <= bindings; i++) {
+		const struct crmg_label *label = crmg_image_label(image, i);
+
+		if (!strcmp(label->service, service) && !strcmp(label->policy, policy))
+			return snapshot(rig, 0).rows[crmg_image_binding(image, i)->row];
+	}
+	fail_msg("no policy %s of service %s", policy, service);
+	return (struct crmg_row) { 0 };
+}
+
+struct crmg_row crmg_rig_total(struct crmg_rig *rig)
+{
+	struct crmg_snapshot snap = snapshot(rig, 0);
+	struct crmg_row total = { 0 };
+
+	for (size_t i = 0; i < snap.row_count; i++) {
+		const __u64 *row = (const __u64 *)&snap.rows[i];
+
+		for (size_t word = 0; word < sizeof(total) / sizeof(*row); word++)
+			((__u64 *)&total)[word] += row[word];
+	}
+	return total;
+}
+
+uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id)
+{
+	return snapshot(rig, 0).host.counter[id];
+}
+
+const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
+				      struct crmg_addr addr)
+{
+	const struct crmg_image *image = &rig->kern->image;
+	const struct crmg_tags *tags = rig->kern->view[CRMG_MAP_TAGS].memory;
+	const struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	uint32_t index = crmg_image_service_find(image, service);
+
+	for (uint32_t i = 0; i < crmg_image_head(image)->capacity; i++) {
+		uint64_t tag = tags[i / CRMG_WAYS].tag[i % CRMG_WAYS];
+
+		if ((tag >> CRMG_TAG_STATE_SHIFT & 0xf) >= CRMG_TAG_LIVE &&
+		    slots[i].service == index && !crmg_addr_cmp(&slots[i].addr, &addr))
+			return &slots[i];
+	}
+	return NULL;
+}
+
+uint32_t crmg_rig_tracked(struct crmg_rig *rig)
+{
+	return snapshot(rig, 0).tracked;
+}
+
+uint64_t crmg_rig_event_head(struct crmg_rig *rig)
+{
+	return crmg_kern_event_head(rig->kern);
+}
+
+const struct crmg_event *crmg_rig_event(struct crmg_rig *rig, uint64_t seq)
+{
+	const struct crmg_event *events = rig->kern->view[CRMG_MAP_EVENTS].memory;
+
+	return &events[seq % CRMG_EVENT_RING];
+}
+
+/* ---------------------------------------------------------------- operator */
+
+static struct crmg_pfx parse(const char *prefix)
+{
+	struct crmg_pfx pfx;
+	const char *why;
+
+	assert_int_equal(crmg_parse_prefix(prefix, &pfx, &why), 0);
+	return pfx;
+}
+
+uint64_t crmg_rig_ban(struct crmg_rig *rig, const char *prefix, const char *service,
+		      uint64_t for_ns)
+{
+	struct crmg_ban_request request = {
+		.prefix = parse(prefix), .for_ns = for_ns, .origin = "test", .note = "",
+	};
+	struct crmg_ban_key key = { .addr = request.prefix.addr, .len = request.prefix.len };
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_ban ban;
+
+	if (service)
+		request.service = (uint8_t)crmg_image_service_find(&rig->kern->image, service);
+	key.service = request.service;
+	require(crmg_kern_ban(rig->kern, &request, 1, &err), &err);
+	assert_int_equal(bpf_map_lookup_elem(rig->kern->map[CRMG_MAP_BANS], &key, &ban), 0);
+	return ban.until_ns;
+}
+
+void crmg_rig_unban(struct crmg_rig *rig, const char *prefix)
+{
+	struct crmg_pfx pfx = parse(prefix);
+	struct crmg_err err = CRMG_ERR_INIT;
+	size_t removed;
+
+	require(crmg_kern_unban(rig->kern, &pfx, 1, NULL, &removed, &err), &err);
+	assert_true(removed > 0);
+}
+
+void crmg_rig_panic(struct crmg_rig *rig, bool on)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+
+	require(crmg_kern_panic(rig->kern, on, &err), &err);
+}

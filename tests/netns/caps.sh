@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# caps.sh - B22: with a capability missing, one line names it, and nothing is done.
+. "$(dirname "$0")/lib.sh"
+
+lab_up || exit 1
+
+file=$(public 'limits: {packets: {rate: 1000/s}}')
+
+clean() {
+	test ! -e "/sys/fs/bpf/crmgate/$LAB_INSTANCE" ||
+		expect 'pins' "$(find "/sys/fs/bpf/crmgate/$LAB_INSTANCE" -type f | wc -l)" -eq 0
+	expect 'XDP programs' "$(in_host ip -d link show | grep -c prog/xdp || :)" -eq 0
+}
+
+# without CAPABILITIES COMMAND...: as root, without them.
+without() {
+	local dropped
+	dropped=$(sed 's/^/-/; s/,/,-/g' <<<"$1")
+	in_host setpriv --bounding-set="$dropped" "$CRMGATE" "$2" --instance "$LAB_INSTANCE" "${@:3}"
+}
+
+# CAP_SYS_ADMIN stands for each of the three, so it goes with them.
+missing() {
+	expect_exit 1 without "$1" attach crm0 --policy "$file"
+	expect 'names what is missing' "$OUTPUT" =~ "$2"
+	expect 'lines that a person must read' "$(grep -vc '^ ' <<<"$OUTPUT")" -le 3
+	clean
+}
+
+no_root() {
+	expect_exit 1 in_host setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$CRMGATE" attach --instance "$LAB_INSTANCE" crm0 --policy "$file"
+	expect 'names what is missing' "$OUTPUT" =~ 'root|CAP_'
+	clean
+}
+
+# The three alone are enough, without any other.
+enough() {
+	in_host setpriv --bounding-set=-all,+bpf,+net_admin,+perfmon,+dac_override,+chown,+fowner \
+		"$CRMGATE" attach --instance "$LAB_INSTANCE" crm0 --policy "$file"
+	expect_json "$(crmgate status -j)" '.interfaces[0].xdp_mode == "native"'
+	purge
+}
+
+t 'B22 without CAP_BPF' missing bpf,sys_admin CAP_BPF
+t 'B22 without CAP_PERFMON' missing perfmon,sys_admin CAP_PERFMON
+t 'B22 without CAP_NET_ADMIN' missing net_admin,sys_admin CAP_NET_ADMIN
+t 'B22 without root' no_root
+t 'B22 the three capabilities are enough' enough
+t_done

@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# inject.sh - B11: the n-th bpf() call fails, for each n. What failed has left
+# nothing half done; what went on without that call has done all of it.
+. "$(dirname "$0")/lib.sh"
+
+lab_up || exit 1
+
+first=$(public 'limits: {packets: {rate: 1000/s}}' first)
+second=$(public 'deny: true' second)
+
+# failing N COMMAND...: crmgate COMMAND with its N-th bpf() call failing; its exit
+# status in $status, what it said in $OUTPUT, how many calls in $calls.
+failing() {
+	local n=$1
+	status=0
+	OUTPUT=$(FAILBPF_FROM=$n FAILBPF_ONLY=1 FAILBPF_ERRNO=12 FAILBPF_COUNT=$LAB_DIR/count \
+		LD_PRELOAD=$BUILD/tests/lib/failbpf.so crmgate "${@:2}" 2>&1) || status=$?
+	calls=$(<"$LAB_DIR/count")
+}
+injected() { [[ $calls == *! ]]; }
+
+nothing_left() {
+	[[ $(find "/sys/fs/bpf/crmgate/$LAB_INSTANCE" -type f 2>/dev/null | wc -l) == 0 &&
+		$(in_host bpftool -j net show | jq '[.[] | .xdp, .tc | length] | add') == 0 ]]
+}
+
+all_there() {
+	crmgate status -j | jq -e '(.interfaces | length) == 2 and
+		all(.interfaces[]; .xdp_mode != "none" and .tc != "none")'
+} >/dev/null 2>&1
+
+# Without its TC program an interface is attached still, and status says so.
+said_in_problems() {
+	crmgate status -j | jq -e '(.interfaces | length) == 2 and
+		all(.interfaces[]; .xdp_mode != "none") and any(.problems[]; .id == "tc_missing")'
+} >/dev/null 2>&1
+
+# One line for each n at which something is wrong; the loop goes on.
+complain() {
+	echo "call $n, status $status: $1; it said: $(tail -n1 <<<"$OUTPUT")"
+	((++complaints))
+}
+
+attach_n() {
+	local n status calls complaints=0
+	for ((n = 1; n < 1000; n++)); do
+		failing "$n" attach crm0 crm1 --policy "$first"
+		injected || break
+		if ((status)); then
+			((status == 1)) || complain 'another status than 1'
+			[[ $OUTPUT == *crmgate:* ]] || complain 'no message'
+			nothing_left || all_there || complain 'half of it is left'
+		else
+			all_there || said_in_problems || complain 'not all was done'
+		fi
+		nothing_left || purge >/dev/null || complain 'purge failed'
+	done
+	expect 'status without a failure' "$status" -eq 0
+	expect 'calls tried' "$n" -gt 20
+	expect 'complaints' "$complaints" -eq 0
+}
+
+apply_n() {
+	local n status calls complaints=0 generation now
+	generation=$(metric crmgate_policy_generation)
+	for ((n = 1; n < 1000; n++)); do
+		failing "$n" apply "$second"
+		injected || break
+		now=$(metric crmgate_policy_generation)
+		if ((status)); then
+			((status == 1)) || complain 'another status than 1'
+			[[ $OUTPUT == *crmgate:* ]] || complain 'no message'
+			((now == generation)) || complain 'a generation came into force'
+		else
+			((now == generation + 1)) || complain 'nothing came into force'
+			crmgate apply "$first" -q
+			now=$((now + 1))
+		fi
+		generation=$now
+	done
+	expect 'status without a failure' "$status" -eq 0
+	expect 'calls tried' "$n" -gt 5
+	expect 'complaints' "$complaints" -eq 0
+	purge -q
+}
+
+detach_n() {
+	local n status calls complaints=0
+	for ((n = 1; n < 1000; n++)); do
+		attach "$first" -q
+		failing "$n" detach --all --purge
+		injected || break
+		# Half detached is allowed; the same command again finishes it.
+		nothing_left || purge >/dev/null || complain 'purge failed'
+		nothing_left || complain 'something is left'
+	done
+	expect 'status without a failure' "$status" -eq 0
+	expect 'complaints' "$complaints" -eq 0
+}
+
+t 'B11 attach, the n-th bpf() call fails' attach_n
+t 'B11 apply, the n-th bpf() call fails' apply_n
+t 'B11 detach, the n-th bpf() call fails' detach_n
+t_done

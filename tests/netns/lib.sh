@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# lib.sh - what a netns test needs, to be sourced: TAP lines, expectations, and
+# readers of what crmgate says. A test file makes one lab and runs its tests in
+# order; each is a function in which any command that fails ends the test.
+set -uE
+shopt -s inherit_errexit
+
+: "${BUILD:=$(dirname "${BASH_SOURCE[0]}")/../../build}"
+BUILD=$(realpath "$BUILD")
+CRMGATE=$BUILD/crmgate LAB_TOOLS=$BUILD/tools
+# shellcheck source=../../tools/lab.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../tools/lab.sh"
+export NO_COLOR=1 LC_ALL=C.UTF-8
+
+T_COUNT=0
+T_FAILED=0
+
+# t NAME FUNCTION [ARGUMENT]...: one test; NAME begins with its case. FUNCTION
+# runs in a subshell; it skips with `t_skip REASON`.
+t() {
+	local name=$1 status
+	((T_COUNT++))
+	(
+		set -eE
+		trap - EXIT INT TERM HUP
+		trap 'echo "line $LINENO: $BASH_COMMAND: status $?" >&2' ERR
+		"${@:2}"
+	) &>"$LAB_DIR/output"
+	status=$?
+	case $status in
+	0) echo "ok $T_COUNT - $name" ;;
+	77) echo "ok $T_COUNT - $name # SKIP $(tail -n1 "$LAB_DIR/output")" ;;
+	*)
+		((T_FAILED++))
+		echo "not ok $T_COUNT - $name"
+		tail -n 40 "$LAB_DIR/output" | sed 's/^/# /' ;;
+	esac
+}
+
+t_skip() { echo "$*"; exit 77; }
+
+# The last line of a test file.
+t_done() {
+	echo "1..$T_COUNT"
+	exit $((T_FAILED > 0))
+}
+
+# ------------------------------------------------------------- expectations
+
+# expect WHAT LEFT OPERATOR RIGHT: == != =~ or an operator of test(1); shown if untrue.
+expect() {
+	case $3 in
+	==) [[ $2 == "$4" ]] ;;
+	!=) [[ $2 != "$4" ]] ;;
+	=~) [[ $2 =~ $4 ]] ;;
+	*) test "$2" "$3" "$4" ;;
+	esac && return
+	echo "$1: $2, expected $3 $4"
+	return 1
+}
+
+# expect_near WHAT VALUE MODEL: within 0.5 % or one unit. MODEL may be a fraction,
+# of which only whole units can pass.
+expect_near() {
+	jq -en --argjson v "$2" --argjson m "$3" \
+		'($v - ($m | floor) | fabs) <= ([1, $m * 0.005] | max)' >/dev/null && return
+	echo "$1: $2, the model says $3"
+	return 1
+}
+
+# expect_exit STATUS COMMAND...: runs it, its output (both) in $OUTPUT.
+expect_exit() {
+	local status=0
+	OUTPUT=$("${@:2}" 2>&1) || status=$?
+	# shellcheck disable=SC2053 # STATUS may be a pattern: [12]
+	[[ $status == $1 ]] && return
+	echo "${*:2}: exit status $status, expected $1; it said:"
+	echo "$OUTPUT"
+	return 1
+}
+
+# expect_json JSON [JQ OPTION]... FILTER: the filter must give true.
+expect_json() {
+	jq -e "${@:2}" >/dev/null <<<"$1" && return
+	echo "not true: ${*:2}"
+	jq -c . <<<"$1" | head -c 3000
+	return 1
+}
+
+# ------------------------------------------------------------------ readers
+
+# policy_value POLICY KEY: of `status`, e.g. `policy_value public passed_packets`.
+policy_value() {
+	crmgate status -j | jq -r --arg p "$1" "[.policies[] | select(.name == \$p) | .$2] | add // 0"
+}
+
+# metric 'NAME{LABELS}': the value of one series, 0 if there is none; a label
+# that is not named may have any value, and the sum is taken.
+metric() {
+	crmgate metrics | awk -v wanted="$1" '
+		BEGIN {
+			name = wanted; sub(/[{].*/, "", name)
+			labels = wanted; sub(/^[^{]*[{]?/, "", labels); sub(/[}]$/, "", labels)
+			n = split(labels, need, ",")
+		}
+		/^#/ { next }
+		{
+			series = $1; sub(/[{].*/, "", series)
+			if (series != name) next
+			for (i = 1; i <= n; i++)
+				if (index($1, need[i]) == 0) next
+			sum += $NF
+		}
+		END { printf "%.0f\n", sum }'
+}
+
+# judged POLICY: packets that the policy has decided on, whatever the verdict.
+judged() { metric "crmgate_packets_total{policy=\"$1\",direction=\"in\"}"; }
+
+# is VALUE COMMAND..., at_least NUMBER COMMAND...: for lab_until.
+is() { [[ $("${@:2}") == "$1" ]]; }
+at_least() { (($("${@:2}") >= $1)); }
+
+# flood POLICY OPTION...: packets of the abuser to the address that nobody has; when
+# it returns, the policy has judged them all. What was sent is in $sent, as JSON.
+flood() {
+	local before
+	before=$(judged "$1")
+	sent=$(lab_flood --dst "$LAB_SINK" "${@:2}")
+	lab_until at_least $((before + $(jq .arrived <<<"$sent"))) judged "$1"
+}
+
+# policy NAME: writes $LAB_DIR/NAME.yaml from stdin and prints its path.
+policy() {
+	cat >"$LAB_DIR/$1.yaml"
+	echo "$LAB_DIR/$1.yaml"
+}
+
+# public LIMITS [SERVICE LINE]: a policy file with one policy for everybody.
+public() {
+	policy "${2:-public}" <<-EOF
+		version: 1
+		capacity: {sources: ${SOURCES:-65536}}
+		services:
+		  api: {transport: tcp, ports: [443], protocol: tls}
+		policies:
+		  - {name: public, service: api, clients: any, $1}
+	EOF
+}
+
+# attach FILE [OPTION]...: on both interfaces.
+attach() { crmgate attach crm0 crm1 --policy "$@"; }
+purge() { crmgate detach --all --purge; }

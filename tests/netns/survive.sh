@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# survive.sh - enforcement does not depend on any process of crmgate: kill -9, a
+# stopped daemon, a refused program, attach over attach.
+. "$(dirname "$0")/lib.sh"
+
+lab_up || exit 1
+
+file=$(policy survive <<-EOF
+	version: 1
+	capacity: {sources: 65536}
+	services: {api: {transport: tcp, ports: [443]}}
+	policies: [{name: closed, service: api, clients: any, deny: true}]
+EOF
+)
+attach "$file" -q || exit 1
+
+listen=127.0.0.1:9750
+daemon() { lab_spawn "$1" host "$CRMGATE" daemon --instance "$LAB_INSTANCE" --listen "$listen"; }
+healthy() { in_host curl -sf --max-time 2 "http://$listen/healthz" >/dev/null; }
+scrape() { in_host curl -sf --max-time 2 "http://$listen/metrics"; }
+dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
+
+# flood_start, flood_end: in between, every packet must be dropped by the policy.
+flood_start() {
+	before=$(dropped)
+	nsenter --net="/run/netns/$LAB-bad" "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" \
+		--src "$LAB_BAD" --dst "$LAB_CRM" --rate 20000 >"$LAB_DIR/flood" &
+	flood=$!
+	lab_until more_than "$before"
+}
+more_than() { (($(dropped) > $1)); }
+flood_end() {
+	kill "$flood"
+	wait "$flood"
+	lab_until is $((before + $(jq .arrived "$LAB_DIR/flood"))) dropped
+}
+
+kill_everything() {
+	local daemon counted
+	daemon daemon
+	lab_until healthy
+	flood_start
+	counted=$(scrape | awk '/^crmgate_packets_total.*"closed".*"drop"/ { print $2 }')
+	kill -9 "$daemon"
+	wait "$daemon" || :
+	lab_until more_than "$counted"
+	# E4: the next daemon goes on with the kernel's numbers.
+	daemon daemon
+	lab_until healthy
+	expect 'after the restart' \
+		"$(scrape | awk '/^crmgate_packets_total.*"closed".*"drop"/ { print $2 }')" -gt "$counted"
+	flood_end
+	lab_stop "$daemon"
+}
+
+stop_daemon() {
+	local daemon
+	daemon daemon
+	lab_until healthy
+	flood_start
+	kill "$daemon"
+	wait "$daemon"
+	expect_json "$(crmgate status -j)" \
+		'(.interfaces | map(.xdp_mode) == ["native", "native"]) and .problems == []'
+	flood_end
+}
+
+# B2 in small: new programs under the old links, no packet without a program.
+attach_again() {
+	local i
+	flood_start
+	for ((i = 0; i < 20; i++)); do
+		crmgate attach crm0 crm1 -q
+	done
+	flood_end
+}
+
+# B5: the kernel refuses every program of the new build: the old one stays.
+refused_program() {
+	local id
+	id=$(in_host ip -d -j link show crm1 | jq '.[0].xdp.prog.id')
+	flood_start
+	FAILBPF_COMMAND=5 FAILBPF_FROM=1 FAILBPF_ERRNO=13 LD_PRELOAD=$BUILD/tests/lib/failbpf.so \
+		expect_exit 1 crmgate attach crm0 crm1
+	expect 'what it says' "${OUTPUT,,}" =~ 'verifier|program|load'
+	flood_end
+	expect 'program' "$(in_host ip -d -j link show crm1 | jq '.[0].xdp.prog.id')" -eq "$id"
+}
+
+two_daemons() {
+	local daemon status=0
+	daemon daemon
+	lab_until healthy
+	expect_exit 3 timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon \
+		--instance "$LAB_INSTANCE" --listen "$listen"
+	expect 'names the first' "$OUTPUT" =~ "$daemon"
+	healthy
+	lab_stop "$daemon"
+}
+
+# B15: signals in any number end it once, with status 0.
+signals() {
+	local daemon i
+	for signal in TERM INT; do
+		daemon daemon
+		lab_until healthy
+		for ((i = 0; i < 20; i++)); do kill -HUP "$daemon"; done
+		healthy
+		for ((i = 0; i < 20; i++)); do kill -"$signal" "$daemon" 2>/dev/null || :; done
+		wait "$daemon"
+	done
+}
+
+# A16: no daemon runs, a lock file of a dead process lies about.
+stale_lock() {
+	mkdir -p /run/crmgate
+	echo 999999999 >"/run/crmgate/$LAB_INSTANCE.lock"
+	crmgate apply "$file"
+	crmgate ban 192.0.2.200 --for 1m
+	crmgate unban 192.0.2.200
+	crmgate events -j
+	crmgate metrics
+}
+
+# A stranger reads nothing and is told why, in one line.
+stranger() {
+	OUTPUT=$(in_host setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$CRMGATE" status --instance "$LAB_INSTANCE" 2>&1) && return 1
+	expect 'what it says' "$OUTPUT" =~ 'root|group|permission'
+	expect 'lines' "$(wc -l <<<"$OUTPUT")" -eq 1
+}
+
+t 'B1 E4 kill -9 under a flood changes no verdict' kill_everything
+t 'T15 stopping the daemon changes nothing' stop_daemon
+t 'B2 attach again under a flood leaves no gap' attach_again
+t 'B5 a refused program leaves the old one' refused_program
+t 'B13 a second daemon says who runs' two_daemons
+t 'B15 signal storms' signals
+t 'A16 no daemon, stale lock' stale_lock
+t 'A16 a user without rights is told so' stranger
+t_done

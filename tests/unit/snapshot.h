@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * snapshot.h - a snapshot built by hand for the tests of report/: two services,
+ * five policies, clocks that stand still. One a test program; no freeing but of
+ * the image.
+ */
+#ifndef CRMGATE_TEST_SNAPSHOT_H
+#define CRMGATE_TEST_SNAPSHOT_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "policy.h"
+#include "../../user/base/num.h"
+#include "../../user/report/snapshot.h"
+
+#define CAPACITY 1024
+#define REAL_NS  (1800000000 * CRMG_NS_PER_SEC)	/* 2027-01-15T08:00:00Z */
+#define BOOT_NS  (1000000 * CRMG_NS_PER_SEC)
+#define MONO_NS  (900000 * CRMG_NS_PER_SEC)
+#define GENERATION 7
+
+struct fixture {
+	struct policy policy;
+	struct crmg_image image;
+	struct crmg_row rows[16];
+	struct crmg_iface_state ifaces[3];
+	struct crmg_tags tags[CAPACITY / CRMG_WAYS];
+	struct crmg_slot slots[CAPACITY];
+	struct crmg_ban_entry bans[64];
+	struct crmg_origin origins[CRMG_ORIGINS_MAX];
+	struct crmg_snapshot snap;
+};
+
+static struct fixture fx;
+
+static inline void limit(struct crmg_model_policy *policy, enum crmg_limit_id id, uint64_t count,
+			 uint64_t burst)
+{
+	policy->limits[id].set = true;
+	policy->limits[id].terms = (struct crmg_terms){ count, CRMG_NS_PER_SEC, burst };
+}
+
+static inline void make_policy(struct policy *p)
+{
+	struct crmg_model_policy *policy;
+	size_t web, dns, partners, bad;
+
+	policy_init(p);
+	p->model.file = "/etc/crmgate/policy.yaml";
+	web = add_service(p, "web", CRMG_TRANSPORT_TCP, 443, 443);
+	p->services[web].protocol = CRMG_PROTOCOL_TLS;
+	dns = add_service(p, "dns", CRMG_TRANSPORT_UDP, 53, 54);
+	add_address(p, pfx("10.9.0.0/16"));
+	partners = add_client(p, "partners");
+	add_prefix(p, pfx("10.1.0.0/16"));
+	add_prefix(p, pfx("2001:db8:7::/48"));
+	bad = add_client(p, "bad");
+	add_prefix(p, pfx("10.66.0.0/16"));
+	policy = add_policy(p, "partners", web, partners);
+	limit(policy, CRMG_LIMIT_PACKETS, 200, 400);
+	limit(policy, CRMG_LIMIT_BYTES, 10000000, 10000000);
+	policy = add_policy(p, "public", web, CRMG_CLIENT_ANY);
+	limit(policy, CRMG_LIMIT_CONNECTIONS, 20, 40);
+	policy->mode = CRMG_MODE_SHADOW;
+	add_policy(p, "bad", web, bad)->deny = true;
+	policy = add_policy(p, "public", dns, CRMG_CLIENT_ANY);
+	limit(policy, CRMG_LIMIT_PACKETS, 1000, 1000);
+	add_allow(p, pfx("192.0.2.10"));
+}
+
+static inline void fixture_init(void)
+{
+	free(fx.image.cells);
+	memset(&fx, 0, sizeof(fx));
+	make_policy(&fx.policy);
+	fx.image = compiled(&fx.policy, NULL, GENERATION);
+	((struct crmg_head *)fx.image.cells)->applied_at_ns = REAL_NS - 90 * CRMG_NS_PER_SEC;
+	fx.snap = (struct crmg_snapshot){
+		.real_ns = REAL_NS,
+		.boot_ns = BOOT_NS,
+		.mono_ns = MONO_NS,
+		.image = &fx.image,
+		.rows = fx.rows,
+		.row_count = CRMG_ARRAY_SIZE(fx.rows),
+		.ifaces = fx.ifaces,
+		.capacity = CAPACITY,
+		.tags = fx.tags,
+		.slots = fx.slots,
+		.bans = fx.bans,
+		.origins = fx.origins,
+	};
+	crmg_copy(fx.origins[0].name, CRMG_NAME_LEN, "manual");
+}
+
+/* An interface on which everything is as it should be. */
+static inline struct crmg_iface_state *add_iface(const char *name)
+{
+	struct crmg_iface_state *iface = &fx.ifaces[fx.snap.iface_count++];
+
+	crmg_copy(iface->wanted.name, sizeof(iface->wanted.name), name);
+	iface->wanted.ifindex = 3;
+	iface->wanted.xdp_mode = CRMG_XDP_NATIVE;
+	iface->wanted.tc_kind = CRMG_TC_TCX;
+	iface->wanted.attached_at_ns = REAL_NS - 3600 * CRMG_NS_PER_SEC;
+	iface->present = iface->xdp_ours = iface->tc_ours = true;
+	return iface;
+}
+
+static inline struct crmg_ban_entry *add_ban(const char *prefix, uint8_t service,
+					     uint64_t seconds_left)
+{
+	struct crmg_ban_entry *entry = &fx.bans[fx.snap.ban_entries++];
+	struct crmg_pfx p = pfx(prefix);
+
+	entry->key.addr = p.addr;
+	entry->key.len = p.len;
+	entry->key.service = service;
+	entry->ban.until_ns = seconds_left ? BOOT_NS + seconds_left * CRMG_NS_PER_SEC
+					   : CRMG_BAN_FOREVER;
+	entry->ban.added_ns = BOOT_NS - CRMG_NS_PER_SEC;
+	crmg_copy(entry->ban.origin, sizeof(entry->ban.origin), "manual");
+	fx.snap.ban_count = fx.snap.ban_entries;
+	return entry;
+}
+
+static inline void set_tag(uint32_t index, enum crmg_tag_state state)
+{
+	fx.tags[index / CRMG_WAYS].tag[index % CRMG_WAYS] =
+		(__u64)(index + 1) << CRMG_TAG_HASH_SHIFT |
+		(__u64)state << CRMG_TAG_STATE_SHIFT;
+}
+
+/* A source in use at the service "web", seen 10 s ago at first and now. */
+static inline struct crmg_slot *add_source(uint32_t index, const char *source)
+{
+	struct crmg_slot *slot = &fx.slots[index];
+	uint32_t now = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
+
+	set_tag(index, CRMG_TAG_LIVE);
+	slot->resolved = GENERATION | 1ULL << 32;
+	slot->addr = addr(source);
+	slot->service = (uint8_t)crmg_image_service_find(&fx.image, "web");
+	slot->first_seen = now - 596;	/* ticks of 16.8 ms */
+	slot->last_seen = now;
+	fx.snap.tracked++;
+	return slot;
+}
+
+/* The counters of a policy, by its names. */
+static inline struct crmg_row *row_of(const char *service, const char *policy)
+{
+	for (uint32_t i = 1; i <= crmg_image_head(&fx.image)->bindings; i++) {
+		const struct crmg_label *label = crmg_image_label(&fx.image, i);
+
+		if (strcmp(label->service, service) == 0 && strcmp(label->policy, policy) == 0)
+			return &fx.rows[crmg_image_binding(&fx.image, i)->row];
+	}
+	fail_msg("no policy %s of %s", policy, service);
+	return NULL;
+}
+
+/* Writes into memory: the text belongs to the caller. */
+#define TEXT_OF(writer, ...) ({						\
+	char *text_ = NULL;						\
+	size_t size_;							\
+	FILE *out_ = open_memstream(&text_, &size_);			\
+	writer(__VA_ARGS__, out_);					\
+	fclose(out_);							\
+	text_; })
+
+#endif

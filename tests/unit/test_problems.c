@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/* test_problems.c - each problem from the one thing that makes it, and nothing else. */
+#include "snapshot.h"
+#include "../../user/report/problems.h"
+
+static struct crmg_problems problems;
+
+/* The ids found, as " a b". */
+static const char *found(void)
+{
+	static char text[512];
+
+	crmg_problems_find(&fx.snap, &problems);
+	text[0] = '\0';
+	for (size_t i = 0; i < problems.count; i++) {
+		strcat(text, " ");
+		strcat(text, crmg_problem_name(problems.item[i].id));
+	}
+	return text;
+}
+
+static void test_none(void **state)
+{
+	(void)state;
+	fixture_init();
+	assert_string_equal(found(), "");
+	add_iface("eth1");
+	fx.snap.tracked = CAPACITY * 9 / 10;
+	fx.snap.host.counter[CRMG_HOST_SUPPRESSED] = 1000;
+	assert_string_equal(found(), "");
+}
+
+static void test_interfaces(void **state)
+{
+	struct crmg_iface_state *iface;
+
+	(void)state;
+	fixture_init();
+	iface = add_iface("eth1");
+	iface->wanted.xdp_mode = CRMG_XDP_GENERIC;
+	assert_string_equal(found(), " generic_mode");
+	assert_true(problems.item[0].since_ns == iface->wanted.attached_at_ns);
+	assert_non_null(strstr(problems.item[0].text, "eth1"));
+	iface->tc_ours = false;
+	assert_string_equal(found(), " generic_mode tc_missing");
+	iface->xdp_ours = false;
+	assert_string_equal(found(), " interface_gone tc_missing");
+	iface->xdp_foreign = true;
+	assert_string_equal(found(), " foreign_program tc_missing");
+	iface->present = false;
+	assert_string_equal(found(), " interface_gone");
+}
+
+static void test_host(void **state)
+{
+	(void)state;
+	fixture_init();
+	fx.snap.tracked = CAPACITY * 9 / 10 + 1;
+	assert_string_equal(found(), " table_pressure");
+	fx.snap.host.counter[CRMG_HOST_PRESSURE] = 1;
+	assert_string_equal(found(), " table_pressure");
+	fx.snap.tracked = 0;
+	assert_string_equal(found(), " table_pressure");
+	fx.snap.host.counter[CRMG_HOST_CAPPED] = 1;
+	fx.snap.control.panic = 1;
+	fx.snap.control.panic_since_ns = REAL_NS;
+	assert_string_equal(found(), " table_pressure events_suppressed panic");
+	assert_true(problems.item[2].since_ns == REAL_NS);
+}
+
+/* As many as can be: they fit. */
+static void test_most(void **state)
+{
+	static struct crmg_iface_state ifaces[CRMG_IFACES_MAX + 1];
+
+	(void)state;
+	fixture_init();
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(ifaces); i++)
+		ifaces[i].present = ifaces[i].xdp_foreign = true;
+	fx.snap.ifaces = ifaces;
+	fx.snap.iface_count = CRMG_ARRAY_SIZE(ifaces);
+	fx.snap.control.panic = 1;
+	crmg_problems_find(&fx.snap, &problems);
+	assert_int_equal(problems.count, 2 * CRMG_IFACES_MAX + 1);
+}
+
+static void test_unenforced(void **state)
+{
+	(void)state;
+	assert_true(crmg_problem_is_unenforced(CRMG_PROBLEM_INTERFACE_GONE));
+	assert_true(crmg_problem_is_unenforced(CRMG_PROBLEM_PANIC));
+	assert_false(crmg_problem_is_unenforced(CRMG_PROBLEM_EVENTS_SUPPRESSED));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_unenforced),
+	};
+	int failed = cmocka_run_group_tests_name("problems", tests, NULL, NULL);
+
+	crmg_image_free(&fx.image);
+	return failed;
+}

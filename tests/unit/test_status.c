@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/* test_status.c - sums and keys of the document, and the text against a golden file. */
+#include "snapshot.h"
+#include "golden.h"
+#include "../../user/report/status.h"
+
+static struct crmg_problems problems;
+
+static void fill(void)
+{
+	struct crmg_row *row;
+
+	fixture_init();
+	row = row_of("web", "partners");
+	row->packets[CRMG_VERDICT_PASS] = 100;
+	row->packets[CRMG_VERDICT_DROP] = 20;
+	row->packets[CRMG_VERDICT_RESET] = 3;
+	row->bytes[CRMG_VERDICT_PASS] = 123456;
+	row->bytes_out = 7000000;
+	row->reasons[CRMG_REASON_OK] = 90;
+	row->reasons[CRMG_REASON_PANIC] = 10;
+	row->reasons[CRMG_REASON_PACKETS] = 20;
+	row->reasons[CRMG_REASON_BYTES] = 3;
+	row = row_of("web", "public");
+	row->packets[CRMG_VERDICT_PASS] = 50;
+	row->connections[CRMG_VERDICT_PASS] = 8;
+	row->would_drop[CRMG_REASON_CONNECTIONS] = 6;
+	row->reasons[CRMG_REASON_OK] = 50;
+	add_iface("eth1");
+	memcpy(add_iface("")->wanted.name, "e\033[31m", 7);
+	fx.ifaces[1].tc_ours = false;
+	add_ban("10.3.0.0/16", 0, 60);
+	fx.snap.tracked = 12;
+	fx.snap.host.counter[CRMG_HOST_EVICTIONS] = 4;
+	crmg_problems_find(&fx.snap, &problems);
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	if (!json_is_integer(json_object_get(object, key)))
+		fail_msg("%s is no number", key);
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	if (!json_is_string(json_object_get(object, key)))
+		fail_msg("%s is no text", key);
+	return json_string_value(json_object_get(object, key));
+}
+
+static void test_document(void **state)
+{
+	json_t *document, *part, *reasons;
+
+	(void)state;
+	fill();
+	document = crmg_status_json(&fx.snap, "default", &problems);
+	assert_int_equal(number(document, "schema"), 1);
+	assert_string_equal(text(document, "version"), CRMG_VERSION);
+	assert_int_equal(number(document, "bans"), 1);
+
+	part = json_object_get(document, "policy");
+	assert_string_equal(text(part, "file"), "/etc/crmgate/policy.yaml");
+	assert_int_equal(number(part, "generation"), GENERATION);
+	assert_string_equal(text(part, "applied_at"), "2027-01-15T07:58:30Z");
+	assert_true(json_is_false(json_object_get(part, "pending_confirm")));
+
+	part = json_array_get(json_object_get(document, "interfaces"), 1);
+	assert_string_equal(text(part, "xdp_mode"), "native");
+	assert_string_equal(text(part, "tc"), "none");
+
+	part = json_array_get(json_object_get(document, "services"), 0);
+	assert_string_equal(text(part, "name"), "web");
+	assert_int_equal(number(part, "packets"), 173);
+	assert_int_equal(number(part, "bytes"), 123456);
+	assert_int_equal(number(part, "connections"), 8);
+	assert_int_equal(number(part, "bytes_out"), 7000000);
+	assert_int_equal(number(part, "dropped_packets"), 23);
+	assert_true(json_is_null(json_object_get(part, "requests_estimated")));
+
+	part = json_array_get(json_object_get(document, "policies"), 0);
+	assert_string_equal(text(part, "client"), "partners");
+	assert_int_equal(number(part, "passed_packets"), 100);
+	assert_int_equal(number(part, "dropped_packets"), 23);
+	reasons = json_object_get(part, "reasons");
+	assert_int_equal(number(reasons, "packets"), 20);
+	assert_int_equal(number(reasons, "panic"), 10);
+	assert_int_equal(number(reasons, "banned"), 0);
+	assert_null(json_object_get(reasons, "denied"));
+	part = json_array_get(json_object_get(document, "policies"), 1);
+	assert_string_equal(text(part, "mode"), "shadow");
+	assert_int_equal(number(part, "would_drop_packets"), 6);
+
+	part = json_object_get(document, "sources");
+	assert_int_equal(number(part, "tracked"), 12);
+	assert_int_equal(number(part, "capacity"), CAPACITY);
+	assert_int_equal(number(part, "evictions"), 4);
+	part = json_array_get(json_object_get(document, "problems"), 0);
+	assert_string_equal(text(part, "id"), "tc_missing");
+	assert_true(json_is_null(json_object_get(part, "since")));
+	json_decref(document);
+}
+
+static void test_text(void **state)
+{
+	char *written;
+
+	(void)state;
+	fill();
+	written = TEXT_OF(crmg_status_text, &fx.snap, "default", &problems, false);
+	golden("status.txt", written);
+	free(written);
+}
+
+/* Nothing attached, nothing protected: still a status. */
+static void test_empty(void **state)
+{
+	char *written;
+
+	(void)state;
+	fixture_init();
+	policy_init(&fx.policy);
+	crmg_image_free(&fx.image);
+	fx.image = compiled(&fx.policy, NULL, 1);
+	crmg_problems_find(&fx.snap, &problems);
+	written = TEXT_OF(crmg_status_text, &fx.snap, "default", &problems, true);
+	assert_non_null(strstr(written, "nothing is limited"));
+	assert_non_null(strstr(written, "no interface is attached\n"));
+	assert_non_null(strstr(written, "no service is protected\n"));
+	assert_non_null(strstr(written, "no problems\n"));
+	free(written);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_document),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_empty),
+	};
+	int failed = cmocka_run_group_tests_name("status", tests, NULL, NULL);
+
+	crmg_image_free(&fx.image);
+	return failed;
+}

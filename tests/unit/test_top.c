@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/* test_top.c - the selection against a full sort, and which slots count. */
+#include "snapshot.h"
+#include "../../user/report/top.h"
+
+static struct crmg_top_row rows[CRMG_TOP_MAX];
+
+static void test_states(void **state)
+{
+	static const struct {
+		enum crmg_tag_state state;
+		bool counts;
+	} wanted[] = {
+		{ CRMG_TAG_EMPTY, false }, { CRMG_TAG_BUSY, false }, { CRMG_TAG_SEEN, false },
+		{ CRMG_TAG_SEEN_SYN, false }, { CRMG_TAG_LIVE, true }, { CRMG_TAG_LIMITED, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(wanted); i++) {
+		fixture_init();
+		add_source(5, "10.1.2.3");
+		set_tag(5, wanted[i].state);
+		assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10),
+				 wanted[i].counts);
+	}
+}
+
+/* A slot of a service that is gone, or from before its index got this name. */
+static void test_strangers(void **state)
+{
+	struct crmg_slot *slot;
+	struct crmg_service *service;
+
+	(void)state;
+	fixture_init();
+	slot = add_source(5, "10.1.2.3");
+	service = (void *)crmg_image_service(&fx.image, slot->service);
+	service->born = GENERATION;
+	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 1);
+	slot->resolved = GENERATION - 1;
+	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 0);
+	/* Generations wrap. */
+	service->born = UINT32_MAX;
+	slot->resolved = 3;
+	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 1);
+	slot->service = 60;
+	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 0);
+}
+
+static int descending(const void *a, const void *b)
+{
+	const struct crmg_top_row *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value > y->value ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void test_selection(void **state)
+{
+	static const size_t sizes[] = { 1, 2, 3, 20, 500, CRMG_TOP_MAX };
+	static struct crmg_top_row sorted[CAPACITY];
+	uint64_t seed = 1;
+	size_t count = 0;
+
+	(void)state;
+	fixture_init();
+	for (uint32_t i = 0; i < CAPACITY; i++) {
+		if (draw_below(&seed, 4) == 0)
+			continue;
+		/* Many equal ones. */
+		add_source(i, "10.1.2.3")->bytes = draw_below(&seed, 200);
+		sorted[count].index = i;
+		sorted[count++].value = fx.slots[i].bytes;
+	}
+	qsort(sorted, count, sizeof(*sorted), descending);
+	for (size_t s = 0; s < CRMG_ARRAY_SIZE(sizes); s++) {
+		size_t wanted = sizes[s] < count ? sizes[s] : count;
+
+		assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_BYTES, rows, sizes[s]),
+				 wanted);
+		for (size_t i = 0; i < wanted; i++) {
+			assert_int_equal(rows[i].index, sorted[i].index);
+			assert_int_equal(rows[i].value, rows[i].slot.bytes);
+		}
+	}
+}
+
+static void test_words(void **state)
+{
+	enum crmg_top_by by = CRMG_TOP_BYTES;
+
+	(void)state;
+	assert_int_equal(crmg_top_from_name("drops", &by), 0);
+	assert_int_equal(by, CRMG_TOP_DROPS);
+	assert_int_equal(crmg_top_from_name("colour", &by), -EINVAL);
+	assert_int_equal(crmg_top_from_key('o', &by), 0);
+	assert_int_equal(by, CRMG_TOP_BYTES_OUT);
+	assert_int_equal(crmg_top_from_key('x', &by), -EINVAL);
+	assert_int_equal(by, CRMG_TOP_BYTES_OUT);
+}
+
+static void test_json(void **state)
+{
+	static const char *const keys[] = {
+		"address", "service", "policy", "packets", "bytes", "requests_estimated",
+		"connections", "open_connections", "bytes_out", "dropped_packets", "first_seen",
+		"last_seen", "banned_until",
+	};
+	struct crmg_slot *slot;
+	json_t *document, *source;
+
+	(void)state;
+	fixture_init();
+	slot = add_source(5, "2001:db8:7::");
+	slot->refusals = 7;
+	slot->dropped_packets = 3;
+	add_ban("2001:db8::/32", 0, 600);
+	crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 1);
+	document = crmg_top_json(&fx.snap, rows, 1);
+	source = json_array_get(json_object_get(document, "sources"), 0);
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(keys); i++)
+		if (!json_object_get(source, keys[i]))
+			fail_msg("no key %s", keys[i]);
+	assert_string_equal(json_string_value(json_object_get(source, "address")),
+			    "2001:db8:7::/64");
+	assert_string_equal(json_string_value(json_object_get(source, "policy")), "partners");
+	assert_string_equal(json_string_value(json_object_get(source, "banned_until")),
+			    "2027-01-15T08:10:00Z");
+	assert_string_equal(json_string_value(json_object_get(source, "last_seen")),
+			    "2027-01-15T08:00:00Z");
+	assert_string_equal(json_string_value(json_object_get(source, "first_seen")),
+			    "2027-01-15T07:59:50Z");
+	assert_int_equal(json_integer_value(json_object_get(source, "would_drop_packets")), 4);
+	json_decref(document);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_selection),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_json),
+	};
+	int failed = cmocka_run_group_tests_name("top", tests, NULL, NULL);
+
+	crmg_image_free(&fx.image);
+	return failed;
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/* test_why.c - which policy holds, and what is left of a limit at any level. */
+#include "snapshot.h"
+#include "../../user/report/why.h"
+
+static struct crmg_why why;
+
+static const struct crmg_why_service *at_web(const char *address)
+{
+	struct crmg_addr a = addr(address);
+
+	crmg_why_find(&fx.snap, &a, crmg_image_service_find(&fx.image, "web"), &why);
+	assert_int_equal(why.count, 1);
+	return &why.services[0];
+}
+
+static void test_never_seen(void **state)
+{
+	const struct crmg_why_service *web;
+
+	(void)state;
+	fixture_init();
+	web = at_web("10.1.2.3");
+	assert_string_equal(web->label->policy, "partners");
+	assert_false(web->seen);
+	assert_int_equal(crmg_why_available(&fx.snap, web, CRMG_LIMIT_PACKETS), 400);
+	assert_int_equal(crmg_why_available(&fx.snap, web, CRMG_LIMIT_BYTES), 10000000);
+	assert_string_equal(at_web("10.66.0.1")->label->policy, "bad");
+	assert_string_equal(at_web("192.0.2.10")->label->policy, "allow");
+	assert_string_equal(at_web("2001:db8:8::1")->label->policy, "public");
+}
+
+static void test_all_services(void **state)
+{
+	struct crmg_addr a;
+
+	(void)state;
+	fixture_init();
+	a = addr("10.1.2.3");
+	crmg_why_find(&fx.snap, &a, 0, &why);
+	assert_int_equal(why.count, 2);
+	assert_string_equal(why.services[1].service->name, "dns");
+	assert_string_equal(why.services[1].label->policy, "public");
+}
+
+/* A source of partners that has used so many units of a limit. */
+static struct crmg_slot *used(unsigned int limit_id, uint64_t units, unsigned int shift)
+{
+	struct crmg_slot *slot = add_source(77, "10.1.2.3");
+	struct crmg_addr a = addr("10.1.2.3");
+	const struct crmg_binding *binding = crmg_image_binding(&fx.image,
+		crmg_image_resolve(&fx.image, slot->service, &a));
+
+	slot->cost[limit_id] = binding->limit[limit_id].cost;
+	slot->tat[limit_id] = (MONO_NS << CRMG_UNITS_PER_NS_SHIFT) +
+			      (units * slot->cost[limit_id] >> shift);
+	return slot;
+}
+
+static void test_levels(void **state)
+{
+	static const struct {
+		uint64_t used, left;
+	} rows[] = { { 0, 400 }, { 1, 399 }, { 399, 1 }, { 400, 0 }, { 401, 0 }, { 100000, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
+		fixture_init();
+		used(CRMG_LIMIT_PACKETS, rows[i].used, 0);
+		assert_true(at_web("10.1.2.3")->seen);
+		assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"),
+						    CRMG_LIMIT_PACKETS), rows[i].left);
+	}
+	fixture_init();
+	used(CRMG_LIMIT_BYTES, 4000000, 16);
+	assert_in_range(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_BYTES),
+			5999999, 6000000);
+}
+
+/* A time long past is no credit beyond the burst. */
+static void test_idle(void **state)
+{
+	(void)state;
+	fixture_init();
+	used(CRMG_LIMIT_PACKETS, 0, 0)->tat[CRMG_LIMIT_PACKETS] = 1;
+	assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
+			 400);
+}
+
+/* Charged under a rate half as high: the same units are used. */
+static void test_after_apply(void **state)
+{
+	struct crmg_slot *slot;
+
+	(void)state;
+	fixture_init();
+	slot = used(CRMG_LIMIT_PACKETS, 100, 0);
+	slot->tat[CRMG_LIMIT_PACKETS] += 100 * slot->cost[CRMG_LIMIT_PACKETS];
+	slot->cost[CRMG_LIMIT_PACKETS] *= 2;
+	assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
+			 300);
+	/* It had no such limit. */
+	slot->cost[CRMG_LIMIT_PACKETS] = 0;
+	assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
+			 400);
+}
+
+/* IPv6: the source is the /64, the client is found by the whole address, and so is a ban. */
+static void test_wide_source(void **state)
+{
+	(void)state;
+	fixture_init();
+	add_source(9, "2001:db8:7::")->packets = 5;
+	add_ban("2001:db8:7::1", 0, 60);
+	assert_int_equal(at_web("2001:db8:7::1")->slot.packets, 5);
+	assert_non_null(at_web("2001:db8:7::1")->ban);
+	assert_int_equal(at_web("2001:db8:7::2")->slot.packets, 5);
+	assert_null(at_web("2001:db8:7::2")->ban);
+	assert_false(at_web("2001:db8:7:1::1")->seen);
+}
+
+static void test_json(void **state)
+{
+	struct crmg_slot *slot;
+	json_t *document, *service, *first;
+	struct crmg_addr a;
+
+	(void)state;
+	fixture_init();
+	slot = used(CRMG_LIMIT_PACKETS, 400, 0);
+	slot->last_reason = CRMG_REASON_PACKETS;
+	slot->last_refused = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
+	a = addr("10.1.2.3");
+	crmg_why_find(&fx.snap, &a, 0, &why);
+	document = crmg_why_json(&fx.snap, &why);
+	assert_string_equal(json_string_value(json_object_get(document, "source")), "10.1.2.3");
+	service = json_array_get(json_object_get(document, "services"), 0);
+	assert_string_equal(json_string_value(json_object_get(service, "client")), "partners");
+	assert_string_equal(json_string_value(json_object_get(service, "last_reason")),
+			    "packets");
+	assert_string_equal(json_string_value(json_object_get(service, "last_refused")),
+			    "2027-01-15T08:00:00Z");
+	assert_true(json_is_null(json_object_get(service, "banned_until")));
+	first = json_array_get(json_object_get(service, "limits"), 0);
+	assert_string_equal(json_string_value(json_object_get(first, "name")), "packets");
+	assert_string_equal(json_string_value(json_object_get(first, "rate")), "200/s");
+	assert_int_equal(json_integer_value(json_object_get(first, "burst")), 400);
+	assert_int_equal(json_integer_value(json_object_get(first, "available")), 0);
+	json_decref(document);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_never_seen),
+		cmocka_unit_test(test_all_services),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_after_apply),
+		cmocka_unit_test(test_wide_source),
+		cmocka_unit_test(test_json),
+	};
+	int failed = cmocka_run_group_tests_name("why", tests, NULL, NULL);
+
+	crmg_image_free(&fx.image);
+	return failed;
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * flood.c - sends crafted TCP or UDP packets into a veth, as fast as it can or
+ * paced. For tests only: it refuses a network namespace without a name and
+ * any interface that is not a veth, and it always ends: by count, by time, or by SIGTERM.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <linux/ethtool.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/ether.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frame.h"
+
+#define BATCH       64
+#define SECONDS_MAX 60
+#define COUNT_MAX   100000000ULL
+#define NS          1000000000ULL
+
+struct options {
+	const char *iface;
+	struct ether_addr mac;
+	struct frame_plan plan;
+	uint64_t count;
+	uint64_t duration_ns;
+	uint64_t rate;		/* packets per second; 0: as fast as it goes */
+};
+
+static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("flood: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
+}
+
+static void wait_until(uint64_t ns)
+{
+	const struct timespec ts = { (time_t)(ns / NS), (long)(ns % NS) };
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+}
+
+/* --------------------------------------------------------------- interface */
+
+/* True if this network namespace is one that `ip netns add` made. */
+static bool in_named_namespace(void)
+{
+	struct stat own, named;
+	glob_t names;
+	bool found = false;
+
+	if (stat("/proc/self/ns/net", &own) || glob("/run/netns/*", 0, NULL, &names))
+		return false;
+	for (size_t i = 0; i < names.gl_pathc; i++)
+		found |= !stat(names.gl_pathv[i], &named) && named.st_ino == own.st_ino &&
+			 named.st_dev == own.st_dev;
+	globfree(&names);
+	return found;
+}
+
+static void refuse_real_networks(const struct options *o, int fd)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq request = { .ifr_data = (void *)&info };
+
+	if (!in_named_namespace())
+		die("run it in a network namespace made for a test (ip netns add)");
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", o->iface);
+	if (ioctl(fd, SIOCETHTOOL, &request) || strcmp(info.driver, "veth"))
+		die("%s is not a veth", o->iface);
+}
+
+/* Packets that the interface could not hand over, from its statistics. */
+static uint64_t tx_dropped(const char *iface)
+{
+	FILE *f = fopen("/proc/net/dev", "re");
+	const size_t len = strlen(iface);
+	uint64_t dropped = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *name = line + strspn(line, " ");
+
+		/* Eight columns of what was received, then bytes packets errs drop. */
+		if (!strncmp(name, iface, len) && name[len] == ':')
+			sscanf(name + len + 1, "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %"
+			       SCNu64, &dropped);
+	}
+	if (f)
+		fclose(f);
+	return dropped;
+}
+
+static int open_socket(const struct options *o, struct ether_addr *ret_own)
+{
+	struct ifreq request = { 0 };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("packet socket: %s", strerror(errno));
+	refuse_real_networks(o, fd);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", o->iface);
+	if (ioctl(fd, SIOCGIFHWADDR, &request))
+		die("%s: %s", o->iface, strerror(errno));
+	memcpy(ret_own, request.ifr_hwaddr.sa_data, ETH_ALEN);
+
+	const struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = (int)if_nametoindex(o->iface),
+	};
+	if (bind(fd, (const struct sockaddr *)&to, sizeof(to)) ||
+	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &(int){ 1 }, sizeof(int)))
+		die("%s: %s", o->iface, strerror(errno));
+	return fd;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
+
+/* Sends all of the batch; a packet that the veth refuses is sent and lost. */
+static void send_batch(int fd, struct mmsghdr *messages, unsigned int count)
+{
+	for (unsigned int done = 0; done < count;) {
+		int n = sendmmsg(fd, messages + done, count - done, 0);
+
+		if (n < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
+			die("send: %s", strerror(errno));
+		if (n < 0 && errno == ENOBUFS)
+			n = 1;
+		if (n > 0)
+			done += (unsigned int)n;
+	}
+}
+
+static void flood(const struct options *o, int fd, const struct ether_addr *own)
+{
+	static uint8_t frames[BATCH][FRAME_MAX];
+	struct iovec parts[BATCH];
+	struct mmsghdr messages[BATCH] = { 0 };
+	const uint16_t type = htons(o->plan.family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+	const uint64_t lost_before = tx_dropped(o->iface);
+	/* Paced: a batch a millisecond, so that no burst is larger than that. */
+	const uint64_t per_tick = o->rate ? (o->rate + 999) / 1000 : BATCH;
+	uint64_t sent = 0, start, now;
+
+	for (size_t i = 0; i < BATCH; i++) {
+		memcpy(frames[i], &o->mac, ETH_ALEN);
+		memcpy(frames[i] + ETH_ALEN, own, ETH_ALEN);
+		memcpy(frames[i] + 2 * ETH_ALEN, &type, sizeof(type));
+		parts[i] = (struct iovec){ frames[i], o->plan.size };
+		messages[i].msg_hdr.msg_iov = &parts[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	start = now = now_ns();
+	while (!stopped && sent < o->count && now - start < o->duration_ns) {
+		uint64_t n = o->count - sent;
+
+		if (n > per_tick)
+			n = per_tick;
+		if (n > BATCH)
+			n = BATCH;
+		if (o->rate)
+			wait_until(start + (sent / o->rate) * NS + sent % o->rate * NS / o->rate);
+		for (uint64_t i = 0; i < n; i++)
+			frame_write(frames[i], &o->plan, sent + i);
+		send_batch(fd, messages, (unsigned int)n);
+		sent += n;
+		now = now_ns();
+	}
+
+	const uint64_t lost = tx_dropped(o->iface) - lost_before;
+
+	printf("{\"sent\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"arrived\":%" PRIu64
+	       ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"from\":%.6f,\"to\":%.6f}\n",
+	       sent, lost, sent - lost, (sent - lost) * o->plan.size, (double)(now - start) / NS,
+	       (double)start / NS, (double)now / NS);
+}
+
+/* ----------------------------------------------------------------- options */
+
+static uint64_t number(const char *name, const char *text, uint64_t max)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end || end == text || text[0] == '-' || n < 1 || n > max)
+		die("--%s: a number from 1 to %" PRIu64 ", not '%s'", name, max, text);
+	return n;
+}
+
+static void address(struct options *o, const char *text, uint8_t *ret)
+{
+	const int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+
+	if (inet_pton(family, text, ret) != 1)
+		die("'%s' is not an address", text);
+	if (o->plan.family && o->plan.family != family)
+		die("--src and --dst are not of one family");
+	o->plan.family = family;
+}
+
+static enum frame_kind kind_of(const char *text)
+{
+	static const char *const names[] = { "syn", "ack", "udp" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(text, names[i]))
+			return (enum frame_kind)i;
+	die("--kind: syn, ack or udp, not '%s'", text);
+}
+
+static void usage(FILE *out)
+{
+	fputs("usage: flood IFACE --mac MAC --src ADDRESS --dst ADDRESS [OPTION]...\n"
+	      "  --port N      destination port (443)\n"
+	      "  --kind KIND   syn (default), ack or udp\n"
+	      "  --sources N   addresses from --src on, in turn (1); IPv6: a /64 each\n"
+	      "  --size N      bytes of a frame, 60 to 1514 (60; IPv6 74)\n"
+	      "  --rate N      packets per second (as fast as it goes)\n"
+	      "  --count N     ends after N packets\n"
+	      "  --seconds N   ends after N seconds (60)\n"
+	      "Prints as JSON what was sent, what the veth lost, and when (CLOCK_MONOTONIC).\n", out);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "mac", 1, NULL, 'm' }, { "src", 1, NULL, 's' }, { "dst", 1, NULL, 'd' },
+		{ "port", 1, NULL, 'p' }, { "kind", 1, NULL, 'k' }, { "sources", 1, NULL, 'n' },
+		{ "size", 1, NULL, 'z' }, { "rate", 1, NULL, 'r' }, { "count", 1, NULL, 'c' },
+		{ "seconds", 1, NULL, 't' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	};
+	bool have_mac = false, have_src = false, have_dst = false;
+	size_t min;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'm': have_mac = ether_aton_r(optarg, &o->mac); break;
+		case 's': address(o, optarg, o->plan.src); have_src = true; break;
+		case 'd': address(o, optarg, o->plan.dst); have_dst = true; break;
+		case 'p': o->plan.port = (uint16_t)number("port", optarg, 65535); break;
+		case 'k': o->plan.kind = kind_of(optarg); break;
+		case 'n': o->plan.sources = number("sources", optarg, 1u << 24); break;
+		case 'z': o->plan.size = number("size", optarg, FRAME_MAX); break;
+		case 'r': o->rate = number("rate", optarg, 64000); break;
+		case 'c': o->count = number("count", optarg, COUNT_MAX); break;
+		case 't': o->duration_ns = number("seconds", optarg, SECONDS_MAX) * NS; break;
+		case 'h': usage(stdout); exit(0);
+		default: usage(stderr); exit(2);
+		}
+	}
+	if (optind + 1 != argc || !have_mac || !have_src || !have_dst) {
+		usage(stderr);
+		exit(2);
+	}
+	o->iface = argv[optind];
+	min = o->plan.family == AF_INET ? FRAME_MIN : ETH_HLEN + 60;
+	if (!o->plan.size)
+		o->plan.size = min;
+	if (o->plan.size < min)
+		die("--size: at least %zu", min);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.plan = { .port = 443, .sources = 1 },
+		.count = COUNT_MAX, .duration_ns = SECONDS_MAX * NS,
+	};
+	struct ether_addr own;
+	int fd;
+
+	parse(argc, argv, &o);
+	signal(SIGTERM, stop);
+	signal(SIGINT, stop);
+	fd = open_socket(&o, &own);
+	flood(&o, fd, &own);
+	close(fd);
+	return 0;
+}
