@@ -193,9 +193,9 @@ crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 }
 
 /*
- * Takes a slot's buckets over to another binding: a limit that stays goes on from
- * its level, in units; one that ends leaves its bucket full, for who comes next: a
- * new one is not touched, since another CPU may have charged it already.
+ * Takes a slot's buckets over to another binding: a limit goes on from its level, in
+ * units, also when a binding without it came in between. The first of its kind finds
+ * the bucket as the claim left it, full, unless another CPU has charged it already.
  */
 static __always_inline void
 crmg_limits_adopt(struct crmg_slot *slot, const struct crmg_binding *binding, __u64 now_ns)
@@ -207,18 +207,15 @@ crmg_limits_adopt(struct crmg_slot *slot, const struct crmg_binding *binding, __
 	for (id = 0; id < CRMG_LIMIT_COUNT; id++) {
 		const struct crmg_limit *limit = &binding->limit[id];
 		__u64 new = binding->limits & 1 << id ? limit->cost : 0;
-		__u64 old = slot->cost[id], tat, to;
+		__u64 old = slot->cost[id], tat;
 
-		if (new == old)
+		if (!new || new == old)
 			continue;
 		slot->cost[id] = new;
-		if (!old)
-			continue;
 		tat = CRMG_READ_ONCE(slot->tat[id]);
-		to = now;
-		if (new && (__s64)(tat - now) > 0)
-			to += crmg_rescale(tat - now, old, new, limit->tolerance);
-		__sync_val_compare_and_swap(&slot->tat[id], tat, to);
+		if (old && (__s64)(tat - now) > 0)
+			__sync_val_compare_and_swap(&slot->tat[id], tat, now +
+				crmg_rescale(tat - now, old, new, limit->tolerance));
 	}
 }
 

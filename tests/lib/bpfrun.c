@@ -75,6 +75,8 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 
 	assert_non_null(skel);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
+	bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
+	bpf_map__set_max_entries(skel->maps.slots, setup->capacity + CRMG_OVERFLOW_SLOTS);
 	assert_int_equal(crmgate_test__load(skel), 0);
 	assert_int_equal(bpf_map__update_elem(skel->maps.setup, &zero, sizeof(zero), setup,
 					      sizeof(*setup), BPF_ANY), 0);
@@ -102,7 +104,8 @@ void crmg_rig_apply(struct crmg_rig *rig, const char *policy)
 {
 	struct crmg_model *model = read_policy(policy);
 	struct crmg_err err = CRMG_ERR_INIT;
-	int code = crmg_image_apply(rig->kern, model, CRMG_MODE_ENFORCE, &err);
+	uint32_t generation;
+	int code = crmg_image_apply(rig->kern, model, CRMG_MODE_ENFORCE, &generation, &err);
 
 	crmg_model_free(&model);
 	require(code, &err);

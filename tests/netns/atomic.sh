@@ -96,7 +96,7 @@ two_at_once() {
 	local i one two done=0 generation
 	generation=$(metric crmgate_policy_generation)
 	for ((i = 0; i < 20; i++)); do
-		crmgate apply "$a" &>"$LAB_DIR/one" & 
+		crmgate apply "$a" &>"$LAB_DIR/one" &
 		two=0
 		crmgate apply "$b" &>"$LAB_DIR/two" || two=$?
 		one=0

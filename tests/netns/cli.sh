@@ -121,6 +121,8 @@ small_terminal() {
 	tmux=(tmux -L "$LAB_INSTANCE" -f /dev/null)
 	trap '"${tmux[@]}" kill-server || :' EXIT
 	lab_flood --count 5000
+	# The server must outlive its first session.
+	"${tmux[@]}" start-server \; set-option -g exit-empty off
 	"${tmux[@]}" new-session -d -x 20 -y 8 "nsenter --net=/run/netns/$LAB-host \
 		'$CRMGATE' top --instance '$LAB_INSTANCE'; echo \$? >'$LAB_DIR/top'"
 	screen_has() { "${tmux[@]}" capture-pane -p | grep -q "${1:0:20}"; }

@@ -137,7 +137,8 @@ bytes_on_the_wire() {
 	)"
 	out=$(metric 'crmgate_bytes_total{service="crm-api",policy="integrators",direction="out"}')
 	lab_curl good -f 'https://crm.example/api/export?[1-5]' -o /dev/null
-	out=$(($(metric 'crmgate_bytes_total{service="crm-api",policy="integrators",direction="out"}') - out))
+	out=$((-out + $(metric \
+		'crmgate_bytes_total{service="crm-api",policy="integrators",direction="out"}')))
 	in=$(peer status -j | jq '[.services[].bytes] | add')
 	expect 'bytes out' "$out" -gt 10000000
 	jq -en "($out - $in | fabs) <= $in * 0.01" || { echo "out $out, arrived $in"; return 1; }

@@ -94,7 +94,8 @@ resets_are_bounded() {
 	jq -en --argjson r "$(metric crmgate_resets_total)" --argjson f "$sent" \
 		'$r > 1000 and $r <= 1000 + 1000 * $f.seconds * 1.005' ||
 		{ metric crmgate_resets_total; return 1; }
-	expect 'drop and reset' "$(policy_value public dropped_packets)" -eq $(($(jq .arrived <<<"$sent") - 5))
+	expect 'drop and reset' "$(policy_value public dropped_packets)" -eq \
+		$(($(jq .arrived <<<"$sent") - 5))
 	purge
 }
 

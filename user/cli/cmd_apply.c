@@ -43,11 +43,15 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern,
 	return code;
 }
 
+#define CHANGES_SHOWN 40	/* as text: a feed can change thousands */
+
 static void change_text(char sign, const char *name, void *context)
 {
 	char text[CRMG_ESCAPED(CRMG_DIFF_NAME)];
+	size_t *changes = context;
 
-	(void)context;
+	if (++*changes > CHANGES_SHOWN)
+		return;
 	printf("%c %s\n", sign, crmg_escape(name, CRMG_DIFF_NAME, text, sizeof(text)));
 }
 
@@ -61,6 +65,8 @@ static void change_json(char sign, const char *name, void *context)
 static int show_changes(const struct crmg_args *args, const struct crmg_diff_items *before,
 			const struct crmg_diff_items *after, uint32_t generation)
 {
+	size_t count = 0;
+
 	if (args->json) {
 		json_t *changes = json_array();
 
@@ -68,16 +74,18 @@ static int show_changes(const struct crmg_args *args, const struct crmg_diff_ite
 		return crmg_cli_json(args, json_pack("{s:i, s:I, s:o}", "schema", 1, "generation",
 						     (json_int_t)generation, "changes", changes));
 	}
-	crmg_diff(before, after, change_text, NULL);
+	crmg_diff(before, after, change_text, &count);
+	if (count > CHANGES_SHOWN)
+		printf("... and %zu more changes; -j lists all\n", count - CHANGES_SHOWN);
 	printf("generation %u is in force\n", generation);
 	return crmg_cli_finish();
 }
 
 static int run(const struct crmg_args *args)
 {
-	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_err err = CRMG_ERR_INIT, ignored = CRMG_ERR_INIT;
 	crmg_autokern struct crmg_kern *kern = NULL;
-	struct crmg_diff_items before = { 0 }, after = { 0 };
+	struct crmg_diff_items before = { 0 }, after = { 0 }, *shown = &after;
 	const struct crmg_image *image;
 	uint32_t generation;
 	int code, status;
@@ -89,16 +97,18 @@ static int run(const struct crmg_args *args)
 		code = crmg_diff_items(image, &before);
 	if (!code)
 		code = apply(args, kern, image, &generation, &err);
-	if (!code)
-		code = crmg_kern_image(kern, &image, &err);
-	if (!code)
-		code = crmg_diff_items(image, &after);
 	if (code < 0) {
 		status = crmg_cli_fail(args, code, &err);
 	} else {
+		/* In force: that the difference cannot be shown is no failure of the apply. */
+		if (crmg_kern_image(kern, &image, &ignored) || crmg_diff_items(image, &after)) {
+			crmg_err_warn(&err, "what changed cannot be shown: out of memory");
+			shown = &before;
+		}
 		crmg_cli_warnings(args, &err);
-		status = show_changes(args, &before, &after, generation);
+		status = show_changes(args, &before, shown, generation);
 	}
+	crmg_err_clear(&ignored);
 	crmg_diff_items_free(&before);
 	crmg_diff_items_free(&after);
 	return status;

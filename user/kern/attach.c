@@ -67,10 +67,17 @@ static int crmg_link_open(struct crmg_kern *kern, const char *hook, const char *
 	return fd < 0 ? -errno : fd;
 }
 
-static void crmg_link_unpin(struct crmg_kern *kern, const char *hook, const char *iface)
+/*
+ * Takes a link off and removes its pin. Without the detach it would go a moment later,
+ * when the kernel gets to free the pin.
+ */
+static void crmg_link_remove(struct crmg_kern *kern, const char *hook, const char *iface)
 {
+	crmg_autoclose int fd = crmg_link_open(kern, hook, iface);
 	char pin[CRMG_PIN_LEN];
 
+	if (fd >= 0)
+		bpf_link_detach(fd);
 	crmg_unpin(kern, crmg_pin_link(hook, iface, pin, sizeof(pin)));
 }
 
@@ -176,8 +183,8 @@ static int crmg_tc_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 
 static void crmg_iface_detach(struct crmg_kern *kern, struct crmg_iface *iface)
 {
-	crmg_link_unpin(kern, "xdp", iface->name);
-	crmg_link_unpin(kern, "tc", iface->name);
+	crmg_link_remove(kern, "xdp", iface->name);
+	crmg_link_remove(kern, "tc", iface->name);
 	if (iface->tc_kind == CRMG_TC_CLSACT)
 		crmg_clsact(iface, -1, false);
 }
@@ -303,7 +310,7 @@ static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_o
 
 	if (!fresh)
 		return o->model ? crmg_kern_apply(kern, model, o->mode_cap, &generation, err) : 0;
-	return crmg_image_apply(kern, model, o->mode_cap, err);
+	return crmg_image_apply(kern, model, o->mode_cap, &generation, err);
 }
 
 static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_options *o,
@@ -369,38 +376,56 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 		crmg_pin_purge(o->instance);
 	crmg_model_free(&empty);
 	crmg_kern_close(&kern);
-	return code;
+	return crmg_kern_code(code);
 }
 
-int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
-		     struct crmg_err *err)
+/* Takes off the interfaces that are named, or all. */
+static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t count,
+			     struct crmg_err *err)
 {
-	struct crmg_iface *ifaces, *iface;
-	struct crmg_kern *kern = NULL;
-	int code = crmg_kern_open(instance, CRMG_KERN_WRITE, &kern, err);
-	size_t i;
+	struct crmg_iface *ifaces = kern->view[CRMG_MAP_IFACES].memory;
+	int code = 0;
+	size_t i, j;
 
-	if (code)
-		return code;
-	ifaces = kern->view[CRMG_MAP_IFACES].memory;
 	for (i = 0; i < count; i++)
 		if (!crmg_iface_find(kern, names[i]))
 			code = crmg_err_set(err, -ENOENT, "%s is not attached; 'crmgate status' "
 					    "lists what is", names[i]);
 	for (i = 0; !code && i < CRMG_IFACES_MAX; i++) {
-		size_t j = 0;
+		struct crmg_iface *iface = &ifaces[i];
 
-		iface = &ifaces[i];
-		while (j < count && strcmp(names[j], iface->name))
-			j++;
+		for (j = 0; j < count && strcmp(names[j], iface->name); j++)
+			;
 		if (!iface->name[0] || (count && j == count))
 			continue;
 		crmg_iface_detach(kern, iface);
 		crmg_event_add(kern, CRMG_EVENT_DETACH, NULL, "", "%s", iface->name);
 		memset(iface, 0, sizeof(*iface));
 	}
+	return code;
+}
+
+int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
+		     struct crmg_err *err)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	struct crmg_kern *kern = NULL;
+	int lock = crmg_lock_or_say(instance, err), code;
+
+	if (lock < 0)
+		return lock;
+	code = crmg_kern_new(instance, CRMG_KERN_WRITE, lock, &kern, err);
+	if (code)
+		return code;
+	/* What cannot be understood can still be removed: with their pins the links go. */
+	code = crmg_kern_open_maps(kern, purge ? &ignored : err);
+	if (!code)
+		code = crmg_detach_named(kern, names, count, err);
+	else if (purge)
+		code = 0;
 	if (!code && purge)
 		crmg_pin_purge(instance);
+	crmg_err_clear(&ignored);
 	crmg_kern_close(&kern);
 	return code;
 }

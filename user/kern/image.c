@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #define CRMG_IMAGE_TRIES 8
+#define CRMG_IMAGE_NEXT  "image_next"
 
 #define CRMG_FILL_BATCH 16384
 
@@ -130,11 +131,18 @@ int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
 		return crmg_err_set(err, fd, "cannot load the policy (%zu KiB): %s",
 				    image->cell_count * sizeof(*image->cells) / 1024,
 				    strerror(-fd));
+	/* Its pin first, under another name: after the switch nothing may fail any more. */
+	code = crmg_pin(kern, fd, CRMG_IMAGE_NEXT, err);
+	if (code)
+		return code;
 	/* The switch. It waits until no packet is under the old pointer any more. */
-	if (bpf_map_update_elem(kern->map[CRMG_MAP_IMAGES], &zero, &fd, 0))
-		return crmg_err_set(err, -errno, "cannot switch the policy: %s",
-				    strerror(errno));
-	return crmg_pin(kern, fd, "image", err);
+	if (bpf_map_update_elem(kern->map[CRMG_MAP_IMAGES], &zero, &fd, 0)) {
+		code = crmg_err_set(err, -errno, "cannot switch the policy: %s", strerror(errno));
+		crmg_unpin(kern, CRMG_IMAGE_NEXT);
+		return code;
+	}
+	crmg_pin_rename(kern, CRMG_IMAGE_NEXT, "image");
+	return 0;
 }
 
 static int crmg_map_info(int fd, __u32 *ret_id, __u32 *ret_entries)
@@ -218,8 +226,9 @@ done:
 }
 
 int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
-		     enum crmg_mode mode_cap, struct crmg_err *err)
+		     enum crmg_mode mode_cap, uint32_t *ret_generation, struct crmg_err *err)
 {
+	struct crmg_err after = CRMG_ERR_INIT;
 	const struct crmg_image *old = kern->image.cells ? &kern->image : NULL, *now;
 	uint32_t generation = old ? crmg_image_head(old)->generation + 1 : 1;
 	struct crmg_image image = { 0 };
@@ -235,13 +244,20 @@ int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
 	((struct crmg_head *)image.cells)->applied_at_ns =
 		ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 	code = crmg_image_install(kern, &image, err);
-	if (!code && old)
-		code = crmg_bans_prune(kern, old, &image, err);
-	if (!code)
+	if (!code) {
+		/* It is in force; what goes wrong from here on does not change that. */
+		if (old && crmg_bans_prune(kern, old, &image, &after))
+			crmg_err_warn(err, "bans of services that are gone may be left");
 		crmg_event_add(kern, CRMG_EVENT_APPLY, NULL, "", "generation %u from %s",
 			       generation, model->file ? model->file : "nothing");
+		if (crmg_kern_image(kern, &now, &after))
+			crmg_err_warn(err, "generation %u is in force, but cannot be read back",
+				      generation);
+		crmg_err_clear(&after);
+		*ret_generation = generation;
+	}
 	crmg_image_free(&image);
-	return code ? code : crmg_kern_image(kern, &now, err);
+	return code;
 }
 
 int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
@@ -263,8 +279,5 @@ int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
 				    "lose all counters, bans and limiter levels",
 				    setup.capacity, setup.v4_prefix, setup.v6_prefix,
 				    model->capacity, model->v4_prefix, model->v6_prefix);
-	code = crmg_image_apply(kern, model, mode_cap, err);
-	if (!code)
-		*ret_generation = crmg_image_head(&kern->image)->generation;
-	return code;
+	return crmg_kern_code(crmg_image_apply(kern, model, mode_cap, ret_generation, err));
 }

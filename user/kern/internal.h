@@ -85,6 +85,7 @@ int crmg_pin_prepare(const char *instance, struct crmg_err *err);
 /* Pins fd as name, replacing atomically what has that name; mode 0640, group crmgate. */
 int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err);
 int crmg_unpin(const struct crmg_kern *kern, const char *name);
+int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *to);
 
 /*
  * Opens a pin; writable: read-write if that is allowed (to map it), else read-only.
@@ -110,6 +111,12 @@ void crmg_pin_purge(const char *instance);
 
 /* Says which capability or right is missing after EPERM or EACCES: "needs root or ...". */
 const char *crmg_missing_rights(void);
+
+/* What the kernel or libbpf finds invalid is a failure, and not the operator's usage. */
+static inline int crmg_kern_code(int code)
+{
+	return code == -EINVAL ? -EIO : code;
+}
 
 /* ------------------------------------------------------------------ view.c */
 
@@ -152,9 +159,12 @@ int crmg_image_map(const struct crmg_image *image);
 int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
 		       struct crmg_err *err);
 
-/* Compiles and installs; the event; what bans of vanished services need. */
+/*
+ * Compiles and installs; the event; what bans of vanished services need. Fails only
+ * with the old generation in force.
+ */
 int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
-		     enum crmg_mode mode_cap, struct crmg_err *err);
+		     enum crmg_mode mode_cap, uint32_t *ret_generation, struct crmg_err *err);
 
 /* ------------------------------------------------------------------ bans.c */
 

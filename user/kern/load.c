@@ -137,7 +137,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	crmg_libbpf_line[0] = '\0';
 	skel = log ? crmgate_bpf__open() : NULL;
 	if (!skel)
-		return crmg_err_set(err, -errno, "cannot open the program: %s", strerror(errno));
+		return crmg_load_failed(-errno, log ? log : crmg_libbpf_line, setup->capacity, err);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
 	code = 0;
 	if (fresh) {

@@ -132,6 +132,15 @@ int crmg_unpin(const struct crmg_kern *kern, const char *name)
 	return unlink(crmg_pin_path(kern, name, path, sizeof(path))) ? -errno : 0;
 }
 
+int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *to)
+{
+	char old[CRMG_PIN_LEN], new[CRMG_PIN_LEN];
+
+	crmg_pin_path(kern, from, old, sizeof(old));
+	crmg_pin_path(kern, to, new, sizeof(new));
+	return rename(old, new) ? -errno : 0;
+}
+
 int crmg_pin_open(const struct crmg_kern *kern, const char *name, bool writable)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* read.c - one reading of the kernel's state. Takes no lock and changes nothing. */
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -142,8 +143,13 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 		       struct crmg_snapshot *ret, struct crmg_err *err)
 {
 	struct crmg_snapshot snap = { 0 };
-	int code = crmg_kern_image(kern, &snap.image, err);
+	struct stat st;
+	int code;
 
+	if (!fstat(kern->dir, &st) && !st.st_nlink)
+		return crmg_err_set(err, -ESTALE, "the state of instance '%s' was purged; start "
+				    "again to read a new one", kern->instance);
+	code = crmg_kern_image(kern, &snap.image, err);
 	if (code)
 		return code;
 	snap.capacity = crmg_image_head(snap.image)->capacity;

@@ -110,8 +110,10 @@ static int add_policies(const struct crmg_image *image, struct crmg_diff_items *
 			return -ENOMEM;
 		snprintf(item->name, sizeof(item->name), "policy %s of %s for %s", label->policy,
 			 label->service, label->client);
-		item->fingerprint = hash_number(item->fingerprint, binding->kind | binding->mode << 8 |
-						binding->on_exceed << 16 | binding->limits << 24);
+		item->fingerprint = hash_number(item->fingerprint,
+						binding->kind | binding->mode << 8 |
+						binding->on_exceed << 16 |
+						(uint64_t)binding->limits << 24);
 		item->fingerprint = hash(item->fingerprint, label->terms, sizeof(label->terms));
 	}
 	return 0;
