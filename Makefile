@@ -117,6 +117,27 @@ check: ## install what is missing, build, run every test (root)
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(NETNS_TESTS)
 
+# Native fuzzers, bounded: the packet reader against one written from the RFCs, and
+# the policy reader. -fsanitize belongs to clang.
+FUZZ := $(BUILD)/tests/fuzz/fuzz_parse $(BUILD)/tests/fuzz/fuzz_config
+FUZZ_BUILD = @mkdir -p $(@D); printf '  %-8s %s\n' FUZZ $@; \
+	$(CLANG) $(CFLAGS_ALL) -fsanitize=fuzzer,address -o $@ $(filter %.c,$^)
+
+$(BUILD)/tests/fuzz/fuzz_parse: tests/fuzz/fuzz_parse.c tests/lib/packet.c tests/lib/random.c \
+		tests/lib/refparse.c bpf/parse.h headers/crmgate/abi.h
+	$(FUZZ_BUILD)
+
+$(BUILD)/tests/fuzz/fuzz_config: tests/fuzz/fuzz_config.c \
+		$(filter user/base/% user/model/% user/config/%,$(PURE_SRC))
+	$(FUZZ_BUILD) -lyaml
+
+.PHONY: fuzz
+fuzz: $(FUZZ) ## run the native fuzzers for a minute
+	$(Q)$(BUILD)/tests/fuzz/fuzz_parse -max_len=2048 -max_total_time=30 -verbosity=0
+	@mkdir -p $(BUILD)/corpus
+	$(Q)$(BUILD)/tests/fuzz/fuzz_config $(BUILD)/corpus tests/golden/config \
+		-max_len=4096 -max_total_time=30 -verbosity=0
+
 .PHONY: demo
 demo: ## install what is missing, build, show it at work in namespaces (root)
 	$(Q)tools/deps demo
@@ -125,7 +146,7 @@ demo: ## install what is missing, build, show it at work in namespaces (root)
 
 .PHONY: help
 help: ## this text
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 .PHONY: clean
 clean: ## remove everything generated

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "../../user/cli/args.c"
-#include "../../user/cli/suggest.c"
 
 static int no_run(const struct crmg_args *args)
 {
@@ -160,31 +159,6 @@ static void test_later(void **state)
 	wrong("status --chain", "no option \"--chain\"");
 }
 
-static void test_suggestions(void **state)
-{
-	static const struct {
-		const char *text, *candidate;
-		bool like;
-	} rows[] = {
-		{ "status", "status", true }, { "stauts", "status", true },
-		{ "statuss", "status", true }, { "tatus", "status", true },
-		{ "stats", "status", true }, { "state", "status", true },
-		{ "start", "status", false },
-		{ "to", "top", true }, { "tpo", "top", true }, { "xyz", "top", false }, { "", "top", false },
-		{ "ban", "bans", true }, { "unban", "ban", false },
-		{ "a-word-that-is-longer-than-any-word-is", "ban", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
-		struct crmg_suggestion best = { 0 };
-
-		crmg_suggest(&best, rows[i].text, rows[i].candidate);
-		if ((best.word != NULL) != rows[i].like)
-			fail_msg("%s, %s: %zu", rows[i].text, rows[i].candidate, best.distance);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,7 +168,6 @@ int main(void)
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_later),
-		cmocka_unit_test(test_suggestions),
 	};
 	int failed = cmocka_run_group_tests_name("args", tests, NULL, NULL);
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../base/likeness.h"
 #include "../base/util.h"
 #include "../report/bans.h"
 #include "cli.h"
@@ -48,7 +49,7 @@ const struct crmg_command *crmg_command_find(const char *name)
 
 static int find_command(struct crmg_args *args, const char *name, struct crmg_err *err)
 {
-	struct crmg_suggestion best = { 0 };
+	struct crmg_likeness like = { .word = name };
 
 	args->command = crmg_command_find(name);
 	if (args->command)
@@ -56,10 +57,10 @@ static int find_command(struct crmg_args *args, const char *name, struct crmg_er
 	if (is_later(name, NULL))
 		return crmg_err_set(err, -EINVAL, "%s: not available yet in this version", name);
 	for (size_t i = 0; i < crmg_command_count; i++)
-		crmg_suggest(&best, name, crmg_commands[i]->name);
+		crmg_likeness_try(&like, crmg_commands[i]->name);
 	return crmg_err_set(err, -EINVAL, "no command \"%s\"%s%s%s", name,
-			    best.word ? "; did you mean \"" : "; see crmgate help",
-			    best.word ? best.word : "", best.word ? "\"?" : "");
+			    like.best ? "; did you mean \"" : "; see crmgate help",
+			    like.best ? like.best : "", like.best ? "\"?" : "");
 }
 
 /* An option by name[length], or by letter when name is NULL. */
@@ -89,8 +90,8 @@ static int unknown_option(const struct crmg_args *args, const char *word, struct
 	const struct crmg_option *tables[] = {
 		crmg_common_options, args->command ? args->command->options : NULL,
 	};
-	struct crmg_suggestion best = { 0 };
 	char name[64];
+	struct crmg_likeness like = { .word = name };
 
 	crmg_copy(name, sizeof(name), word + strspn(word, "-"));
 	name[strcspn(name, "=")] = '\0';
@@ -99,10 +100,10 @@ static int unknown_option(const struct crmg_args *args, const char *word, struct
 				    command, name);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(tables); i++)
 		for (const struct crmg_option *o = tables[i]; o && o->name; o++)
-			crmg_suggest(&best, name, o->name);
+			crmg_likeness_try(&like, o->name);
 	return crmg_err_set(err, -EINVAL, "%s: no option \"%s\"%s%s%s", command, word,
-			    best.word ? "; did you mean \"--" : "", best.word ? best.word : "",
-			    best.word ? "\"?" : "");
+			    like.best ? "; did you mean \"--" : "", like.best ? like.best : "",
+			    like.best ? "\"?" : "");
 }
 
 static int take(struct crmg_args *args, const struct crmg_option *option, const char *value,

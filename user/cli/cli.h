@@ -96,13 +96,6 @@ const char *crmg_arg(const struct crmg_args *args, const char *option);
 /* The value after *at (start with 0) of an option that may be given more than once. */
 const char *crmg_arg_next(const struct crmg_args *args, const char *option, size_t *at);
 
-/* The word most like text, if it is one that could be meant; else NULL. */
-struct crmg_suggestion {
-	const char *word;
-	size_t distance;
-};
-void crmg_suggest(struct crmg_suggestion *best, const char *text, const char *candidate);
-
 /* ------------------------------------------------------------------ help.c */
 
 void crmg_help_all(FILE *out);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/likeness.h"
 #include "../base/err.h"
 #include "../model/model.h"
 #include "node.h"
@@ -87,14 +88,6 @@ bool crmg_read_prefix(struct crmg_reader *r, const struct crmg_node *node,
 /* The name of a service, a client or a policy (what); ret is untouched if it cannot be. */
 bool crmg_read_name(struct crmg_reader *r, const struct crmg_node *node, const char *what,
 		    char ret[CRMG_NAME_LEN]);
-
-/* For "did you mean": which of the candidates tried is most like word. */
-struct crmg_likeness {
-	const char *word;
-	const char *best;	/* NULL: none is */
-	unsigned int distance;	/* of best */
-};
-void crmg_likeness_try(struct crmg_likeness *likeness, const char *candidate);
 
 int crmg_names_make(struct crmg_names *names, size_t room);
 void crmg_names_free(struct crmg_names *names);
