@@ -64,7 +64,8 @@ static void judge_iface(const struct crmg_iface_state *iface, struct crmg_proble
 		    "%s: the XDP program was taken off; attach it again, or detach it", name);
 	else if (wanted->xdp_mode == CRMG_XDP_GENERIC)
 		add(ret, CRMG_PROBLEM_GENERIC_MODE, wanted->attached_at_ns,
-		    "%s: generic XDP, much slower in a flood; attach --mode native says why",
+		    "%s: generic XDP runs after GRO: packet limits may be 40 times as lenient; "
+		    "attach --mode native says why",
 		    name);
 	if (!iface->tc_ours)
 		add(ret, CRMG_PROBLEM_TC_MISSING, 0,
