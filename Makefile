@@ -74,7 +74,7 @@ BPF_TEST_SRC := $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
-NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh)))
+SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh)))
 LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/pass.bpf.o $(BUILD)/tests/lib/failbpf.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
@@ -115,7 +115,7 @@ unit: $(UNIT_BIN) ## build and run the unit tests (no root)
 check: ## install what is missing, build, run every test (root)
 	$(Q)tools/deps check
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(NETNS_TESTS)
+	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(SCRIPT_TESTS)
 
 # Native fuzzers, bounded: the packet reader against one written from the RFCs, and
 # the policy reader. -fsanitize belongs to clang.
