@@ -100,7 +100,7 @@ crmg_judge(struct xdp_md *ctx, void *image, __u8 service, const struct crmg_pkt 
 	epoch = CRMG_READ_ONCE(control->ban_epoch);
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
-		crmg_hash_source(&source.addr, service, &source.hash);
+		crmg_hash_source(&source.addr, service, 0, &source.hash);
 		found = crmg_source_find(&source, &slot);
 	}
 	if (found != CRMG_FOUND_SLOT || !slot ||
@@ -109,6 +109,14 @@ crmg_judge(struct xdp_md *ctx, void *image, __u8 service, const struct crmg_pkt 
 			return XDP_PASS;
 		if (found == CRMG_FOUND_SLOT && slot)
 			crmg_slot_adopt(image, slot, &standing, epoch, source.now_ns);
+		/* Prefixes divide the source: each binding's part of it has a slot of its own. */
+		if (standing.narrow && !pkt->malformed) {
+			crmg_hash_source(&source.addr, service, standing.binding->row,
+					 &source.hash);
+			found = crmg_source_find(&source, &slot);
+			if (found == CRMG_FOUND_SLOT && slot)
+				crmg_slot_adopt(image, slot, &standing, epoch, source.now_ns);
+		}
 	}
 	if (found == CRMG_FOUND_SLOT && slot)
 		crmg_slot_seen(slot, &source, standing.binding);
@@ -175,11 +183,16 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	service = crmg_service_find(image, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
 	if (!service)
 		return;
-	crmg_hash_source(&addr, service, &hash);
+	crmg_hash_source(&addr, service, 0, &hash);
 	slot = crmg_source_peek(&hash);
-	if (!(slot && crmg_resolved(image, slot, CRMG_READ_ONCE(control->ban_epoch), &standing)) &&
-	    !crmg_resolve(image, control, service, &pkt->dst, pkt->v4, &standing))
-		return;
+	if (!(slot && crmg_resolved(image, slot, CRMG_READ_ONCE(control->ban_epoch), &standing))) {
+		if (!crmg_resolve(image, control, service, &pkt->dst, pkt->v4, &standing))
+			return;
+		if (standing.narrow) {
+			crmg_hash_source(&addr, service, standing.binding->row, &hash);
+			slot = crmg_source_peek(&hash);
+		}
+	}
 	if (slot)
 		__sync_fetch_and_add(&slot->bytes_out, bytes);
 	row = crmg_row(standing.binding->row);

@@ -59,12 +59,19 @@ static __always_inline __u64 crmg_limit_cost(const struct crmg_limit *limit, __u
 	return n * limit->cost >> crmg_limit_shift(id);
 }
 
-/* TAT after a charge, or 0 if it does not conform. Differences are signed: time may wrap. */
+/*
+ * TAT after a charge, or 0 if it does not conform. No tolerance is above 2^62 units
+ * (208 days): what is farther ahead lies in the past, also after time has wrapped.
+ */
+#define CRMG_BACKLOG_MAX (1ULL << 62)
+
 static __always_inline __u64
 crmg_gcra(__u64 tat, __u64 now, __u64 cost, __u64 tolerance)
 {
-	__u64 backlog = (__s64)(tat - now) > 0 ? tat - now : 0;
+	__u64 backlog = tat - now;
 
+	if (backlog > CRMG_BACKLOG_MAX)
+		backlog = 0;
 	if (backlog + cost > tolerance)
 		return 0;
 	tat = now + backlog + cost;

@@ -59,16 +59,19 @@ static __always_inline struct crmg_addr crmg_source_addr(const struct crmg_addr 
  * Multilinear hashing over 32-bit words with secret 64-bit keys (pairwise
  * independent, one multiplication a word), and a finaliser so that a run of
  * addresses does not stay a run of lines. Two sums: 61 bits choose line and tag,
- * 64 more are kept in the slot, so an address need not be compared.
+ * 64 more are kept in the slot, so an address need not be compared. share: 0, or of a
+ * source that prefixes divide the row of the binding whose part of it is meant.
  */
 static __always_inline void
-crmg_hash_source(const struct crmg_addr *addr, __u8 service, struct crmg_hash *ret)
+crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct crmg_hash *ret)
 {
 	const volatile __u64 *k = crmg_knobs.hash_key;
 	__u64 w0 = addr->hi >> 32, w1 = (__u32)addr->hi;
 	__u64 w2 = addr->lo >> 32, w3 = (__u32)addr->lo;
-	__u64 a = k[0] + w0 * k[1] + w1 * k[2] + w2 * k[3] + w3 * k[4] + service * k[5];
-	__u64 b = k[6] + w0 * k[7] + w1 * k[8] + w2 * k[9] + w3 * k[10] + service * k[11];
+	__u64 a = k[0] + w0 * k[1] + w1 * k[2] + w2 * k[3] + w3 * k[4] + service * k[5] +
+		  share * k[14];
+	__u64 b = k[6] + w0 * k[7] + w1 * k[8] + w2 * k[9] + w3 * k[10] + service * k[11] +
+		  share * k[15];
 
 	a ^= a >> 32;
 	a *= k[12] | 1;

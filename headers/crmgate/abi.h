@@ -230,8 +230,9 @@ struct crmg_head {
 	__u32 capacity;		/* slots of the source table */
 	__u8 v4_prefix;		/* width of a source */
 	__u8 v6_prefix;
-	__u8 mode;		/* strongest mode of the file */
-	__u8 pad[5];
+	__u8 mode;		/* strongest mode of any binding */
+	__u8 mode_cap;		/* of these, what --shadow asked for */
+	__u8 pad[4];
 	char file[512];		/* absolute path of the policy file, or "" */
 	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 8 - 8 - 512];
 };

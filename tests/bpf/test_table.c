@@ -171,6 +171,43 @@ static void test_apply_reaches_known_sources(void **state)
 	assert_int_equal(crmg_rig_slot(rig, "api", PEER4)->last_reason, CRMG_REASON_BANNED);
 }
 
+/*
+ * Clients narrower than a source have their own buckets, however packets of the other
+ * parts come in between, and leave those of the others alone.
+ */
+static void test_divided_source(void **state)
+{
+	struct crmg_rig *divided = crmg_rig_new(
+		"version: 1\n"
+		"sources: {ipv4_prefix: 24}\n"
+		"services: {api: {transport: tcp, ports: [443]}}\n"
+		"clients: {big: {prefixes: [203.0.113.7/32, \"2001:db8:7::aaaa/128\"]}}\n"
+		"policies:\n"
+		"  - {name: big, service: api, clients: big, limits: {packets: {rate: 7/h, burst: 50}}}\n"
+		"  - {name: rest, service: api, limits: {packets: {rate: 1/h, burst: 5}}}\n");
+	const struct crmg_addr inside[] = { CRMG_TEST_V4(203, 0, 113, 7),
+					    { 0x20010db800070000, 0xaaaa } };
+	const struct crmg_addr beside[] = { CRMG_TEST_V4(203, 0, 113, 8),
+					    { 0x20010db800070000, 0xbbbb } };
+
+	(void)state;
+	crmg_rig_set_clock(divided, START_NS);
+	for (int family = 0; family < 2; family++) {
+		struct crmg_test_packet big = tcp_packet(inside[family], 443, CRMG_TEST_ACK);
+		struct crmg_test_packet rest = tcp_packet(beside[family], 443, CRMG_TEST_ACK);
+		unsigned int big_passed = 0, rest_passed = 0;
+
+		for (int i = 0; i < 240; i++) {
+			big_passed += crmg_rig_xdp_packet(divided, &big) == XDP_PASS;
+			if (i % 20 == 19)
+				rest_passed += crmg_rig_xdp_packet(divided, &rest) == XDP_PASS;
+		}
+		assert_int_equal(big_passed, 50);
+		assert_int_equal(rest_passed, 5);
+	}
+	crmg_rig_free(&divided);
+}
+
 /* T12, D11: a flood of refusals writes few events, and says how many it left out. */
 static void test_events_are_bounded(void **state)
 {
@@ -218,6 +255,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_apply_reaches_known_sources, set_up,
 						tear_down),
+		cmocka_unit_test(test_divided_source),
 		cmocka_unit_test_setup_teardown(test_events_are_bounded, set_up, tear_down),
 	};
 

@@ -23,11 +23,23 @@ changed() {
 		status=$?
 }
 
-# It is mounted then, and that is said: in a mount namespace that ends, as this one
-# does, the pins end with it.
+# Where a mount namespace hides bpffs, as `ip netns exec` does, that of the caller is
+# found: the pins stay.
 missing() {
 	changed 'umount /sys/fs/bpf'
 	expect "status ($OUTPUT)" "$status" -eq 0
+	expect_json "$(crmgate status -j)" '[.interfaces[].xdp_mode] == ["native"]'
+	ip netns exec "$LAB-host" "$CRMGATE" detach --all --purge -q --instance "$LAB_INSTANCE"
+	test ! -e "$pins"
+	no_program
+}
+
+# Where there is none at all it is mounted, and that is said: in a mount namespace that
+# ends, as this one does, the pins end with it.
+mounted() {
+	# As a child of a shell that has none either, and not in its place.
+	changed 'umount /sys/fs/bpf
+		"$CRMGATE" attach crm0 --policy "$file" --instance "$LAB_INSTANCE"; exit'
 	expect 'what it says' "$OUTPUT" =~ 'bpffs.*mounted|mounted.*bpffs'
 	lab_until no_program
 }
@@ -116,6 +128,7 @@ fresh() {
 }
 
 t 'B6 bpffs is missing' fresh missing
+t 'B6 there is no bpffs at all' mounted
 t 'B6 bpffs is read-only' fresh read_only
 t 'B6 a map was replaced by another' fresh foreign_pins
 t 'B6 foreign files where the pins go' fresh foreign_files

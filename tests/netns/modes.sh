@@ -105,6 +105,32 @@ fresh() {
 	"$@"
 }
 
+# What is refused changes nothing: neither policy nor mode.
+refused_changes_nothing() {
+	local one two
+	one=$(public 'limits: {packets: {rate: 1000/s}}')
+	two=$(sed 's|rate: 1000/s|rate: 7/s|' "$one" | policy two)
+	attach "$one" -q
+	expect_exit 3 crmgate attach crm0 --mode generic
+	expect_exit 3 crmgate attach crm0 --tc clsact
+	in_host ip link add rvx0 type veth peer name rvx1
+	in_host ip link set rvx0 xdp object "$LAB_TOOLS/pass.bpf.o" section xdp
+	expect_exit 3 crmgate attach rvx0 --policy "$two"
+	in_host ip link del rvx0
+	expect 'generation' "$(metric crmgate_policy_generation)" -eq 1
+	purge
+}
+
+# A link that somebody took off is put back by attach.
+severed_link() {
+	attach "$(public 'limits: {packets: {rate: 1000/s}}')" -q
+	bpftool link detach pinned "/sys/fs/bpf/crmgate/$LAB_INSTANCE/v1/xdp_crm0"
+	expect_exit 4 crmgate status --check
+	crmgate attach crm0 -q
+	crmgate status --check
+	purge
+}
+
 t 'B10 MTU 9000' fresh large_frames
 t 'B10 no native mode: generic with a warning, or an error if it was asked for' fresh no_native
 t 'C10 generic mode drops nothing legal' fresh generic_traffic
@@ -112,4 +138,6 @@ t 'main: all named interfaces or none' fresh all_or_none
 t 'B8 a foreign program is left alone' fresh foreign_program
 t 'main: reset refuses connections' fresh resets
 t 'main: resets are bounded' fresh resets_are_bounded
+t 'main: what is refused changes nothing' refused_changes_nothing
+t 'B8 attach puts back a link that was taken off' severed_link
 t_done

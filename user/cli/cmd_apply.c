@@ -29,6 +29,10 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern,
 	char in_force[FILE_LEN];
 	const char *file;
 	struct crmg_model *model = NULL;
+	/* Read again, a policy in shadow stays there: only naming the file ends it. */
+	enum crmg_mode cap = crmg_arg(args, "shadow") ? CRMG_MODE_SHADOW :
+			     args->operand_count ? CRMG_MODE_ENFORCE :
+			     crmg_image_head(image)->mode_cap;
 	int code = file_to_read(args, image, in_force, &file, err);
 
 	if (!code)
@@ -37,8 +41,9 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern,
 		code = crmg_err_set(err, -EINVAL, "%s: has warnings, and --strict is given; the "
 				    "policy in force stays", file);
 	if (!code)
-		code = crmg_kern_apply(kern, model, crmg_arg(args, "shadow") ? CRMG_MODE_SHADOW
-				       : CRMG_MODE_ENFORCE, ret_generation, err);
+		code = crmg_kern_apply(kern, model, cap, ret_generation, err);
+	if (!code && !args->operand_count && cap == CRMG_MODE_SHADOW)
+		crmg_err_warn(err, "still in shadow: 'crmgate apply %s' enforces", file);
 	crmg_model_free(&model);
 	return code;
 }

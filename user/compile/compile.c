@@ -66,6 +66,8 @@ int crmg_compile(const struct crmg_model *model, const struct crmg_image *old,
 		r = steps[i](&build);
 	if (r == 0)
 		r = crmg_build_image(&build, ret);
+	if (r == 0)
+		((struct crmg_head *)ret->cells)->mode_cap = mode_cap;
 	build_free(&build);
 	return r;
 }

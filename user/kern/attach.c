@@ -24,6 +24,8 @@ struct crmg_attaching {
 	int xdp_prog;
 	int tc_prog;
 	const struct crmg_attach_options *options;
+	const unsigned int *indexes;	/* of the interfaces that are named */
+	bool fresh[CRMG_IFACES_MAX];	/* of these, attached by this command */
 	struct crmg_err *err;
 };
 
@@ -181,12 +183,23 @@ static int crmg_tc_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 	return 0;
 }
 
-static void crmg_iface_detach(struct crmg_kern *kern, struct crmg_iface *iface)
+/* Takes both programs off an interface of the map, and the interface out of it. */
+static void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
 {
 	crmg_link_remove(kern, "xdp", iface->name);
 	crmg_link_remove(kern, "tc", iface->name);
 	if (iface->tc_kind == CRMG_TC_CLSACT)
 		crmg_clsact(iface, -1, false);
+	memset(iface, 0, sizeof(*iface));
+}
+
+/* A clsact filter can only be reached from its own network namespace; pinned links from any. */
+static int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
+{
+	if (iface->tc_kind != CRMG_TC_CLSACT || iface->netns == crmg_netns())
+		return 0;
+	return crmg_err_set(err, -EXDEV, "%s is in another network namespace: run this command "
+			    "there, its clsact filter cannot be removed from here", iface->name);
 }
 
 /*
@@ -204,13 +217,13 @@ static int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigne
 		return crmg_err_set(a->err, -ENOSPC, "%s: %u interfaces are attached already, and no "
 				    "more fit", name, CRMG_IFACES_MAX);
 	crmg_copy(iface.name, sizeof(iface.name), name);
+	/* First of all, so that what a killed command leaves is known and can be removed. */
+	*entry = iface;
 	code = crmg_xdp_attach(a, &iface);
-	if (code)
-		return code;
-	code = crmg_tc_attach(a, &iface);
+	if (!code)
+		code = crmg_tc_attach(a, &iface);
 	if (code) {
-		iface.tc_kind = CRMG_TC_NONE;
-		crmg_iface_detach(a->kern, &iface);
+		crmg_iface_remove(a->kern, entry);
 		return code;
 	}
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -245,49 +258,77 @@ static int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 	return 0;
 }
 
-/* The interface's link is dead, or its pin is gone: it was deleted, or somebody took it off. */
-static bool crmg_iface_stale(struct crmg_kern *kern, const struct crmg_iface *iface,
-			     unsigned int ifindex)
+/* A name that is attached already: as what was asked for, or not? */
+static int crmg_iface_known(struct crmg_attaching *a, const struct crmg_iface *iface, bool *ret_alive)
 {
-	crmg_autoclose int xdp = crmg_link_open(kern, "xdp", iface->name);
+	enum crmg_attach_mode mode = a->options->mode;
+	enum crmg_tc_choice tc = a->options->tc;
 
-	return xdp < 0 || iface->ifindex != ifindex || iface->netns != crmg_netns();
+	*ret_alive = crmg_iface_alive(a->kern, iface);
+	if (iface->netns != crmg_netns() && *ret_alive)
+		return crmg_err_set(a->err, -EBUSY, "an interface %s of another network namespace is "
+				    "attached: use another --instance here", iface->name);
+	if (!*ret_alive)
+		return crmg_iface_reachable(iface, a->err);
+	if ((mode == CRMG_ATTACH_NATIVE && iface->xdp_mode != CRMG_XDP_NATIVE) ||
+	    (mode == CRMG_ATTACH_GENERIC && iface->xdp_mode != CRMG_XDP_GENERIC) ||
+	    (tc == CRMG_TC_CHOICE_TCX && iface->tc_kind != CRMG_TC_TCX) ||
+	    (tc == CRMG_TC_CHOICE_CLSACT && iface->tc_kind != CRMG_TC_CLSACT))
+		return crmg_err_set(a->err, -EBUSY, "%s is attached in another mode: 'crmgate detach "
+				    "%s' first", iface->name, iface->name);
+	return 0;
 }
 
-/* Every wanted interface: those that are attached get the new programs, the others both hooks. */
-static int crmg_attach_all(struct crmg_attaching *a, const unsigned int *indexes)
+/* Takes off again what this command has attached. */
+static void crmg_attach_undo(struct crmg_attaching *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->options->iface_count; i++) {
+		struct crmg_iface *iface = a->fresh[i] ?
+			crmg_iface_find(a->kern, a->options->ifaces[i]) : NULL;
+
+		if (iface)
+			crmg_iface_remove(a->kern, iface);
+	}
+}
+
+/* Every interface that is named and not attached yet, or none of them. */
+static int crmg_attach_new(struct crmg_attaching *a)
 {
 	const struct crmg_attach_options *o = a->options;
-	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory, *iface;
-	bool fresh[CRMG_IFACES_MAX] = { false };
 	int code = 0;
 	size_t i;
 
-	for (i = 0; !code && i < o->iface_count && i < CRMG_IFACES_MAX; i++) {
-		iface = crmg_iface_find(a->kern, o->ifaces[i]);
-		if (iface && !crmg_iface_stale(a->kern, iface, indexes[i]))
+	for (i = 0; !code && i < o->iface_count; i++) {
+		struct crmg_iface *iface = crmg_iface_find(a->kern, o->ifaces[i]);
+		bool alive = false;
+
+		if (iface)
+			code = crmg_iface_known(a, iface, &alive);
+		if (code || alive)
 			continue;
-		if (iface) {
-			crmg_iface_detach(a->kern, iface);
-			memset(iface, 0, sizeof(*iface));
-		}
-		code = crmg_iface_attach(a, o->ifaces[i], indexes[i]);
-		fresh[i] = !code;
+		if (iface)
+			crmg_iface_remove(a->kern, iface);
+		code = crmg_iface_attach(a, o->ifaces[i], a->indexes[i]);
+		a->fresh[i] = !code;
 	}
-	if (code) {
-		for (i = 0; i < o->iface_count && i < CRMG_IFACES_MAX; i++) {
-			iface = fresh[i] ? crmg_iface_find(a->kern, o->ifaces[i]) : NULL;
-			if (!iface)
-				continue;
-			crmg_iface_detach(a->kern, iface);
-			memset(iface, 0, sizeof(*iface));
-		}
-		return code;
-	}
+	if (code)
+		crmg_attach_undo(a);
+	return code;
+}
+
+/* This build's programs on every interface that has other ones. */
+static int crmg_attach_renew(struct crmg_attaching *a)
+{
+	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+	__u32 id = crmg_prog_id(a->xdp_prog);
+	size_t i;
+
 	for (i = 0; i < CRMG_IFACES_MAX; i++) {
-		if (!ifaces[i].name[0] || ifaces[i].xdp_prog_id == crmg_prog_id(a->xdp_prog))
-			continue;
-		code = crmg_iface_update(a, &ifaces[i]);
+		int code = !ifaces[i].name[0] || ifaces[i].xdp_prog_id == id ? 0 :
+			   crmg_iface_update(a, &ifaces[i]);
+
 		if (code == -ENOLINK || code == -ENOENT || code == -ENODEV)
 			crmg_err_warn(a->err, "%s is gone; its programs were not renewed",
 				      ifaces[i].name);
@@ -296,9 +337,6 @@ static int crmg_attach_all(struct crmg_attaching *a, const unsigned int *indexes
 					    "%s; the old one goes on", ifaces[i].name,
 					    strerror(-code));
 	}
-	for (i = 0; i < o->iface_count && i < CRMG_IFACES_MAX; i++)
-		if (fresh[i])
-			crmg_event_add(a->kern, CRMG_EVENT_ATTACH, NULL, "", "%s", o->ifaces[i]);
 	return 0;
 }
 
@@ -317,14 +355,17 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
 {
 	crmg_autofree unsigned int *indexes = calloc(o->iface_count + 1, sizeof(*indexes));
-	struct crmg_attaching a = { .kern = kern, .options = o, .err = err };
+	struct crmg_attaching a = { .kern = kern, .options = o, .indexes = indexes, .err = err };
 	const struct crmg_image *image;
+	size_t i;
 	struct crmgate_bpf *skel = NULL;
 	struct crmg_setup setup;
 	int code;
 
 	if (!indexes)
 		return crmg_err_set(err, -ENOMEM, "out of memory");
+	if (o->iface_count > CRMG_IFACES_MAX)
+		return crmg_err_set(err, -E2BIG, "at most %u interfaces", CRMG_IFACES_MAX);
 	code = crmg_ifaces_check(kern, o->ifaces, o->iface_count, indexes, err);
 	if (!code)
 		code = fresh ? crmg_setup_new(model, &setup) : crmg_setup_read(kern, &setup, err);
@@ -332,14 +373,24 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		code = crmg_load(kern, &setup, &skel, err);
 	if (!code && !fresh)
 		code = crmg_kern_image(kern, &image, err);
-	/* The policy first: from its first packet on an interface is judged by it. */
-	if (!code)
+	/* A first policy comes before the first packet; a new one only if all else worked. */
+	if (!code && fresh)
 		code = crmg_attach_policy(kern, o, model, fresh, err);
 	if (!code) {
 		a.xdp_prog = bpf_program__fd(skel->progs.crmg_xdp);
 		a.tc_prog = bpf_program__fd(skel->progs.crmg_tc);
-		code = crmg_attach_all(&a, indexes);
+		code = crmg_attach_new(&a);
 	}
+	if (!code && !fresh) {
+		code = crmg_attach_policy(kern, o, model, fresh, err);
+		if (code)
+			crmg_attach_undo(&a);
+	}
+	if (!code)
+		code = crmg_attach_renew(&a);
+	for (i = 0; !code && i < o->iface_count; i++)
+		if (a.fresh[i])
+			crmg_event_add(kern, CRMG_EVENT_ATTACH, NULL, "", "%s", o->ifaces[i]);
 	crmgate_bpf__destroy(skel);
 	return code;
 }
@@ -398,9 +449,11 @@ static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t 
 			;
 		if (!iface->name[0] || (count && j == count))
 			continue;
-		crmg_iface_detach(kern, iface);
+		code = crmg_iface_reachable(iface, err);
+		if (code)
+			return code;
 		crmg_event_add(kern, CRMG_EVENT_DETACH, NULL, "", "%s", iface->name);
-		memset(iface, 0, sizeof(*iface));
+		crmg_iface_remove(kern, iface);
 	}
 	return code;
 }

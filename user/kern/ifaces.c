@@ -148,7 +148,7 @@ static int crmg_iface_link(struct crmg_kern *kern, const char *hook, const char 
 static void crmg_iface_links(struct crmg_kern *kern, const struct crmg_iface *iface,
 			     struct crmg_iface_links *links)
 {
-	if (links->attached_at_ns == iface->attached_at_ns)
+	if (links->attached_at_ns && links->attached_at_ns == iface->attached_at_ns)
 		return;
 	if (links->xdp >= 0)
 		close(links->xdp);
@@ -217,6 +217,15 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 	ret->xdp_ours = link != 0 && (xdp == iface->xdp_prog_id || xdp == CRMG_PROGRAM_UNKNOWN);
 	ret->xdp_foreign = xdp > 0 && xdp != iface->xdp_prog_id;
 	ret->tc_ours = tc == iface->tc_prog_id || tc == CRMG_PROGRAM_UNKNOWN;
+}
+
+bool crmg_iface_alive(struct crmg_kern *kern, const struct crmg_iface *iface)
+{
+	const struct crmg_iface *first = kern->view[CRMG_MAP_IFACES].memory;
+	struct crmg_iface_state state = { .wanted = *iface };
+
+	crmg_iface_state(kern, iface - first, &state);
+	return state.present && state.xdp_ours && state.tc_ours;
 }
 
 size_t crmg_ifaces_read(struct crmg_kern *kern)

@@ -248,11 +248,11 @@ int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
 		/* It is in force; what goes wrong from here on does not change that. */
 		if (old && crmg_bans_prune(kern, old, &image, &after))
 			crmg_err_warn(err, "bans of services that are gone may be left");
-		crmg_event_add(kern, CRMG_EVENT_APPLY, NULL, "", "generation %u from %s",
-			       generation, model->file ? model->file : "nothing");
 		if (crmg_kern_image(kern, &now, &after))
 			crmg_err_warn(err, "generation %u is in force, but cannot be read back",
 				      generation);
+		crmg_event_add(kern, CRMG_EVENT_APPLY, NULL, "", "generation %u from %s",
+			       generation, model->file ? model->file : "nothing");
 		crmg_err_clear(&after);
 		*ret_generation = generation;
 	}

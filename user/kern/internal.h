@@ -192,6 +192,9 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
 		      unsigned int *ret_indexes, struct crmg_err *err);
 
+/* True if both programs are on an interface of the map, as far as can be told. */
+bool crmg_iface_alive(struct crmg_kern *kern, const struct crmg_iface *iface);
+
 /* Fills kern->ifaces; the number of entries. */
 size_t crmg_ifaces_read(struct crmg_kern *kern);
 

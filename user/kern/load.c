@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -123,6 +124,27 @@ static int crmg_pin_maps(struct crmg_kern *kern, struct crmgate_bpf *skel, struc
 	return crmg_kern_open_maps(kern, err);
 }
 
+/*
+ * What is not right as zero: the origin that `ban` gives by itself, which has a series
+ * from the beginning, and buckets, of which a TAT of 0 is in the future after a long uptime.
+ */
+static void crmg_state_init(struct crmg_kern *kern, const struct crmg_setup *setup)
+{
+	struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
+	struct crmg_origin *origins = kern->view[CRMG_MAP_ORIGINS].memory;
+	struct crmg_slot *slots = kern->view[CRMG_MAP_SLOTS].memory;
+	struct timespec ts;
+	__u64 now;
+	size_t i;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (ts.tv_sec * 1000000000ULL + ts.tv_nsec) << CRMG_UNITS_PER_NS_SHIFT;
+	crmg_copy(origins->name, sizeof(origins->name), "manual");
+	scratch->event_tat = scratch->reset_tat = now;
+	for (i = setup->capacity; i < setup->capacity + CRMG_OVERFLOW_SLOTS; i++)
+		slots[i].tat[0] = slots[i].tat[1] = slots[i].tat[2] = now;
+}
+
 int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	      struct crmgate_bpf **ret, struct crmg_err *err)
 {
@@ -165,10 +187,8 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	code = crmg_pin_maps(kern, skel, err);
 	if (code)
 		goto fail;
-	/* The origin that `ban` gives by itself has a series from the beginning. */
 	if (fresh)
-		crmg_copy(((struct crmg_origin *)kern->view[CRMG_MAP_ORIGINS].memory)->name,
-			  CRMG_NAME_LEN, "manual");
+		crmg_state_init(kern, setup);
 	*ret = skel;
 	return 0;
 fail:

@@ -20,9 +20,36 @@
 #define CRMG_RUN_DIR  "/run/crmgate"
 #define CRMG_GROUP    "crmgate"
 
+static bool crmg_is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/*
+ * Where bpffs is: in its place, or, where a mount namespace hides it as `ip netns exec`
+ * does, in that of who called us, or of the first process.
+ */
+static const char *crmg_bpffs(void)
+{
+	static char path[64];
+	pid_t others[] = { getppid(), 1 };
+	size_t i;
+
+	if (path[0])
+		return path;
+	crmg_copy(path, sizeof(path), CRMG_BPFFS);
+	for (i = 0; i < CRMG_ARRAY_SIZE(others) && !crmg_is_bpffs(path); i++)
+		snprintf(path, sizeof(path), "/proc/%d/root" CRMG_BPFFS, (int)others[i]);
+	if (!crmg_is_bpffs(path))
+		crmg_copy(path, sizeof(path), CRMG_BPFFS);
+	return path;
+}
+
 char *crmg_pin_dir(const char *instance, char *buf, size_t size)
 {
-	snprintf(buf, size, CRMG_BPFFS "/crmgate/%s/v%d", instance, CRMG_ABI);
+	snprintf(buf, size, "%s/crmgate/%s/v%d", crmg_bpffs(), instance, CRMG_ABI);
 	return buf;
 }
 
@@ -51,10 +78,9 @@ static gid_t crmg_pin_group(void)
 
 static int crmg_bpffs_mount(struct crmg_err *err)
 {
-	struct statfs fs;
 	int code;
 
-	if (!statfs(CRMG_BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC)
+	if (crmg_is_bpffs(crmg_bpffs()))
 		return 0;
 	if (mount("bpf", CRMG_BPFFS, "bpf", 0, "mode=0755")) {
 		code = -errno;
@@ -97,10 +123,11 @@ int crmg_pin_prepare(const char *instance, struct crmg_err *err)
 
 	if (code)
 		return code;
-	code = crmg_pin_mkdir(CRMG_BPFFS "/crmgate", err);
+	snprintf(path, sizeof(path), "%s/crmgate", crmg_bpffs());
+	code = crmg_pin_mkdir(path, err);
 	if (code)
 		return code;
-	snprintf(path, sizeof(path), CRMG_BPFFS "/crmgate/%s", instance);
+	snprintf(path, sizeof(path), "%s/crmgate/%s", crmg_bpffs(), instance);
 	code = crmg_pin_mkdir(path, err);
 	if (code)
 		return code;
@@ -205,9 +232,10 @@ void crmg_pin_purge(const char *instance)
 	char path[CRMG_PIN_LEN];
 
 	crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)));
-	snprintf(path, sizeof(path), CRMG_BPFFS "/crmgate/%s", instance);
+	snprintf(path, sizeof(path), "%s/crmgate/%s", crmg_bpffs(), instance);
 	rmdir(path);
-	rmdir(CRMG_BPFFS "/crmgate");
+	snprintf(path, sizeof(path), "%s/crmgate", crmg_bpffs());
+	rmdir(path);
 }
 
 /* Bits of CapEff, so that no library is needed for three of them. */

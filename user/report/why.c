@@ -31,6 +31,10 @@ static void find_slots(const struct crmg_snapshot *snap, struct crmg_why *why)
 		    slot.service > CRMG_SERVICES_MAX || !place[slot.service])
 			continue;
 		service = &why->services[place[slot.service] - 1];
+		/* Of a source that prefixes divide, the part that this address is in. */
+		if (service->seen && crmg_image_binding(snap->image,
+				CRMG_SLOT_BINDING(slot.resolved)) != service->binding)
+			continue;
 		service->slot = slot;
 		service->seen = true;
 	}
