@@ -182,6 +182,36 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 		    const struct crmg_pfx *prefix, const char *service, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* ----------------------------------------------------------------- hooks.c */
+
+/* An attach while it runs. */
+struct crmg_attaching {
+	struct crmg_kern *kern;
+	int xdp_prog;
+	int tc_prog;
+	const struct crmg_attach_options *options;
+	const unsigned int *indexes;	/* of the interfaces that are named */
+	bool fresh[CRMG_IFACES_MAX];	/* of these, attached by this command */
+	struct crmg_err *err;
+};
+
+__u32 crmg_prog_id(int fd);
+
+/* The entry of an interface in map "ifaces" (name "": a free one), or NULL. */
+struct crmg_iface *crmg_iface_find(struct crmg_kern *kern, const char *name);
+
+/* Both hooks of an interface that is not attached, both or none. Negative errno, said in err. */
+int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int ifindex);
+
+/* This build's programs under the links that are there. Negative errno, not said. */
+int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
+
+/* Takes both programs off an interface of the map, and the interface out of it. */
+void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface);
+
+/* -EXDEV if it cannot be taken off from this network namespace. */
+int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err);
+
 /* ---------------------------------------------------------------- ifaces.c */
 
 /* Ours among the filters of a clsact qdisc. */

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hooks.c - the two hooks of one interface: attach, renew, take off. Links are pinned,
+ * so they stay when the command ends; an update puts another program under a link
+ * without a gap.
+ */
+#include <string.h>
+#include <time.h>
+
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+/* libbpf 1.1 has no name for it (kernel 6.6). */
+#define CRMG_BPF_TCX_EGRESS 47
+
+__u32 crmg_prog_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+struct crmg_iface *crmg_iface_find(struct crmg_kern *kern, const char *name)
+{
+	struct crmg_iface *ifaces = kern->view[CRMG_MAP_IFACES].memory;
+	size_t i;
+
+	for (i = 0; i < CRMG_IFACES_MAX; i++)
+		if (!strcmp(ifaces[i].name, name))
+			return &ifaces[i];
+	return NULL;
+}
+
+/* Pins a new link; closes it. A link without a pin is gone when it is closed. */
+static int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,
+			 struct crmg_err *err)
+{
+	char pin[CRMG_PIN_LEN];
+	int code = crmg_pin(kern, link, crmg_pin_link(hook, iface, pin, sizeof(pin)), err);
+
+	close(link);
+	return code;
+}
+
+static int crmg_link_open(struct crmg_kern *kern, const char *hook, const char *iface)
+{
+	char pin[CRMG_PIN_LEN], path[CRMG_PIN_LEN];
+	int fd;
+
+	crmg_pin_link(hook, iface, pin, sizeof(pin));
+	fd = bpf_obj_get(crmg_pin_path(kern, pin, path, sizeof(path)));
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Takes a link off and removes its pin. Without the detach it would go a moment later,
+ * when the kernel gets to free the pin.
+ */
+static void crmg_link_remove(struct crmg_kern *kern, const char *hook, const char *iface)
+{
+	crmg_autoclose int fd = crmg_link_open(kern, hook, iface);
+	char pin[CRMG_PIN_LEN];
+
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	crmg_unpin(kern, crmg_pin_link(hook, iface, pin, sizeof(pin)));
+}
+
+static int crmg_clsact(const struct crmg_iface *iface, int prog, bool attach)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
+		    .priority = CRMG_CLSACT_PRIORITY);
+	int code;
+
+	if (!attach)
+		return bpf_tc_detach(&hook, &opts);
+	code = bpf_tc_hook_create(&hook);
+	if (code && code != -EEXIST)
+		return code;
+	opts.prog_fd = prog;
+	opts.flags = BPF_TC_F_REPLACE;
+	return bpf_tc_attach(&hook, &opts);
+}
+
+static int crmg_xdp_refused(struct crmg_attaching *a, const struct crmg_iface *iface, int code)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	__u32 id = 0;
+
+	if (!bpf_xdp_query(iface->ifindex, 0, &query))
+		id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id :
+		     query.skb_prog_id;
+	if (id)
+		return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
+				    "stays: 'bpftool net show dev %s' shows it", iface->name, id,
+				    iface->name);
+	return crmg_err_set(a->err, code, "%s: XDP refused: %s%s", iface->name, strerror(-code),
+			    code == -EPERM ? crmg_missing_rights() : "");
+}
+
+static const char *crmg_native_why(int code)
+{
+	switch (code) {
+	case -EOPNOTSUPP:
+		return "the driver has no XDP";
+	case -ERANGE:
+		return "the MTU is too large for the driver";
+	case -EINVAL:
+		return "the driver refused it (LRO, queue count or MTU)";
+	default:
+		return strerror(-code);
+	}
+}
+
+static int crmg_xdp_attach(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
+	enum crmg_attach_mode mode = a->options->mode;
+	int link = -EINVAL, code;
+
+	if (mode != CRMG_ATTACH_GENERIC) {
+		link = bpf_link_create(a->xdp_prog, iface->ifindex, BPF_XDP, &native);
+		code = link < 0 ? -errno : 0;
+		iface->xdp_mode = CRMG_XDP_NATIVE;
+		if (code == -EBUSY || code == -EEXIST || code == -EPERM)
+			return crmg_xdp_refused(a, iface, code);
+		if (code && mode == CRMG_ATTACH_NATIVE)
+			return crmg_err_set(a->err, code, "%s: native XDP is not possible: %s; "
+					    "'--mode generic' works, but runs after GRO", iface->name,
+					    crmg_native_why(code));
+		if (code)
+			crmg_err_warn(a->err, "%s: native XDP is not possible (%s): generic XDP is "
+				      "used, which runs after GRO, so packet limits are more "
+				      "lenient", iface->name, crmg_native_why(code));
+	}
+	if (link < 0) {
+		link = bpf_link_create(a->xdp_prog, iface->ifindex, BPF_XDP, &generic);
+		if (link < 0)
+			return crmg_xdp_refused(a, iface, -errno);
+		iface->xdp_mode = CRMG_XDP_GENERIC;
+	}
+	return crmg_link_pin(a->kern, link, "xdp", iface->name, a->err);
+}
+
+static int crmg_tc_attach(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	int link, code = -EINVAL;
+
+	if (a->options->tc != CRMG_TC_CHOICE_CLSACT) {
+		link = bpf_link_create(a->tc_prog, iface->ifindex, CRMG_BPF_TCX_EGRESS, NULL);
+		code = link < 0 ? -errno : 0;
+		iface->tc_kind = CRMG_TC_TCX;
+		if (!code)
+			return crmg_link_pin(a->kern, link, "tc", iface->name, a->err);
+		if (a->options->tc == CRMG_TC_CHOICE_TCX)
+			return crmg_err_set(a->err, code, "%s: tcx is not possible: %s (it needs "
+					    "kernel 6.6)", iface->name, strerror(-code));
+	}
+	code = crmg_clsact(iface, a->tc_prog, true);
+	iface->tc_kind = CRMG_TC_CLSACT;
+	if (code)
+		return crmg_err_set(a->err, code, "%s: cannot attach at TC egress: %s", iface->name,
+				    strerror(-code));
+	return 0;
+}
+
+void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
+{
+	crmg_link_remove(kern, "xdp", iface->name);
+	crmg_link_remove(kern, "tc", iface->name);
+	if (iface->tc_kind == CRMG_TC_CLSACT)
+		crmg_clsact(iface, -1, false);
+	memset(iface, 0, sizeof(*iface));
+}
+
+/* A clsact filter can only be reached from its own network namespace; pinned links from any. */
+int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
+{
+	if (iface->tc_kind != CRMG_TC_CLSACT || iface->netns == crmg_netns())
+		return 0;
+	return crmg_err_set(err, -EXDEV, "%s is in another network namespace: run this command "
+			    "there, its clsact filter cannot be removed from here", iface->name);
+}
+
+/*
+ * Both hooks of one interface, both or none. The kernel removes a link when its pin
+ * goes and no process holds it: nothing is left of an attachment that failed.
+ */
+int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int ifindex)
+{
+	struct crmg_iface *entry = crmg_iface_find(a->kern, "");
+	struct crmg_iface iface = { .ifindex = ifindex, .netns = crmg_netns() };
+	struct timespec ts;
+	int code;
+
+	if (!entry)
+		return crmg_err_set(a->err, -ENOSPC, "%s: %u interfaces are attached already, and no "
+				    "more fit", name, CRMG_IFACES_MAX);
+	crmg_copy(iface.name, sizeof(iface.name), name);
+	/* First of all, so that what a killed command leaves is known and can be removed. */
+	*entry = iface;
+	code = crmg_xdp_attach(a, &iface);
+	if (!code)
+		code = crmg_tc_attach(a, &iface);
+	if (code) {
+		crmg_iface_remove(a->kern, entry);
+		return code;
+	}
+	clock_gettime(CLOCK_REALTIME, &ts);
+	iface.xdp_prog_id = crmg_prog_id(a->xdp_prog);
+	iface.tc_prog_id = crmg_prog_id(a->tc_prog);
+	iface.attached_at_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	*entry = iface;
+	return 0;
+}
+
+int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	crmg_autoclose int xdp = crmg_link_open(a->kern, "xdp", iface->name);
+	crmg_autoclose int tc = -1;
+	int code = 0;
+
+	if (xdp < 0 || bpf_link_update(xdp, a->xdp_prog, NULL))
+		code = xdp < 0 ? xdp : -errno;
+	if (!code)
+		iface->xdp_prog_id = crmg_prog_id(a->xdp_prog);
+	if (!code && iface->tc_kind == CRMG_TC_TCX) {
+		tc = crmg_link_open(a->kern, "tc", iface->name);
+		if (tc < 0 || bpf_link_update(tc, a->tc_prog, NULL))
+			code = tc < 0 ? tc : -errno;
+	} else if (!code) {
+		code = crmg_clsact(iface, a->tc_prog, true);
+	}
+	if (code)
+		return code;
+	iface->tc_prog_id = crmg_prog_id(a->tc_prog);
+	return 0;
+}
