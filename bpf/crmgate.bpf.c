@@ -107,16 +107,17 @@ crmg_judge(struct xdp_md *ctx, void *image, __u8 service, const struct crmg_pkt 
 	    !crmg_resolved(image, slot, epoch, &standing)) {
 		if (!crmg_resolve(image, control, service, &pkt->src, pkt->v4, &standing))
 			return XDP_PASS;
-		if (found == CRMG_FOUND_SLOT && slot)
-			crmg_slot_adopt(image, slot, &standing, epoch, source.now_ns);
-		/* Prefixes divide the source: each binding's part of it has a slot of its own. */
+		/*
+		 * Prefixes divide the source: each binding's part of it has a slot of its own.
+		 * The one of the whole is never resolved, so it sends every packet this way.
+		 */
 		if (standing.narrow && !pkt->malformed) {
 			crmg_hash_source(&source.addr, service, standing.binding->row,
 					 &source.hash);
 			found = crmg_source_find(&source, &slot);
-			if (found == CRMG_FOUND_SLOT && slot)
-				crmg_slot_adopt(image, slot, &standing, epoch, source.now_ns);
 		}
+		if (found == CRMG_FOUND_SLOT && slot)
+			crmg_slot_adopt(image, slot, &standing, epoch, source.now_ns);
 	}
 	if (found == CRMG_FOUND_SLOT && slot)
 		crmg_slot_seen(slot, &source, standing.binding);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* attach.c - the commands attach, detach and panic: what happens in which order. */
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -239,13 +238,11 @@ int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 	const struct crmg_image *image;
-	struct timespec ts;
 
 	(void)crmg_kern_image(kern, &image, err);
 	if (!!control->panic == on)
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	control->panic_since_ns = on ? ts.tv_sec * 1000000000ULL + ts.tv_nsec : 0;
+	control->panic_since_ns = on ? crmg_clock_ns(CLOCK_REALTIME) : 0;
 	__atomic_store_n(&control->panic, on, __ATOMIC_SEQ_CST);
 	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
 		       on ? "everything passes" : "the policy holds again");

@@ -6,20 +6,11 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "../base/util.h"
 #include "internal.h"
-
-static uint64_t crmg_boottime(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 #define CRMG_BAN_BATCH 4096	/* more than any bucket of the hash can hold */
 
@@ -47,7 +38,7 @@ static int crmg_bans_scan(struct crmg_kern *kern, struct crmg_ban_key **ret_expi
 			  size_t *ret_expired_count, struct crmg_err *err)
 {
 	crmg_autofree struct crmg_ban_batch *batch = malloc(sizeof(*batch));
-	uint64_t now = crmg_boottime();
+	uint64_t now = crmg_clock_ns(CLOCK_BOOTTIME);
 	__u32 in = 0, out = 0, count, i;
 	bool first = true, last = false;
 	int code = batch ? 0 : -ENOMEM;
@@ -331,7 +322,7 @@ int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, s
 		  struct crmg_err *err)
 {
 	crmg_autofree struct crmg_ban_entry *wanted = calloc(count + 1, sizeof(*wanted));
-	uint64_t now = crmg_boottime();
+	uint64_t now = crmg_clock_ns(CLOCK_BOOTTIME);
 	size_t i;
 	int code = wanted ? crmg_bans_begin(kern, err) : -ENOMEM;
 

@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 #include "../base/util.h"
 #include "internal.h"
@@ -33,13 +32,11 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 	uint64_t seq = __atomic_add_fetch(&crmg_event_scratch(kern)->event_seq, 1,
 					  __ATOMIC_SEQ_CST);
 	struct crmg_event *event = crmg_event_at(kern, seq);
-	struct timespec ts;
 	va_list args;
 	size_t used;
 
-	clock_gettime(CLOCK_BOOTTIME, &ts);
 	__atomic_exchange_n(&event->seq, 0, __ATOMIC_SEQ_CST);
-	event->time_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	event->time_ns = crmg_clock_ns(CLOCK_BOOTTIME);
 	event->count = 0;
 	event->addr = prefix ? prefix->addr : (struct crmg_addr){ 0, 0 };
 	event->kind = kind;

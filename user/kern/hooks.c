@@ -5,7 +5,6 @@
  * without a gap.
  */
 #include <string.h>
-#include <time.h>
 
 #include <linux/if_link.h>
 
@@ -48,7 +47,7 @@ static int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, con
 	return code;
 }
 
-static int crmg_link_open(struct crmg_kern *kern, const char *hook, const char *iface)
+int crmg_link_open(struct crmg_kern *kern, const char *hook, const char *iface)
 {
 	char pin[CRMG_PIN_LEN], path[CRMG_PIN_LEN];
 	int fd;
@@ -198,7 +197,6 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 {
 	struct crmg_iface *entry = crmg_iface_find(a->kern, "");
 	struct crmg_iface iface = { .ifindex = ifindex, .netns = crmg_netns() };
-	struct timespec ts;
 	int code;
 
 	if (!entry)
@@ -214,10 +212,9 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 		crmg_iface_remove(a->kern, entry);
 		return code;
 	}
-	clock_gettime(CLOCK_REALTIME, &ts);
 	iface.xdp_prog_id = crmg_prog_id(a->xdp_prog);
 	iface.tc_prog_id = crmg_prog_id(a->tc_prog);
-	iface.attached_at_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	iface.attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
 	*entry = iface;
 	return 0;
 }

@@ -132,19 +132,9 @@ int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
 }
 
 /*
- * Link of a hook, or negative errno. Opened once per attachment and kept, so that a
- * daemon has it after it gave up root.
+ * The links of an interface, opened once per attachment and kept, so that a daemon
+ * has them after it gave up root.
  */
-static int crmg_iface_link(struct crmg_kern *kern, const char *hook, const char *name)
-{
-	char pin[CRMG_PIN_LEN], path[CRMG_PIN_LEN];
-	int fd;
-
-	crmg_pin_link(hook, name, pin, sizeof(pin));
-	fd = bpf_obj_get(crmg_pin_path(kern, pin, path, sizeof(path)));
-	return fd < 0 ? -errno : fd;
-}
-
 static void crmg_iface_links(struct crmg_kern *kern, const struct crmg_iface *iface,
 			     struct crmg_iface_links *links)
 {
@@ -154,8 +144,8 @@ static void crmg_iface_links(struct crmg_kern *kern, const struct crmg_iface *if
 		close(links->xdp);
 	if (links->tc >= 0)
 		close(links->tc);
-	links->xdp = crmg_iface_link(kern, "xdp", iface->name);
-	links->tc = crmg_iface_link(kern, "tc", iface->name);
+	links->xdp = crmg_link_open(kern, "xdp", iface->name);
+	links->tc = crmg_link_open(kern, "tc", iface->name);
 	links->attached_at_ns = iface->attached_at_ns;
 }
 

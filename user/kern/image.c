@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* image.c - compiled policies in the kernel: reading the one in force, switching. */
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -232,7 +231,6 @@ int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
 	const struct crmg_image *old = kern->image.cells ? &kern->image : NULL, *now;
 	uint32_t generation = old ? crmg_image_head(old)->generation + 1 : 1;
 	struct crmg_image image = { 0 };
-	struct timespec ts;
 	int code;
 
 	if (!generation)	/* wrapped: 0 is never in force */
@@ -240,9 +238,8 @@ int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
 	code = crmg_compile(model, old, generation, mode_cap, &image, err);
 	if (code)
 		return code;
-	clock_gettime(CLOCK_REALTIME, &ts);
 	((struct crmg_head *)image.cells)->applied_at_ns =
-		ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+		crmg_clock_ns(CLOCK_REALTIME);
 	code = crmg_image_install(kern, &image, err);
 	if (!code) {
 		/* It is in force; what goes wrong from here on does not change that. */

@@ -4,6 +4,7 @@
 #define CRMGATE_KERN_INTERNAL_H
 
 #include <net/if.h>
+#include <time.h>
 
 #include "kern.h"
 
@@ -112,6 +113,14 @@ void crmg_pin_purge(const char *instance);
 /* Says which capability or right is missing after EPERM or EACCES: "needs root or ...". */
 const char *crmg_missing_rights(void);
 
+static inline uint64_t crmg_clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
 /* What the kernel or libbpf finds invalid is a failure, and not the operator's usage. */
 static inline int crmg_kern_code(int code)
 {
@@ -196,6 +205,9 @@ struct crmg_attaching {
 };
 
 __u32 crmg_prog_id(int fd);
+
+/* The pinned link of an interface; hook as for crmg_pin_link(). Negative errno. */
+int crmg_link_open(struct crmg_kern *kern, const char *hook, const char *iface);
 
 /* The entry of an interface in map "ifaces" (name "": a free one), or NULL. */
 struct crmg_iface *crmg_iface_find(struct crmg_kern *kern, const char *name);

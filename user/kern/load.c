@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -133,12 +132,9 @@ static void crmg_state_init(struct crmg_kern *kern, const struct crmg_setup *set
 	struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
 	struct crmg_origin *origins = kern->view[CRMG_MAP_ORIGINS].memory;
 	struct crmg_slot *slots = kern->view[CRMG_MAP_SLOTS].memory;
-	struct timespec ts;
-	__u64 now;
+	__u64 now = crmg_clock_ns(CLOCK_MONOTONIC) << CRMG_UNITS_PER_NS_SHIFT;
 	size_t i;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (ts.tv_sec * 1000000000ULL + ts.tv_nsec) << CRMG_UNITS_PER_NS_SHIFT;
 	crmg_copy(origins->name, sizeof(origins->name), "manual");
 	scratch->event_tat = scratch->reset_tat = now;
 	for (i = setup->capacity; i < setup->capacity + CRMG_OVERFLOW_SLOTS; i++)

@@ -2,20 +2,11 @@
 /* read.c - one reading of the kernel's state. Takes no lock and changes nothing. */
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "../base/util.h"
 #include "internal.h"
-
-static uint64_t crmg_clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 /* Adds up `words` counters of each CPU. */
 static void crmg_sum_cpus(__u64 *sum, const __u64 *percpu, size_t words)

@@ -83,12 +83,8 @@ bool crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index, struct crm
 	if (!in_use(after) || (tag ^ after) >> CRMG_TAG_HASH_SHIFT)
 		return false;
 	service = crmg_image_service(snap->image, ret->service);
-	/*
-	 * A slot from before the service got this index belongs to another one; one without
-	 * packets only says that prefixes divide the source, whose parts have slots.
-	 */
+	/* A slot from before the service got this index belongs to another one. */
 	return service &&
-	       (ret->packets || !(CRMG_SLOT_FLAGS(ret->resolved) & CRMG_SLOT_NARROW)) &&
 	       (int32_t)(CRMG_SLOT_GENERATION(ret->resolved) - service->born) >= 0;
 }
 
