@@ -125,6 +125,10 @@ crmg_judge(struct xdp_md *ctx, void *image, __u8 service, const struct crmg_pkt 
 	reason = crmg_reason_of(control, &standing, pkt);
 	if (reason == CRMG_REASON_OK && standing.binding->mode != CRMG_MODE_OFF && slot)
 		reason = crmg_limits(slot, standing.binding, &source);
+	/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
+	if (reason == CRMG_REASON_OK && found == CRMG_FOUND_AGAIN &&
+	    standing.binding->mode != CRMG_MODE_OFF && standing.binding->limits)
+		reason = CRMG_REASON_CONTENTION;
 	if (found == CRMG_FOUND_OVERFLOW) {
 		if (reason > CRMG_REASON_DENIED)
 			reason = CRMG_REASON_PRESSURE;

@@ -24,7 +24,7 @@ enum crmg_found {
 	CRMG_FOUND_SLOT,	/* the source's own */
 	CRMG_FOUND_TAG,		/* first packet: no slot */
 	CRMG_FOUND_OVERFLOW,	/* a shared slot, of which only the buckets may be used */
-	CRMG_FOUND_AGAIN,	/* another CPU was faster; only inside the claim */
+	CRMG_FOUND_AGAIN,	/* another CPU did not get done with the slot in time */
 };
 
 /* A packet that looks for its source, and what is found out about it. */
@@ -360,8 +360,6 @@ static __always_inline enum crmg_found crmg_source_claim(struct crmg_source *sou
 
 	for (try = 0; try < CRMG_CLAIM_TRIES && found == CRMG_FOUND_AGAIN; try++)
 		found = crmg_source_try(source);
-	if (found == CRMG_FOUND_AGAIN)
-		found = CRMG_FOUND_OVERFLOW;
 	if (found == CRMG_FOUND_OVERFLOW) {
 		source->first_ns = 0;
 		source->index = crmg_knobs.capacity +
@@ -395,7 +393,7 @@ crmg_source_find(struct crmg_source *source, struct crmg_slot **ret)
 	} else {
 		found = crmg_source_claim(source);
 	}
-	if (found != CRMG_FOUND_TAG)
+	if (found == CRMG_FOUND_SLOT || found == CRMG_FOUND_OVERFLOW)
 		slot = crmg_slot_at(source->index);
 	/* Given away since its tag was read? Then it is as if the source had none. */
 	if (found == CRMG_FOUND_SLOT && slot &&
