@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define CRMG_ABI 1
+#define CRMG_ABI 2
 
 #define CRMG_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " has another size")
@@ -34,7 +34,9 @@
 	X(PACKETS,     "packets",     "too many packets") \
 	X(BYTES,       "bytes",       "too many arriving bytes") \
 	X(CONTENTION,  "contention",  "CPUs fought over one bucket for too long") \
-	X(PRESSURE,    "pressure",    "no slot was free and the shared bucket is empty")
+	X(PRESSURE,    "pressure",    "no slot was free and the shared bucket is empty") \
+	X(AGGREGATE,   "aggregate",   "too much from the wider prefix of the source") \
+	X(TOTAL,       "total",       "too much from all sources together")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -42,12 +44,20 @@
 /*
  * X(ID, "name", "unit", shift, "help"): limits of a source, in the order of
  * decision. ID names the reason too. A charge of n units costs
- * n * cost >> shift time units (see struct crmg_limit).
+ * n * cost >> shift time units (see struct crmg_limit). The first
+ * CRMG_BUCKET_LIMITS are charged for each arriving packet, by all scopes.
  */
 #define CRMG_LIMITS(X) \
 	X(CONNECTIONS, "connections", "connections", 0,  "new TCP connections (SYN without ACK)") \
 	X(PACKETS,     "packets",     "packets",     0,  "arriving packets") \
 	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included")
+
+/* X(ID, "name", "help"): who shares one budget of a limit. */
+#define CRMG_SCOPES(X) \
+	X(SOURCE,    "source",    "each source for itself") \
+	X(AGGREGATE, "aggregate", "the sources of one wider prefix") \
+	X(POLICY,    "policy",    "all sources of the policy") \
+	X(SERVICE,   "service",   "all sources of the service, except allow")
 
 #define CRMG_VERDICTS(X) \
 	X(PASS,  "pass",  "goes on to the stack") \
@@ -90,10 +100,12 @@
 	X(ATTACH,   "attach",   "an interface was attached") \
 	X(DETACH,   "detach",   "an interface was detached") \
 	X(PANIC,    "panic",    "panic was switched on") \
-	X(RESUME,   "resume",   "panic was switched off")
+	X(RESUME,   "resume",   "panic was switched off") \
+	X(SHARE,    "share",    "a source with most of a service's packets was not banned")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
+#define CRMG_ENUM_SCOPE(ID, ...)     CRMG_SCOPE_##ID,
 #define CRMG_ENUM_VERDICT(ID, ...)   CRMG_VERDICT_##ID,
 #define CRMG_ENUM_MODE(ID, ...)      CRMG_MODE_##ID,
 #define CRMG_ENUM_TRANSPORT(ID, ...) CRMG_TRANSPORT_##ID,
@@ -104,6 +116,7 @@
 
 enum crmg_reason    { CRMG_REASONS(CRMG_ENUM_REASON) CRMG_REASON_COUNT };
 enum crmg_limit_id  { CRMG_LIMITS(CRMG_ENUM_LIMIT) CRMG_LIMIT_COUNT };
+enum crmg_scope     { CRMG_SCOPES(CRMG_ENUM_SCOPE) CRMG_SCOPE_COUNT };
 enum crmg_verdict   { CRMG_VERDICTS(CRMG_ENUM_VERDICT) CRMG_VERDICT_COUNT };
 enum crmg_mode      { CRMG_MODES(CRMG_ENUM_MODE) CRMG_MODE_COUNT };
 enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT };
@@ -121,6 +134,7 @@ enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 #define CRMG_BINDINGS_MAX   8192	/* (service, client) pairs, built-in ones included */
 #define CRMG_PREFIXES_MAX   (1 << 20)
 #define CRMG_LIMIT_SLOTS    6		/* room for limit kinds in a binding */
+#define CRMG_BUCKET_LIMITS  3		/* limits that a bucket has a word for */
 
 /* Time units of the limiters: 1/256 ns, so that 100 Gbit/s is 20 units a byte. */
 #define CRMG_UNITS_PER_NS_SHIFT 8
@@ -137,11 +151,14 @@ CRMG_SIZE(struct crmg_addr, 16);
 /* ----------------------------------------------------- the compiled policy */
 
 /*
- * A policy is compiled into one array of cells, the image. It is filled by
- * user space, frozen, and put in force by one pointer write (map "images",
- * entry 0); a packet takes that pointer once, so it sees one generation. All
- * parts have a fixed place up to CRMG_IMAGE_FIXED; the head says where the
- * others are. Written by apply; read by the packet path, and by `show`.
+ * A policy is compiled into cells, the image; the head says what it is. Its fixed
+ * part, struct crmg_front, holds all that a packet of a known source needs, at fixed
+ * places in one map value; the back are the sections behind it, for new sources and
+ * for user space. Both are filled by user space and frozen. A packet takes the front
+ * by one pointer (map "fronts", entry 0), and with it everything that belongs to
+ * one generation: the back is entry generation % 2 of map "backs", which is not
+ * written again before the front has been replaced. Written by apply; read by the
+ * packet path, and by `show`.
  */
 #define CRMG_CELL_SHIFT 7
 #define CRMG_CELL       (1 << CRMG_CELL_SHIFT)
@@ -151,10 +168,14 @@ struct crmg_cell {
 };
 CRMG_SIZE(struct crmg_cell, CRMG_CELL);
 
+#define CRMG_BINDING_CELLS 2
+
+/* Cell of the image at which each part of the front begins; the back follows. */
 #define CRMG_IMAGE_HEAD     0
-#define CRMG_IMAGE_PORTS    8		/* byte per (transport, port): see below */
-#define CRMG_IMAGE_BINDINGS (CRMG_IMAGE_PORTS + 2 * 65536 / CRMG_CELL)
-#define CRMG_IMAGE_FIXED    (CRMG_IMAGE_BINDINGS + CRMG_BINDINGS_MAX)
+#define CRMG_IMAGE_PORTS    8
+#define CRMG_IMAGE_BUDGETS   (CRMG_IMAGE_PORTS + 2 * 65536 / CRMG_CELL)
+#define CRMG_IMAGE_BINDINGS (CRMG_IMAGE_BUDGETS + (CRMG_SERVICES_MAX + 8) / 2)
+#define CRMG_IMAGE_FIXED    (CRMG_IMAGE_BINDINGS + CRMG_BINDING_CELLS * CRMG_BINDINGS_MAX + 20)
 
 #define CRMG_IMAGE_MAGIC    0x676d7263	/* "crmg" */
 
@@ -217,7 +238,7 @@ enum crmg_section_id { CRMG_SECTIONS(CRMG_ENUM_SECTION) CRMG_SECTION_COUNT };
 #define CRMG_SUB_FIRST(sub) ((__u32)(sub))
 #define CRMG_SUB_END(sub)   ((__u32)((sub) >> 32))
 
-/* Cells 0..7 of the image. */
+/* Cells 0..7 of the image. A section's cell counts from the begin of the image. */
 struct crmg_head {
 	__u32 magic;
 	__u32 abi;
@@ -228,11 +249,11 @@ struct crmg_head {
 	struct crmg_section section[CRMG_SECTION_COUNT];
 	__u32 lfirst_v6;
 	__u32 capacity;		/* slots of the source table */
+	__u32 flows;		/* entries of the flow table */
 	__u8 v4_prefix;		/* width of a source */
 	__u8 v6_prefix;
 	__u8 mode;		/* strongest mode of any binding */
 	__u8 mode_cap;		/* of these, what --shadow asked for */
-	__u8 pad[4];
 	char file[512];		/* absolute path of the policy file, or "" */
 	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 8 - 8 - 512];
 };
@@ -249,8 +270,38 @@ struct crmg_limit {
 };
 CRMG_SIZE(struct crmg_limit, 16);
 
+/* The limits of a scope wider than a source. */
+struct crmg_budget {
+	struct crmg_limit limit[CRMG_BUCKET_LIMITS];
+	__u8 limits;		/* bit i: limit[i] is set; 0: the scope has no budget */
+	__u8 pad[15];
+};
+CRMG_SIZE(struct crmg_budget, 64);
+
+/* Flags of a binding: what a packet has to be asked beside its source's limits. */
+#define CRMG_BINDING_AGGREGATE 1	/* aggregate is set */
+#define CRMG_BINDING_TOTAL     2	/* total is set */
+#define CRMG_BINDING_SERVICE   4	/* the service has a total, and this is not `allow` */
+#define CRMG_BINDING_BAN       8	/* ban is set */
+#define CRMG_BINDING_BALANCER  16	/* the client is a balancer: never banned */
+#define CRMG_BINDING_WIDER     7	/* any of the wider scopes */
+
+#define CRMG_BAN_FACTOR_SHIFT 8
+
+/* ban: of a policy. */
+struct crmg_ban_terms {
+	__u32 limits;		/* bit i: a refusal by limit kind i is a strike */
+	__u32 within_ms;	/* 1 s .. 1 h */
+	__u32 for_s;		/* of the first ban */
+	__u32 max_s;		/* of any ban */
+	__u16 factor;		/* << CRMG_BAN_FACTOR_SHIFT: each ban lasts that much longer */
+	__u16 after;		/* strikes; 0: no automatic bans */
+};
+CRMG_SIZE(struct crmg_ban_terms, 20);
+
 /*
- * What holds for a client at a service: one cell, so one cache line pair.
+ * What holds for a client at a service: two cells, of which a packet that conforms
+ * mostly needs the first 64 bytes only.
  * The index of a binding is only meaningful with the generation in it.
  */
 struct crmg_binding {
@@ -261,11 +312,32 @@ struct crmg_binding {
 	__u8 on_exceed;		/* enum crmg_action */
 	__u8 limits;		/* bit i: limit[i] is set */
 	__u8 service;		/* 1..64 */
-	__u8 pad[5];
+	__u8 flags;		/* CRMG_BINDING_* */
+	__u8 v4_wide;		/* width of an aggregate: 96 + 1..31, and 1..127; with or ... */
+	__u8 v6_wide;		/* ... without limits: under pressure it is judged instead */
+	__u8 pad[2];
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u8 reserved[16];
+
+	struct crmg_limit aggregate[CRMG_BUCKET_LIMITS];
+	struct crmg_limit total[CRMG_BUCKET_LIMITS];
+	__u8 aggregate_limits;	/* bit i: aggregate[i] is set */
+	__u8 total_limits;	/* bit i: total[i] is set */
+	__u8 pad2[2];
+	struct crmg_ban_terms ban;
+	__u8 reserved2[8];
 };
-CRMG_SIZE(struct crmg_binding, CRMG_CELL);
+CRMG_SIZE(struct crmg_binding, CRMG_BINDING_CELLS * CRMG_CELL);
+
+/* The value of a front map. */
+struct crmg_front {
+	struct crmg_head head;
+	__u8 ports[2 * 65536];
+	struct crmg_budget budgets[CRMG_SERVICES_MAX + 8];	/* by service index: its total */
+	struct crmg_binding bindings[CRMG_BINDINGS_MAX];
+	__u8 pad[20 * CRMG_CELL];	/* whole pages, so that front and back can be mapped in a row */
+};
+CRMG_SIZE(struct crmg_front, CRMG_IMAGE_FIXED * CRMG_CELL);
 
 struct crmg_terms {		/* a limit as the operator wrote it */
 	__u64 count;		/* units ... */
@@ -280,8 +352,12 @@ struct crmg_label {
 	char client[CRMG_NAME_LEN];	/* or "any", "allow" */
 	__u8 pad[4];
 	struct crmg_terms terms[CRMG_LIMIT_SLOTS];
+	struct crmg_terms aggregate[CRMG_BUCKET_LIMITS];
+	struct crmg_terms total[CRMG_BUCKET_LIMITS];
+	__u8 reserved[112];
 };
-CRMG_SIZE(struct crmg_label, 2 * CRMG_CELL);
+#define CRMG_LABEL_CELLS 4
+CRMG_SIZE(struct crmg_label, CRMG_LABEL_CELLS * CRMG_CELL);
 
 /* services[index]; index 0 is unused. An index outlives an apply by its name. */
 struct crmg_service {
@@ -297,8 +373,11 @@ struct crmg_service {
 	__u32 first_local;	/* range of `locals`; none: any address */
 	__u32 local_count;
 	__u8 reserved[60];
+	struct crmg_terms total[CRMG_BUCKET_LIMITS];
+	__u8 reserved2[56];
 };
-CRMG_SIZE(struct crmg_service, CRMG_CELL);
+#define CRMG_SERVICE_CELLS 2
+CRMG_SIZE(struct crmg_service, CRMG_SERVICE_CELLS * CRMG_CELL);
 
 struct crmg_port_range {	/* host order, inclusive */
 	__u16 first;
@@ -310,7 +389,8 @@ struct crmg_client {
 	char name[CRMG_NAME_LEN];	/* clients[0] is "allow", then the file's */
 	__u32 prefix_count;
 	__u32 file_count;	/* list files it was read from */
-	__u8 reserved[20];
+	__u8 balancer;
+	__u8 reserved[19];
 };
 CRMG_SIZE(struct crmg_client, 64);
 
@@ -329,10 +409,12 @@ CRMG_SIZE(struct crmg_prefix, 24);
  * Tag i of line l belongs to slot l * 8 + i of map "slots". Written by XDP with
  * compare-and-swap, read by everybody.
  *
- *   63..24 hash   23..20 state   19..12 length of the first frame   11..0 age
+ *   63..24 hash   23..20 state   19..0 age, of a slot in use; else
+ *                                19..12 length of the first frame   11..0 age
  *
  * The length is in units of 64 bytes, rounded up, and only in CRMG_TAG_SEEN and
- * _SEEN_SYN. The age is in ticks of 2^28 ns (0.27 s) and wraps in 18 minutes.
+ * _SEEN_SYN. The age is in ticks of 2^28 ns (0.27 s); it wraps after 18 minutes, and
+ * for a slot in use after 78 hours.
  */
 #define CRMG_WAYS            8
 #define CRMG_TAG_HASH_SHIFT  24
@@ -340,6 +422,7 @@ CRMG_SIZE(struct crmg_prefix, 24);
 #define CRMG_TAG_LEN_SHIFT   12
 #define CRMG_TAG_LEN_UNIT    64
 #define CRMG_TAG_AGE_MASK    0xfff
+#define CRMG_TAG_LIVE_AGE_MASK 0xfffff
 #define CRMG_TAG_AGE_NS_SHIFT 28
 
 enum crmg_tag_state {
@@ -349,6 +432,8 @@ enum crmg_tag_state {
 	CRMG_TAG_SEEN_SYN,	/* the same, and it opened a connection */
 	CRMG_TAG_LIVE,		/* the slot is in use */
 	CRMG_TAG_LIMITED,	/* in use, and it was refused something */
+	CRMG_TAG_PROVEN,	/* in use, and the source completed a TCP handshake */
+	CRMG_TAG_BANNED,	/* in use, and it was banned automatically, now or lately */
 };
 
 struct crmg_tags {
@@ -364,23 +449,43 @@ CRMG_SIZE(struct crmg_tags, 64);
 #define CRMG_SLOT_TICK_SHIFT 24
 
 /*
- * Map "slots": capacity slots, and CRMG_OVERFLOW_SLOTS that sources share when
- * their line has no room. Written by XDP and TC, read by everybody. First line:
- * each packet; second: new connections, refusals, egress; third: policy changes.
+ * Arriving packets and bytes of a source in one word, so that a packet pays for one
+ * locked addition: packets << 40 | bytes. At 2^23 packets, of at most 64 KiB, the word
+ * is carried over into carried_packets and carried_bytes.
+ */
+#define CRMG_TRAFFIC_SHIFT 40
+#define CRMG_TRAFFIC_FULL  (1ULL << 23)
+#define CRMG_TRAFFIC_PACKETS(word) ((word) >> CRMG_TRAFFIC_SHIFT)
+#define CRMG_TRAFFIC_BYTES(word)   ((word) & ((1ULL << CRMG_TRAFFIC_SHIFT) - 1))
+
+/*
+ * Strikes of a source: refusals in each of the last CRMG_STRIKE_PARTS parts of the time
+ * that `ban.within` gives, the present one in the lowest bits; a part is a sixth of that time, so
+ * that all of them cover it whole.
+ */
+#define CRMG_STRIKE_PARTS 7
+#define CRMG_STRIKE_BITS  9
+
+/*
+ * Map "slots", one per tag. Written by XDP and TC, read by everybody. First line:
+ * each packet; second: new connections, refusals, egress; third: policy changes, bans.
  */
 struct crmg_slot {
 	__u64 check;		/* second half of the hash: whose slot it is */
 	__u64 resolved;		/* generation | binding << 32 | flags << 48; 0: not yet */
 	__u32 ban_epoch;	/* control.ban_epoch at that time */
 	__u32 last_seen;	/* tick */
-	__u64 tat[3];		/* first three limits: theoretical arrival times, 1/256 ns */
-	__u64 packets;
-	__u64 bytes;
+	__u64 tat[CRMG_BUCKET_LIMITS];	/* theoretical arrival times, 1/256 ns */
+	__u64 traffic;		/* see CRMG_TRAFFIC_SHIFT */
+	__u32 auto_until_s;	/* end of the last automatic ban, CLOCK_BOOTTIME; 0: none */
+	__u16 strike_at;	/* 100 ms of CLOCK_MONOTONIC in which the last strike was */
+	__u8 auto_bans;		/* automatic bans, forgotten after a quiet day */
+	__u8 pardoned;		/* auto_bans when an operator ended the last one; by user space */
 
 	struct crmg_addr addr;	/* of the source, cut to its prefix */
 	__u8 service;		/* index */
 	__u8 last_reason;	/* of the last refusal; 0: none */
-	__u8 pad[2];
+	__u16 strike_part;	/* number of the present part, modulo 2^16 */
 	__u32 first_seen;	/* tick */
 	__u32 last_refused;	/* tick */
 	__u32 last_event;	/* tick; valid when event_drops is not 0 */
@@ -389,18 +494,92 @@ struct crmg_slot {
 	__u64 connections;
 	__u64 bytes_out;
 
-	__u64 cost[3];		/* cost of tat[i] when it was written; 0: no limit */
+	__u64 cost[CRMG_BUCKET_LIMITS];	/* of tat[i] when it was written; 0: no limit */
 	__u64 dropped_packets;	/* really dropped or reset */
-	__u64 banned_until_ns;	/* CLOCK_BOOTTIME; with CRMG_SLOT_BANNED */
-	__u64 reserved[3];
+	__u64 banned_until_ns;	/* by hand, CLOCK_BOOTTIME; with CRMG_SLOT_BANNED */
+	__u64 carried_packets;
+	__u64 carried_bytes;
+	__u64 strikes;		/* see CRMG_STRIKE_PARTS */
 };
 CRMG_SIZE(struct crmg_slot, 192);
+
+/*
+ * Map "shares", entry by slot % CRMG_SHARE_SLOTS: what a source and its service had sent when
+ * the source's present strikes began. Entries are shared: who finds another's starts anew.
+ */
+#define CRMG_SHARE_SLOTS 4096
+
+struct crmg_share {
+	__u64 check;		/* of the slot */
+	__u64 source_packets;
+	__u64 service_packets;
+	__u64 reserved;
+};
+CRMG_SIZE(struct crmg_share, 32);
 
 #define CRMG_SLOT_GENERATION(resolved) ((__u32)(resolved))
 #define CRMG_SLOT_BINDING(resolved)    ((__u16)((resolved) >> 32))
 #define CRMG_SLOT_FLAGS(resolved)      ((__u16)((resolved) >> 48))
 
-#define CRMG_OVERFLOW_SLOTS 1024
+/* ------------------------------------------------------ wider than a source */
+
+/*
+ * Budgets that sources share. A bucket whose TATs all lie in the past is full, and so
+ * as good as any other: it may be given away, and nothing is lost.
+ */
+struct crmg_bucket {
+	__u64 check;		/* whose it is; 0: nobody's yet */
+	__u64 tat[CRMG_BUCKET_LIMITS];
+	__u64 cost[CRMG_BUCKET_LIMITS];
+	__u64 reserved;
+};
+CRMG_SIZE(struct crmg_bucket, 64);
+
+/*
+ * Map "aggregates": lines of buckets, chosen by a keyed hash of (binding's row, wider
+ * prefix); when all buckets of a line are at work, prefixes share one. Written by XDP.
+ */
+#define CRMG_AGGREGATE_WAYS 4
+#define CRMG_AGGREGATE_LINES(capacity) ((capacity) / 16)
+
+struct crmg_aggregates {
+	struct crmg_bucket way[CRMG_AGGREGATE_WAYS];
+};
+CRMG_SIZE(struct crmg_aggregates, 256);
+
+/*
+ * Map "totals": the bucket of a policy, by its row, and behind them those of services, by
+ * index. Written by XDP.
+ */
+#define CRMG_TOTAL_SERVICES (CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX)
+#define CRMG_TOTALS         (CRMG_TOTAL_SERVICES + CRMG_SERVICES_MAX + 1)
+
+/* ------------------------------------------------------------------- flows */
+
+/*
+ * Map "flows": lines of eight TCP flows, chosen by a keyed hash of the two addresses
+ * and ports. Written by TC (what the server sends) and XDP, read by both.
+ *
+ *   63..32 next sequence number of the server   31..12 hash   11..8 state   7..0 age
+ *
+ * The age is in ticks of 2^33 ns (8.6 s) and wraps after 36 minutes.
+ */
+#define CRMG_FLOW_SEQ_SHIFT    32
+#define CRMG_FLOW_HASH_SHIFT   12
+#define CRMG_FLOW_STATE_SHIFT  8
+#define CRMG_FLOW_AGE_MASK     0xff
+#define CRMG_FLOW_AGE_NS_SHIFT 33
+
+enum crmg_flow_state {
+	CRMG_FLOW_EMPTY,	/* the whole word is 0 */
+	CRMG_FLOW_SYN_ACK,	/* the server answered a SYN; nobody has proved anything */
+	CRMG_FLOW_OPEN,		/* the client acknowledged that, or the server sent data */
+};
+
+struct crmg_flows {
+	__u64 flow[CRMG_WAYS];
+};
+CRMG_SIZE(struct crmg_flows, 64);
 
 /* ---------------------------------------------------------------- counters */
 
@@ -435,18 +614,24 @@ struct crmg_row {
 	X(SUPPRESSED,  suppressed,  "refusals without an event of their own") \
 	X(CAPPED,      capped,      "events left out because the host had too many") \
 	X(RESETS,      resets,      "RST sent") \
-	X(RESETS_CAPPED, resets_capped, "refusals dropped because the host sent too many RST")
+	X(RESETS_CAPPED, resets_capped, "refusals dropped because the host sent too many RST") \
+	X(PROVEN,      proven,      "sources that completed a TCP handshake for the first time") \
+	X(STRIKES,     strikes,     "refusals that count towards an automatic ban") \
+	X(AUTO_BANS,   auto_bans,   "automatic bans") \
+	X(LARGE_SHARES, large_shares, "bans not made: the source has most of the service's packets")
 
 #define CRMG_ENUM_HOST(ID, ...) CRMG_HOST_##ID,
 enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
 
 struct crmg_host {
 	__u64 counter[CRMG_HOST_COUNT];
+	__u64 service_packets[CRMG_SERVICES_MAX + 1];	/* arriving, by service index */
 };
 
 /* ------------------------------------------------------ control and set-up */
 
 #define CRMG_BAN_LENGTHS 16	/* different prefix lengths a family */
+#define CRMG_HASH_KEYS   24
 
 /*
  * Map "control", one entry: what an operator changes outside a policy. Written
@@ -473,12 +658,13 @@ CRMG_SIZE(struct crmg_control, 120);
  */
 struct crmg_setup {
 	__u32 capacity;		/* slots, a power of two >= 1024 */
+	__u32 flows;		/* the same */
 	__u8 v4_prefix;		/* 8..32 */
 	__u8 v6_prefix;		/* 32..128 */
-	__u8 pad[2];
-	__u64 hash_key[16];	/* from getrandom */
+	__u8 pad[6];
+	__u64 hash_key[CRMG_HASH_KEYS];	/* from getrandom */
 };
-CRMG_SIZE(struct crmg_setup, 136);
+CRMG_SIZE(struct crmg_setup, 208);
 
 /*
  * The same as the programs want it: in their read-only data, so that the verifier
@@ -487,15 +673,17 @@ CRMG_SIZE(struct crmg_setup, 136);
 struct crmg_knobs {
 	__u32 capacity;
 	__u32 line_mask;	/* capacity / CRMG_WAYS - 1 */
+	__u32 flow_mask;	/* flows / CRMG_WAYS - 1 */
+	__u32 aggregate_mask;	/* CRMG_AGGREGATE_LINES(capacity) - 1 */
 	__u64 v4_mask_lo;	/* cuts a mapped IPv4 address to a source */
 	__u64 v6_mask_hi;
 	__u64 v6_mask_lo;
 	__u8 v4_len;		/* of a source: 96 + 8..32 */
 	__u8 v6_len;		/* 32..128 */
 	__u8 pad[6];
-	__u64 hash_key[16];	/* secret, or an attacker picks collisions */
+	__u64 hash_key[CRMG_HASH_KEYS];	/* secret, or an attacker picks collisions */
 };
-CRMG_SIZE(struct crmg_knobs, 168);
+CRMG_SIZE(struct crmg_knobs, 240);
 
 /* Map "scratch", one entry: host-wide limiters of the packet path, kernel-owned. */
 struct crmg_scratch {

@@ -45,7 +45,7 @@ struct crmg_build {
 	struct crmg_vectors remote_vectors;
 	struct crmg_table remote;
 
-	/* crmg_build_ports: the image's part CRMG_IMAGE_PORTS, and local addresses */
+	/* crmg_build_ports: the ports of the front, and local addresses */
 	uint8_t *ports;
 	struct crmg_vectors local_vectors;
 	struct crmg_table local;

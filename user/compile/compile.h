@@ -44,6 +44,11 @@ static inline const struct crmg_head *crmg_image_head(const struct crmg_image *i
 	return (const struct crmg_head *)image->cells;
 }
 
+static inline const struct crmg_front *crmg_image_front(const struct crmg_image *image)
+{
+	return (const struct crmg_front *)image->cells;
+}
+
 /* First entry of a section; its number of entries in *ret_count if not NULL. */
 const void *crmg_image_section(const struct crmg_image *image, enum crmg_section_id id,
 			       size_t *ret_count);

@@ -30,7 +30,7 @@ const struct crmg_binding *crmg_image_binding(const struct crmg_image *image, ui
 {
 	if (index == 0 || index > crmg_image_head(image)->bindings)
 		return NULL;
-	return (const struct crmg_binding *)&image->cells[CRMG_IMAGE_BINDINGS + index];
+	return &crmg_image_front(image)->bindings[index];
 }
 
 const struct crmg_label *crmg_image_label(const struct crmg_image *image, uint32_t index)

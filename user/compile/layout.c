@@ -77,6 +77,7 @@ static void write_head(const struct crmg_build *b, struct crmg_image *image)
 	head->bindings = b->bind_count - 1;
 	head->lfirst_v6 = b->local.first_v6;
 	head->capacity = b->model->capacity;
+	head->flows = b->model->flows;
 	head->v4_prefix = b->model->v4_prefix;
 	head->v6_prefix = b->model->v6_prefix;
 	head->mode = b->mode;
@@ -86,7 +87,7 @@ static void write_head(const struct crmg_build *b, struct crmg_image *image)
 
 static void write_binds(const struct crmg_build *b, struct crmg_image *image)
 {
-	struct crmg_binding *bindings = (void *)&image->cells[CRMG_IMAGE_BINDINGS];
+	struct crmg_binding *bindings = ((struct crmg_front *)image->cells)->bindings;
 	struct crmg_label *labels = section_of(image, CRMG_SECTION_LABELS);
 
 	for (size_t i = 1; i < b->bind_count; i++)
@@ -184,7 +185,7 @@ static void write_lookups(const struct crmg_build *b, struct crmg_image *image)
 	uint8_t *groups = section_of(image, CRMG_SECTION_GROUPS);
 	size_t group_entries = crmg_image_head(image)->section[CRMG_SECTION_GROUPS].count;
 
-	memcpy(&image->cells[CRMG_IMAGE_PORTS], b->ports, 2 * 65536);
+	memcpy(((struct crmg_front *)image->cells)->ports, b->ports, 2 * 65536);
 	write_dir(&b->remote, section_of(image, CRMG_SECTION_DIR));
 	write_table(&b->remote, section_of(image, CRMG_SECTION_KEYS),
 		    section_of(image, CRMG_SECTION_LEAVES), section_of(image, CRMG_SECTION_SUBS));

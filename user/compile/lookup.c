@@ -82,7 +82,7 @@ uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_a
 	const struct space space = space_of(image, CRMG_SECTION_LKEYS, CRMG_SECTION_LLEAVES,
 					    CRMG_SECTION_LSUBS);
 	const struct crmg_head *head = crmg_image_head(image);
-	const uint8_t *ports = (const uint8_t *)&image->cells[CRMG_IMAGE_PORTS];
+	const uint8_t *ports = crmg_image_front(image)->ports;
 	const uint8_t *groups = crmg_image_section(image, CRMG_SECTION_GROUPS, NULL);
 	uint8_t entry = ports[(uint32_t)transport << 16 | htons(port)];
 	uint32_t first, end, leaf;

@@ -21,6 +21,7 @@ static bool head_is_valid(const struct crmg_image *image)
 	       head->bindings < CRMG_BINDINGS_MAX &&
 	       head->cells >= CRMG_IMAGE_FIXED && head->cells <= image->cell_count &&
 	       head->capacity >= 1024 && !(head->capacity & (head->capacity - 1)) &&
+	       head->flows >= 1024 && !(head->flows & (head->flows - 1)) &&
 	       head->v4_prefix >= 8 && head->v4_prefix <= 32 &&
 	       head->v6_prefix >= 32 && head->v6_prefix <= 128 &&
 	       head->mode < CRMG_MODE_COUNT && IS_TEXT(head->file);
@@ -174,7 +175,7 @@ static bool leaves_are_valid(const struct crmg_image *image, enum crmg_section_i
 static bool locals_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
-	const uint8_t *ports = (const uint8_t *)&image->cells[CRMG_IMAGE_PORTS];
+	const uint8_t *ports = crmg_image_front(image)->ports;
 	size_t count, group_count = head->section[CRMG_SECTION_GROUPS].count;
 	const uint64_t *keys = crmg_image_section(image, CRMG_SECTION_LKEYS, &count);
 	uint8_t most = group_count ? UINT8_MAX : CRMG_PORT_GROUP - 1;

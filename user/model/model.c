@@ -11,7 +11,7 @@ int crmg_model_new(struct crmg_model **ret)
 
 	if (!model)
 		return -ENOMEM;
-	model->capacity = 262144;
+	model->capacity = model->flows = 262144;
 	model->v4_prefix = 32;
 	model->v6_prefix = 64;
 	model->mode = CRMG_MODE_ENFORCE;

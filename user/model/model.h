@@ -72,7 +72,8 @@ struct crmg_model_policy {
 struct crmg_model {
 	char *file;			/* absolute path */
 	char *shown;			/* as the operator named it: for messages */
-	uint32_t capacity;		/* slots, rounded up to a power of two */
+	uint32_t capacity;		/* slots of sources, rounded up to a power of two */
+	uint32_t flows;			/* TCP flows, the same */
 	uint8_t v4_prefix;		/* 8..32 */
 	uint8_t v6_prefix;		/* 32..128 */
 	enum crmg_mode mode;
