@@ -34,6 +34,7 @@ static inline void policy_init(struct policy *p)
 	memset(p, 0, sizeof(*p));
 	p->model = (struct crmg_model){
 		.capacity = 1024,
+		.flows = 1024,
 		.v4_prefix = 32,
 		.v6_prefix = 64,
 		.mode = CRMG_MODE_ENFORCE,

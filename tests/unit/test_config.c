@@ -100,6 +100,7 @@ static void test_example_model(void **state)
 	(void)state;
 	assert_int_equal(o.result, 0);
 	assert_int_equal(m->capacity, 262144);
+	assert_int_equal(m->flows, 262144);
 	assert_int_equal(m->v4_prefix, 32);
 	assert_int_equal(m->v6_prefix, 64);
 	assert_string_equal(m->shown, "good_example.yaml");
@@ -201,10 +202,12 @@ static void test_capacity_is_rounded_up(void **state)
 		OUTCOME o = { 0 };
 		char text[80];
 
-		snprintf(text, sizeof(text), "version: 1\ncapacity: {sources: %s}\n", rows[i].text);
+		snprintf(text, sizeof(text), "version: 1\ncapacity: {sources: %s, flows: 4k}\n",
+			 rows[i].text);
 		o = parse_policy(text, strlen(text));
 		assert_int_equal(o.result, 0);
 		assert_int_equal(o.model->capacity, rows[i].slots);
+		assert_int_equal(o.model->flows, 4096);
 	}
 }
 

@@ -82,12 +82,13 @@ static void test_memory(void **state)
 
 	(void)state;
 	crmg_memory_of(&image, 3, &m);
-	assert_int_equal(m.sources, 1024 * 8 + (1024 + CRMG_OVERFLOW_SLOTS) * 192);
+	assert_int_equal(m.sources, 1024 * (8 + 192) + 64 * 256 + (16384 + 65) * 64 + 4096 * 32);
+	assert_int_equal(m.flows, 1024 * 8);
 	assert_int_equal(m.policy, 2 * CRMG_CELL * image.cell_count);
 	assert_int_equal(m.counters, 3 * 64 * sizeof(struct crmg_row));
 	assert_int_equal(m.bans, 65536 * 16 + 16384);
 	assert_int_equal(m.events, 4096 * 256);
-	assert_int_equal(m.total, m.sources + m.policy + m.counters + m.bans + m.events);
+	assert_int_equal(m.total, m.sources + m.flows + m.policy + m.counters + m.bans + m.events);
 	crmg_image_free(&image);
 }
 

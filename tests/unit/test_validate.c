@@ -77,6 +77,9 @@ static void test_head(void **state)
 		{ FIELD(capacity), 0 },
 		{ FIELD(capacity), 512 },
 		{ FIELD(capacity), 1025 },
+		{ FIELD(flows), 0 },
+		{ FIELD(flows), 512 },
+		{ FIELD(flows), 1025 },
 		{ FIELD(v4_prefix), 7 },
 		{ FIELD(v4_prefix), 33 },
 		{ FIELD(v6_prefix), 31 },
@@ -199,7 +202,7 @@ static void test_indexes(void **state)
 static void test_entries(void **state)
 {
 	struct crmg_image image = full_image();
-	size_t binding = (CRMG_IMAGE_BINDINGS + 1) * CRMG_CELL;
+	size_t binding = offsetof(struct crmg_front, bindings[1]);
 	size_t service = entry_at(&image, CRMG_SECTION_SERVICES, 1, sizeof(struct crmg_service));
 	size_t label = entry_at(&image, CRMG_SECTION_LABELS, 1, sizeof(struct crmg_label));
 	size_t client = entry_at(&image, CRMG_SECTION_CLIENTS, 1, sizeof(struct crmg_client));

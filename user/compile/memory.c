@@ -17,11 +17,16 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	for (size_t i = 0; i < CRMG_ROW_CHUNKS_MAX; i++)
 		chunks += rows[i] != 0;
 
-	ret->sources = head->capacity * (uint64_t)sizeof(__u64) +
-		       (head->capacity + CRMG_OVERFLOW_SLOTS) * (uint64_t)sizeof(struct crmg_slot);
+	ret->sources = head->capacity * (uint64_t)(sizeof(__u64) + sizeof(struct crmg_slot)) +
+		       CRMG_AGGREGATE_LINES(head->capacity) *
+		       (uint64_t)sizeof(struct crmg_aggregates) +
+		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
+		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share);
+	ret->flows = head->flows / CRMG_WAYS * (uint64_t)sizeof(struct crmg_flows);
 	ret->policy = 2 * head->cells * CRMG_CELL;
 	ret->counters = chunks * CRMG_ROW_CHUNK * cpus * sizeof(struct crmg_row);
 	ret->bans = CRMG_BANS_MAX * BAN_BUCKET_BYTES + sizeof(struct crmg_ban_filter);
 	ret->events = CRMG_EVENT_RING * sizeof(struct crmg_event);
-	ret->total = ret->sources + ret->policy + ret->counters + ret->bans + ret->events;
+	ret->total = ret->sources + ret->flows + ret->policy + ret->counters + ret->bans +
+		     ret->events;
 }

@@ -48,18 +48,31 @@ static void read_top_mode(struct crmg_reader *r, const struct crmg_node *node, v
 	crmg_read_mode(r, node, &((struct crmg_model *)target)->mode, arg);
 }
 
+/* A number of entries, rounded up to a power of two. */
+static void read_entries(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret)
+{
+	uint32_t entries = CAPACITY_MIN;
+	uint64_t wanted;
+
+	if (!crmg_read_count(r, node, CAPACITY_MIN, CAPACITY_MAX, &wanted))
+		return;
+	while (entries < wanted)
+		entries *= 2;
+	*ret = entries;
+}
+
 static void read_slots(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		       unsigned int arg)
 {
-	uint32_t slots = CAPACITY_MIN;
-	uint64_t wanted;
-
 	(void)arg;
-	if (!crmg_read_count(r, node, CAPACITY_MIN, CAPACITY_MAX, &wanted))
-		return;
-	while (slots < wanted)
-		slots *= 2;
-	((struct crmg_model *)target)->capacity = slots;
+	read_entries(r, node, &((struct crmg_model *)target)->capacity);
+}
+
+static void read_flows(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		       unsigned int arg)
+{
+	(void)arg;
+	read_entries(r, node, &((struct crmg_model *)target)->flows);
 }
 
 static void read_capacity(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -67,7 +80,7 @@ static void read_capacity(struct crmg_reader *r, const struct crmg_node *node, v
 {
 	static const struct crmg_key keys[] = {
 		{ "sources", read_slots, 0, false },
-		{ "flows", NULL, 0, false },
+		{ "flows", read_flows, 0, false },
 	};
 
 	(void)arg;

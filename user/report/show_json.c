@@ -47,12 +47,13 @@ static json_t *policy_json(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
 
-	return json_pack("{s:o, s:o, s:o, s:s, s:{s:o}, s:{s:i, s:i}, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:s, s:{s:o, s:o}, s:{s:i, s:i}, s:o, s:o}",
 		"file", crmg_json_text(head->file, sizeof(head->file)),
 		"generation", crmg_json_count(head->generation),
 		"applied_at", crmg_json_time(head->applied_at_ns),
 		"mode", crmg_mode_name(head->mode),
 		"capacity", "sources", crmg_json_count(head->capacity),
+			"flows", crmg_json_count(head->flows),
 		"sources", "ipv4_prefix", head->v4_prefix, "ipv6_prefix", head->v6_prefix,
 		"prefixes", crmg_json_count(count_of(image, CRMG_SECTION_PREFIXES)),
 		"bindings", crmg_json_count(head->bindings));
@@ -205,8 +206,9 @@ json_t *crmg_summary_json(const struct crmg_image *image, unsigned int cpus)
 	for (unsigned int i = 0; i < CRMG_SHOW_COUNT; i++)
 		json_object_set_new(document, parts[i].key, parts[i].make(image));
 	crmg_memory_of(image, cpus, &memory);
-	json_object_set_new(document, "memory", json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
+	json_object_set_new(document, "memory", json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"sources", crmg_json_count(memory.sources),
+		"flows", crmg_json_count(memory.flows),
 		"policy", crmg_json_count(memory.policy),
 		"counters", crmg_json_count(memory.counters),
 		"bans", crmg_json_count(memory.bans),

@@ -28,7 +28,7 @@ static int policy_text(const struct crmg_image *image, bool colour, FILE *out)
 		fprintf(out, "applied:    %s\n",
 			crmg_format_utc(head->applied_at_ns, false, at, sizeof(at)));
 	fprintf(out, "mode:       at most %s\n", crmg_mode_name(head->mode));
-	fprintf(out, "capacity:   %u sources\n", head->capacity);
+	fprintf(out, "capacity:   %u sources, %u flows\n", head->capacity, head->flows);
 	fprintf(out, "source:     IPv4 /%u, IPv6 /%u\n", head->v4_prefix, head->v6_prefix);
 	return 0;
 }
@@ -185,10 +185,10 @@ void crmg_memory_text(const struct crmg_image *image, unsigned int cpus, FILE *o
 	double mib = 1 << 20;
 
 	crmg_memory_of(image, cpus, &memory);
-	fprintf(out, "memory: %.1f MiB (sources %.1f, policy %.1f, counters of %u CPUs %.1f, "
-		"bans %.1f, events %.1f)\n", memory.total / mib, memory.sources / mib,
-		memory.policy / mib, cpus, memory.counters / mib, memory.bans / mib,
-		memory.events / mib);
+	fprintf(out, "memory: %.1f MiB (sources %.1f, flows %.1f, policy %.1f, counters of %u CPUs "
+		"%.1f, bans %.1f, events %.1f)\n", memory.total / mib, memory.sources / mib,
+		memory.flows / mib, memory.policy / mib, cpus, memory.counters / mib,
+		memory.bans / mib, memory.events / mib);
 }
 
 int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool colour, FILE *out)
@@ -199,8 +199,8 @@ int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool co
 	const struct crmg_head *head = crmg_image_head(image);
 
 	fprintf(out, "%u bindings of client to service, at most %s, %u sources, IPv4 /%u, "
-		"IPv6 /%u\n", head->bindings, crmg_mode_name(head->mode), head->capacity,
-		head->v4_prefix, head->v6_prefix);
+		"IPv6 /%u, %u flows\n", head->bindings, crmg_mode_name(head->mode),
+		head->capacity, head->v4_prefix, head->v6_prefix, head->flows);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		int code;
 
