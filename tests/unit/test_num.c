@@ -56,6 +56,33 @@ static void test_count(void **state)
 	check_rows(rows, CRMG_ARRAY_SIZE(rows), crmg_parse_count);
 }
 
+static void test_hundredths(void **state)
+{
+	static const struct row rows[] = {
+		{ "0", 0, 0 }, { "2", 0, 200 }, { "1.5", 0, 150 }, { "1.50", 0, 150 },
+		{ "1.25", 0, 125 }, { "10.05", 0, 1005 }, { "0.01", 0, 1 },
+		{ "184467440737095516.15", 0, UINT64_MAX },
+		{ "184467440737095516.16", -ERANGE, 0 }, { "184467440737095517", -ERANGE, 0 },
+		{ "", -EINVAL, 0 }, { ".", -EINVAL, 0 }, { ".5", -EINVAL, 0 }, { "1.", -EINVAL, 0 },
+		{ "1.125", -EINVAL, 0 }, { "1.5.5", -EINVAL, 0 }, { "1.x", -EINVAL, 0 },
+		{ "1.5x", -EINVAL, 0 }, { "1. ", -EINVAL, 0 }, { "1,5", -EINVAL, 0 },
+		{ "-1.5", -EINVAL, 0 }, { "1.-5", -EINVAL, 0 }, { "01.5", -EINVAL, 0 },
+		{ "2k", -EINVAL, 0 }, { "1e1", -EINVAL, 0 }, { "inf", -EINVAL, 0 },
+	};
+	char text[CRMG_NUM_LEN];
+
+	(void)state;
+	check_rows(rows, CRMG_ARRAY_SIZE(rows), crmg_parse_hundredths);
+	assert_string_equal(crmg_format_hundredths(150, text, sizeof(text)), "1.5");
+	for (uint64_t i = 0; i < 12000; i++) {
+		uint64_t back;
+
+		crmg_format_hundredths(i, text, sizeof(text));
+		assert_int_equal(crmg_parse_hundredths(text, &back), 0);
+		assert_int_equal(back, i);
+	}
+}
+
 static void test_bytes(void **state)
 {
 	static const struct row rows[] = {
@@ -189,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_count),
+		cmocka_unit_test(test_hundredths),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_rate),

@@ -72,6 +72,31 @@ int crmg_parse_bytes(const char *text, uint64_t *ret)
 	return parse(text, strlen(text), byte_units, ret);
 }
 
+int crmg_parse_hundredths(const char *text, uint64_t *ret)
+{
+	static const struct unit whole[] = { { "", 1 }, { NULL, 0 } };
+	const char *point = strchrnul(text, '.');
+	size_t decimals = strlen(point) ? strlen(point) - 1 : 0;
+	uint64_t value, part = 0;
+	int r;
+
+	if (decimals > 2 || (*point && !decimals))
+		return -EINVAL;
+	for (size_t i = 1; i <= 2; i++) {
+		if (i <= decimals && !is_digit(point[i]))
+			return -EINVAL;
+		part = 10 * part + (i <= decimals ? (uint64_t)(point[i] - '0') : 0);
+	}
+	r = parse(text, point - text, whole, &value);
+	if (r < 0)
+		return r;
+	if (__builtin_mul_overflow(value, 100, &value) ||
+	    __builtin_add_overflow(value, part, &value))
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
 int crmg_parse_time(const char *text, uint64_t *ret_ns)
 {
 	return parse(text, strlen(text), time_units, ret_ns);
@@ -149,6 +174,15 @@ char *crmg_format_count(uint64_t count, char *buf, size_t size)
 char *crmg_format_bytes(uint64_t bytes, char *buf, size_t size)
 {
 	return format(bytes, byte_units, buf, size);
+}
+
+char *crmg_format_hundredths(uint64_t hundredths, char *buf, size_t size)
+{
+	unsigned int part = hundredths % 100;
+
+	snprintf(buf, size, part % 10 ? "%llu.%02u" : part ? "%llu.%u" : "%llu",
+		 (unsigned long long)(hundredths / 100), part % 10 ? part : part / 10);
+	return buf;
 }
 
 char *crmg_format_time(uint64_t ns, char *buf, size_t size)

@@ -20,6 +20,9 @@ int crmg_parse_count(const char *text, uint64_t *ret);
 /* "500B", "10kB", "10MB", "2GB", "10MiB": the B is required. */
 int crmg_parse_bytes(const char *text, uint64_t *ret);
 
+/* "2", "1.5", "2.25": at most two decimals, to hundredths. */
+int crmg_parse_hundredths(const char *text, uint64_t *ret);
+
 /* "10s", "1m", "24h", "7d", "250ms": to nanoseconds. The number is required. */
 int crmg_parse_time(const char *text, uint64_t *ret_ns);
 
@@ -32,6 +35,7 @@ int crmg_parse_byte_rate(const char *text, uint64_t *ret_bytes, uint64_t *ret_pe
 /* The shortest form that parses back to the same value; buf is returned. */
 char *crmg_format_count(uint64_t count, char *buf, size_t size);
 char *crmg_format_bytes(uint64_t bytes, char *buf, size_t size);
+char *crmg_format_hundredths(uint64_t hundredths, char *buf, size_t size);
 char *crmg_format_time(uint64_t ns, char *buf, size_t size);
 char *crmg_format_rate(uint64_t count, uint64_t per_ns, char *buf, size_t size);
 char *crmg_format_byte_rate(uint64_t bytes, uint64_t per_ns, char *buf, size_t size);
