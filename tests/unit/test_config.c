@@ -180,6 +180,90 @@ static void test_like_model(void **state)
 	assert_int_equal(o.model->services[1].protocol, CRMG_PROTOCOL_QUIC);
 }
 
+static void assert_rate(const struct crmg_model_limit *limit, uint64_t per_second)
+{
+	assert_true(limit->set && limit->terms.count == per_second &&
+		    limit->terms.per_ns == 1000000000 && limit->terms.burst == per_second);
+}
+
+static void test_budgets_model(void **state)
+{
+	OUTCOME o = read_policy("good_budgets.yaml", false);
+	const struct crmg_model *m = o.model;
+	const struct crmg_model_policy *p;
+
+	(void)state;
+	assert_int_equal(o.result, 0);
+	assert_int_equal(m->flows, 131072);
+	assert_rate(&m->services[0].total.limits[CRMG_LIMIT_PACKETS], 100000);
+	assert_true(m->services[0].total.set);
+	assert_false(m->services[1].total.set);
+	assert_true(m->clients[0].balancer);
+	assert_false(m->clients[1].balancer);
+
+	for (size_t i = 0; i < 2; i++) {	/* as written, and taken over */
+		p = &m->policies[i];
+		assert_int_equal(p->v4_wide.bits, 20);
+		assert_int_equal(p->v6_wide.bits, 40);
+		assert_rate(&p->aggregate.limits[CRMG_LIMIT_PACKETS], 20000);
+		assert_false(p->aggregate.limits[CRMG_LIMIT_CONNECTIONS].set);
+		assert_rate(&p->total.limits[CRMG_LIMIT_CONNECTIONS], 500);
+		assert_true(p->aggregate.set && p->total.set && p->ban.set);
+		assert_int_equal(p->ban.terms.after, 20);
+		assert_int_equal(p->ban.terms.within_ms, 2000);
+		assert_int_equal(p->ban.terms.for_s, 25 * 3600);
+		assert_int_equal(p->ban.terms.factor, 384);
+		assert_int_equal(p->ban.terms.max_s, 25 * 3600);
+		assert_int_equal(p->ban.terms.limits, 1 << CRMG_LIMIT_CONNECTIONS);
+	}
+	p = &m->policies[2];	/* what is replaced is replaced as a whole */
+	assert_rate(&p->aggregate.limits[CRMG_LIMIT_PACKETS], 40000);
+	assert_int_equal(p->v4_wide.bits, 0);
+	assert_int_equal(p->v6_wide.bits, 0);
+	assert_true(p->total.limits[CRMG_LIMIT_BYTES].set);
+	assert_false(p->total.limits[CRMG_LIMIT_CONNECTIONS].set);
+	assert_rate(&p->limits[CRMG_LIMIT_CONNECTIONS], 20);
+	assert_int_equal(p->ban.terms.after, 100);
+	assert_int_equal(p->ban.terms.within_ms, 10000);
+	assert_int_equal(p->ban.terms.for_s, 600);
+	assert_int_equal(p->ban.terms.factor, 512);
+	assert_int_equal(p->ban.terms.max_s, 600);
+	assert_int_equal(p->ban.terms.limits, 0);
+	assert_false(m->policies[3].ban.set || m->policies[3].aggregate.set);
+}
+
+/* What is still accepted, and the defaults. */
+static void test_bans_at_the_bounds(void **state)
+{
+	static const struct { const char *ban; struct crmg_ban_terms terms; } rows[] = {
+		{ "after: 1", { 0, 10000, 600, 86400, 512, 1 } },
+		{ "after: 1k, within: 100s", { 0, 100000, 600, 86400, 512, 1000 } },
+		{ "after: 10, within: 1s, for: 1s, max: 1s", { 0, 1000, 1, 1, 512, 10 } },
+		{ "after: 10, within: 1h, for: 30d", { 0, 3600000, 2592000, 2592000, 512, 10 } },
+		{ "after: 10, within: 1001ms, for: 24h", { 0, 1001, 86400, 86400, 512, 10 } },
+		{ "after: 1, max: 365d", { 0, 10000, 600, 31536000, 512, 1 } },
+		{ "after: 1, factor: 1", { 0, 10000, 600, 86400, 256, 1 } },
+		{ "after: 1, factor: 10", { 0, 10000, 600, 86400, 2560, 1 } },
+		{ "after: 1, factor: 1.01", { 0, 10000, 600, 86400, 259, 1 } },
+		{ "after: 1, on: [packets]",
+		  { 1 << CRMG_LIMIT_PACKETS, 10000, 600, 86400, 512, 1 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
+		OUTCOME o = { 0 };
+		char text[200];
+
+		snprintf(text, sizeof(text), "version: 1\nservices: {a: {ports: [1]}}\npolicies: "
+			 "[{name: p, service: a, limits: {packets: {rate: 1/s}}, ban: {%s}}]\n",
+			 rows[i].ban);
+		o = parse_policy(text, strlen(text));
+		if (o.result || memcmp(&o.model->policies[0].ban.terms, &rows[i].terms,
+				       sizeof(rows[i].terms)))
+			fail_msg("%s: %d %s", rows[i].ban, o.result, o.text);
+	}
+}
+
 static void test_feed_is_cleaned(void **state)
 {
 	OUTCOME o = read_policy("warn_feed_gives_way.yaml", false);
@@ -295,6 +379,8 @@ int main(void)
 		cmocka_unit_test(test_a1_corpus_is_large),
 		cmocka_unit_test(test_example_model),
 		cmocka_unit_test(test_like_model),
+		cmocka_unit_test(test_budgets_model),
+		cmocka_unit_test(test_bans_at_the_bounds),
 		cmocka_unit_test(test_feed_is_cleaned),
 		cmocka_unit_test(test_capacity_is_rounded_up),
 		cmocka_unit_test(test_longest_name),

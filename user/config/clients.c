@@ -40,10 +40,17 @@ static void read_files(struct crmg_reader *r, const struct crmg_node *node, void
 		crmg_read_list_file(r, entry, target);
 }
 
+static void read_balancer(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			  unsigned int arg)
+{
+	(void)arg;
+	crmg_read_bool(r, node, &((struct crmg_model_client *)target)->balancer);
+}
+
 static const struct crmg_key client_keys[] = {
 	{ "prefixes", read_prefixes, 0, false },
 	{ "files", read_files, 0, false },
-	{ "balancer", NULL, 0, false },
+	{ "balancer", read_balancer, 0, false },
 	{ "owner", NULL, 0, false },
 	{ "valid_until", NULL, 0, false },
 	{ "hours", NULL, 0, false },

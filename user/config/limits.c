@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* limits.c - the mapping `limits`: rate and burst of each kind, in bounds. */
+/* limits.c - the mapping `limits`: rate and burst of each kind, in bounds; limits by name. */
 #include <errno.h>
+#include <string.h>
 
 #include "../base/num.h"
 #include "../base/util.h"
@@ -188,10 +189,49 @@ static const struct crmg_key limit_keys[] = {
 	{ "bytes_out", NULL, 0, false },
 };
 
-/* target: the limits of a policy, CRMG_LIMIT_COUNT of them. */
+/* target: CRMG_LIMIT_COUNT limits. */
 void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		      unsigned int arg)
 {
 	(void)arg;
 	crmg_read_keys(r, node, "'limits'", limit_keys, target);
+}
+
+/* The bit of a limit's name; 0: said what is wrong with it. */
+static uint32_t limit_bit(struct crmg_reader *r, const struct crmg_node *node)
+{
+	static const char *const names[] = {
+#define X(ID, name, ...) [CRMG_LIMIT_##ID] = name,
+		CRMG_LIMITS(X)
+#undef X
+	};
+	unsigned int id;
+
+	for (size_t i = 0; node->kind == CRMG_NODE_WORD && i < CRMG_ARRAY_SIZE(limit_keys); i++) {
+		if (!limit_keys[i].read && !strcmp(limit_keys[i].name, node->text)) {
+			crmg_read_not_yet(r, node->place, node->text);
+			return 0;
+		}
+	}
+	return crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &id) ? 1u << id : 0;
+}
+
+void crmg_read_limit_names(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret)
+{
+	uint32_t limits = 0;
+	bool right = true;
+
+	if (!crmg_read_is_list(r, node, "a list of limits", CRMG_ARRAY_SIZE(limit_keys)))
+		return;
+	for (const struct crmg_node *entry = node->child; entry; entry = entry->next) {
+		uint32_t bit = limit_bit(r, entry);
+
+		if (limits & bit)
+			crmg_read_error(r, entry->place, "limit '%s' is in this list twice",
+					entry->text);
+		right &= bit && !(limits & bit);
+		limits |= bit;
+	}
+	if (right)
+		*ret = limits;
 }

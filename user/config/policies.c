@@ -146,7 +146,19 @@ static void read_name(struct crmg_reader *r, const struct crmg_node *node, void 
 				policy->name, r->model->policies[first].place.line);
 }
 
-/* Takes over what `like` names; place of the limits: that of the word. */
+/* What a policy took over stands, for messages, where it says so. */
+static void move_places(struct crmg_model_policy *policy, struct crmg_place place)
+{
+	for (size_t i = 0; i < CRMG_LIMIT_COUNT; i++) {
+		policy->limits[i].place = place;
+		policy->aggregate.limits[i].place = place;
+		policy->total.limits[i].place = place;
+	}
+	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
+	policy->total.place = policy->ban.place = place;
+}
+
+/* Takes over what `like` names. */
 static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 		      struct crmg_model_policy *policy)
 {
@@ -179,9 +191,13 @@ static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 	policy->deny = other->deny;
 	policy->mode = other->mode;
 	policy->on_exceed = other->on_exceed;
+	policy->aggregate = other->aggregate;
+	policy->v4_wide = other->v4_wide;
+	policy->v6_wide = other->v6_wide;
+	policy->total = other->total;
+	policy->ban = other->ban;
 	memcpy(policy->limits, other->limits, sizeof(policy->limits));
-	for (size_t i = 0; i < CRMG_LIMIT_COUNT; i++)
-		policy->limits[i].place = node->place;
+	move_places(policy, node->place);
 }
 
 /* `like` is taken before all other keys, wherever it stands. */
@@ -213,6 +229,12 @@ static void read_policy_limits(struct crmg_reader *r, const struct crmg_node *no
 	crmg_read_limits(r, node, ((struct crmg_model_policy *)target)->limits, arg);
 }
 
+static void read_policy_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			      unsigned int arg)
+{
+	crmg_read_total(r, node, &((struct crmg_model_policy *)target)->total, arg);
+}
+
 static void read_on_exceed(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			   unsigned int arg)
 {
@@ -239,11 +261,11 @@ static const struct crmg_key policy_keys[] = {
 	{ "deny", read_deny, 0, false },
 	{ "limits", read_policy_limits, 0, false },
 	{ "on_exceed", read_on_exceed, 0, false },
-	{ "total", NULL, 0, false },
-	{ "aggregate", NULL, 0, false },
+	{ "total", read_policy_total, 0, false },
+	{ "aggregate", crmg_read_aggregate, 0, false },
 	{ "tls", NULL, 0, false },
 	{ "http", NULL, 0, false },
-	{ "ban", NULL, 0, false },
+	{ "ban", crmg_read_ban, 0, false },
 	{ "notify_at", NULL, 0, false },
 	{ "on_budget", NULL, 0, false },
 	{ "throttle_to", NULL, 0, false },

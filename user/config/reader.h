@@ -109,6 +109,15 @@ void crmg_read_allow(struct crmg_reader *r, const struct crmg_node *node, void *
 		     unsigned int arg);
 void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		      unsigned int arg);
+/* target: a struct crmg_model_budget, a struct crmg_model_policy, the same. */
+void crmg_read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		     unsigned int arg);
+void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg);
+void crmg_read_ban(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		   unsigned int arg);
+/* A list of limits by name; bit i of *ret: limit kind i. Untouched if one is wrong. */
+void crmg_read_limit_names(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret);
 void crmg_read_mode(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		    unsigned int arg);
 

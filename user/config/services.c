@@ -165,6 +165,12 @@ static void check_protocol(struct crmg_reader *r, const struct draft *draft)
 			needed == CRMG_TRANSPORT_UDP ? "udp" : "tcp");
 }
 
+static void read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		       unsigned int arg)
+{
+	crmg_read_total(r, node, &((struct draft *)target)->service->total, arg);
+}
+
 static const struct crmg_key service_keys[] = {
 	{ "transport", read_transport, 0, false },
 	{ "ports", read_ports, 0, true },
@@ -173,7 +179,7 @@ static const struct crmg_key service_keys[] = {
 	{ "interfaces", NULL, 0, false },
 	{ "server_names", NULL, 0, false },
 	{ "sanity", NULL, 0, false },
-	{ "total", NULL, 0, false },
+	{ "total", read_total, 0, false },
 };
 
 void crmg_read_services(struct crmg_reader *r, const struct crmg_node *node, void *target,

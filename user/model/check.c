@@ -10,12 +10,6 @@
 
 #include "../base/util.h"
 
-static const char *const limit_names[] = {
-#define X(ID, name, ...) [CRMG_LIMIT_##ID] = name,
-	CRMG_LIMITS(X)
-#undef X
-};
-
 static const char *const transport_names[] = {
 #define X(ID, name, ...) [CRMG_TRANSPORT_##ID] = name,
 	CRMG_TRANSPORTS(X)
@@ -100,47 +94,6 @@ static void check_services(const struct crmg_model *model, struct crmg_err *err)
 					 "do not overlap", b->name, a->name, a->place.line,
 					 transport_names[b->transport], port);
 		}
-	}
-}
-
-/* What only TCP has. */
-static void check_transport(const struct crmg_model *model, struct crmg_err *err)
-{
-	for (size_t i = 0; i < model->policy_count; i++) {
-		const struct crmg_model_policy *policy = &model->policies[i];
-		const struct crmg_model_limit *connections =
-			&policy->limits[CRMG_LIMIT_CONNECTIONS];
-		const struct crmg_model_service *udp = NULL;
-
-		for (size_t s = 0; s < policy->service_count; s++)
-			if (model->services[policy->services[s]].transport != CRMG_TRANSPORT_TCP)
-				udp = &model->services[policy->services[s]];
-		if (!udp)
-			continue;
-		if (connections->set)
-			crmg_check_error(model, err, connections->place,
-					 "limit '%s' needs transport tcp; service '%s' of policy "
-					 "'%s' is %s", limit_names[CRMG_LIMIT_CONNECTIONS],
-					 udp->name, policy->name, transport_names[udp->transport]);
-		if (policy->on_exceed == CRMG_ACTION_RESET)
-			crmg_check_error(model, err, policy->place,
-					 "'on_exceed: reset' needs transport tcp; service '%s' of "
-					 "policy '%s' is %s", udp->name, policy->name,
-					 transport_names[udp->transport]);
-	}
-}
-
-static void check_deny(const struct crmg_model *model, struct crmg_err *err)
-{
-	for (size_t i = 0; i < model->policy_count; i++) {
-		const struct crmg_model_policy *policy = &model->policies[i];
-
-		for (size_t l = 0; policy->deny && l < CRMG_LIMIT_COUNT; l++)
-			if (policy->limits[l].set)
-				crmg_check_error(model, err, policy->limits[l].place,
-						 "policy '%s' has 'deny: true' and limit '%s'; "
-						 "one excludes the other", policy->name,
-						 limit_names[l]);
 	}
 }
 
@@ -291,7 +244,6 @@ int crmg_model_check(struct crmg_model *model, struct crmg_err *err)
 		if (r < 0)
 			return crmg_err_set(err, r, "out of memory");
 	}
-	check_transport(model, err);
-	check_deny(model, err);
+	crmg_check_limits(model, err);
 	return err->errors == before ? 0 : -EINVAL;
 }

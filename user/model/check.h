@@ -42,6 +42,12 @@ struct crmg_check_entries {
 bool crmg_check_prefixes(struct crmg_model *model, const struct crmg_check_use *use,
 			 const struct crmg_check_entries *entries, struct crmg_err *err);
 
+/*
+ * Limits, budgets and bans of each policy and service: what the transport has not,
+ * what `deny` excludes, and, only if err has no error, what can have no effect.
+ */
+void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err);
+
 /* Clients and policies without effect. At most CRMG_SERVICES_MAX services. */
 int crmg_check_reach(const struct crmg_model *model, const struct crmg_check_use *use,
 		     const struct crmg_check_entries *entries, struct crmg_err *err);

@@ -27,6 +27,25 @@ struct crmg_model_limit {
 	struct crmg_place place;
 };
 
+/* Limits that sources share; set: the file has them, and then at least one. */
+struct crmg_model_budget {
+	bool set;
+	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
+	struct crmg_place place;	/* of its key */
+};
+
+struct crmg_model_width {
+	uint8_t bits;			/* 0: the default */
+	struct crmg_place place;
+};
+
+/* Automatic bans. */
+struct crmg_model_ban {
+	bool set;
+	struct crmg_ban_terms terms;	/* limits 0: all that the policy has */
+	struct crmg_place place;	/* of its key */
+};
+
 struct crmg_model_service {
 	char name[CRMG_NAME_LEN];
 	enum crmg_transport transport;
@@ -35,6 +54,7 @@ struct crmg_model_service {
 	size_t port_count;
 	struct crmg_pfx *addresses;	/* none: any */
 	size_t address_count;
+	struct crmg_model_budget total;	/* of everybody except `allow` */
 	struct crmg_place place;
 };
 
@@ -51,6 +71,7 @@ struct crmg_model_client {
 	size_t prefix_count;
 	char **files;			/* list files, as messages name them */
 	size_t file_count;
+	bool balancer;			/* never banned */
 	struct crmg_place place;
 };
 
@@ -66,6 +87,11 @@ struct crmg_model_policy {
 	enum crmg_mode mode;
 	enum crmg_action on_exceed;
 	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
+	struct crmg_model_budget aggregate;
+	struct crmg_model_width v4_wide;	/* of the aggregate, both */
+	struct crmg_model_width v6_wide;
+	struct crmg_model_budget total;
+	struct crmg_model_ban ban;
 	struct crmg_place place;
 };
 
@@ -100,7 +126,8 @@ void crmg_model_sort_prefixes(struct crmg_model_prefix *prefixes, size_t *count)
 /*
  * The checks that need the whole policy: overlaps of services, two policies
  * for one (service, client), one prefix in two clients, limits the protocol
- * cannot have, too many of something. Adds every finding to err; also settles
+ * cannot have, budgets that contradict each other, too many of something. Adds
+ * every finding to err; also settles
  * a feed's prefix that another client has (the feed's is removed, a warning).
  * What can never apply is a warning, looked for only if err has no error.
  * Returns 0 (warnings possible), -EINVAL or -ENOMEM.

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* budgets.c - limits that sources share: `total` of a policy or service, `aggregate`. */
+#include "../base/util.h"
+#include "reader.h"
+
+static void read_shared_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			       unsigned int arg)
+{
+	if (node->kind == CRMG_NODE_MAP && !node->count)
+		crmg_read_error(r, node->place, "a limit is needed here, such as "
+				"{packets: {rate: 20k/s}}");
+	else
+		crmg_read_limits(r, node, target, arg);
+}
+
+static const struct crmg_key total_keys[] = {
+	{ "limits", read_shared_limits, 0, true },
+};
+
+void crmg_read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		     unsigned int arg)
+{
+	struct crmg_model_budget *total = target;
+
+	(void)arg;
+	*total = (struct crmg_model_budget){ .set = true, .place = node->key->place };
+	crmg_read_keys(r, node, "'total'", total_keys, total->limits);
+}
+
+/* Shorter than a source is only known when all of the file is: see crmg_model_check(). */
+static void read_width(struct crmg_reader *r, const struct crmg_node *node,
+		       struct crmg_model_width *width, unsigned int most)
+{
+	uint64_t bits;
+
+	if (crmg_read_count(r, node, 1, most, &bits))
+		*width = (struct crmg_model_width){ bits, node->place };
+}
+
+static void read_v4_wide(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg)
+{
+	(void)arg;
+	read_width(r, node, &((struct crmg_model_policy *)target)->v4_wide, 31);
+}
+
+static void read_v6_wide(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg)
+{
+	(void)arg;
+	read_width(r, node, &((struct crmg_model_policy *)target)->v6_wide, 127);
+}
+
+static void read_aggregate_limits(struct crmg_reader *r, const struct crmg_node *node,
+				  void *target, unsigned int arg)
+{
+	read_shared_limits(r, node, ((struct crmg_model_policy *)target)->aggregate.limits, arg);
+}
+
+static const struct crmg_key aggregate_keys[] = {
+	{ "ipv4", read_v4_wide, 0, false },
+	{ "ipv6", read_v6_wide, 0, false },
+	{ "limits", read_aggregate_limits, 0, true },
+};
+
+void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg)
+{
+	struct crmg_model_policy *policy = target;
+
+	(void)arg;
+	policy->aggregate = (struct crmg_model_budget){ .set = true, .place = node->key->place };
+	policy->v4_wide = policy->v6_wide = (struct crmg_model_width){ 0 };
+	crmg_read_keys(r, node, "'aggregate'", aggregate_keys, policy);
+}
