@@ -149,6 +149,29 @@ static inline const char *met(const struct crmg_image *image, const char *servic
 	return text;
 }
 
+/* The binding that a source meets at service 1, and its label. */
+static inline const struct crmg_binding *binding_of(const struct crmg_image *image,
+						    const char *source,
+						    const struct crmg_label **ret_label)
+{
+	struct crmg_addr a = addr(source);
+	uint32_t index = crmg_image_resolve(image, 1, &a);
+
+	*ret_label = crmg_image_label(image, index);
+	return crmg_image_binding(image, index);
+}
+
+/* One service; the client "a" is 10.0.0.0/8, "b" is 11.0.0.0/8. */
+static inline void two_clients(struct policy *p)
+{
+	policy_init(p);
+	add_service(p, "api", CRMG_TRANSPORT_TCP, 443, 443);
+	add_client(p, "a");
+	add_prefix(p, pfx("10.0.0.0/8"));
+	add_client(p, "b");
+	add_prefix(p, pfx("11.0.0.0/8"));
+}
+
 /* splitmix64: the same numbers in every run. */
 static inline uint64_t draw(uint64_t *state)
 {

@@ -10,28 +10,6 @@
 
 static struct policy policy;
 
-/* The binding that a source meets at service 1, and its label. */
-static const struct crmg_binding *binding_of(const struct crmg_image *image, const char *source,
-					     const struct crmg_label **ret_label)
-{
-	struct crmg_addr a = addr(source);
-	uint32_t index = crmg_image_resolve(image, 1, &a);
-
-	*ret_label = crmg_image_label(image, index);
-	return crmg_image_binding(image, index);
-}
-
-/* One service; the client "a" is 10.0.0.0/8, "b" is 11.0.0.0/8. */
-static void two_clients(void)
-{
-	policy_init(&policy);
-	add_service(&policy, "api", CRMG_TRANSPORT_TCP, 443, 443);
-	add_client(&policy, "a");
-	add_prefix(&policy, pfx("10.0.0.0/8"));
-	add_client(&policy, "b");
-	add_prefix(&policy, pfx("11.0.0.0/8"));
-}
-
 static void test_kinds(void **state)
 {
 	static const struct {
@@ -51,7 +29,7 @@ static void test_kinds(void **state)
 	struct crmg_image image;
 
 	(void)state;
-	two_clients();
+	two_clients(&policy);
 	add_allow(&policy, pfx("10.0.0.9"));
 	p = add_policy(&policy, "partners", 0, 0);
 	p->on_exceed = CRMG_ACTION_RESET;
@@ -84,7 +62,7 @@ static void test_any(void **state)
 	struct crmg_image image;
 
 	(void)state;
-	two_clients();
+	two_clients(&policy);
 	add_policy(&policy, "public", 0, CRMG_CLIENT_ANY);
 	image = compiled(&policy, NULL, 1);
 	assert_int_equal(binding_of(&image, "10.0.0.1", &label)->kind, CRMG_BINDING_POLICY);
@@ -112,7 +90,7 @@ static void test_modes(void **state)
 		cap = i % 3;
 		least = file < own ? file : own;
 		least = least < cap ? least : cap;
-		two_clients();
+		two_clients(&policy);
 		policy.model.mode = file;
 		add_policy(&policy, "public", 0, CRMG_CLIENT_ANY)->mode = own;
 		assert_int_equal(crmg_compile(&policy.model, NULL, 1, cap, &image, &err), 0);
@@ -130,7 +108,7 @@ static void test_limits_by_kind(void **state)
 	struct crmg_image image;
 
 	(void)state;
-	two_clients();
+	two_clients(&policy);
 	p = add_policy(&policy, "public", 0, CRMG_CLIENT_ANY);
 	p->limits[CRMG_LIMIT_CONNECTIONS] = (struct crmg_model_limit){
 		.set = true, .terms = { 20, CRMG_NS_PER_SEC, 40 },

@@ -8,6 +8,22 @@
 
 static struct policy policy;
 
+/* A limit in each scope, and a ban. */
+static void add_limits(struct crmg_model_policy *p)
+{
+	struct crmg_model_limit *const limits[] = {
+		&p->limits[CRMG_LIMIT_PACKETS], &p->aggregate.limits[CRMG_LIMIT_PACKETS],
+		&p->total.limits[CRMG_LIMIT_PACKETS], &policy.services[0].total.limits[0],
+	};
+
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(limits); i++)
+		*limits[i] = (struct crmg_model_limit){ .set = true, .terms = { 1, 1000, 1 } };
+	p->aggregate.set = p->total.set = p->ban.set = policy.services[0].total.set = true;
+	p->ban.terms = (struct crmg_ban_terms){
+		.within_ms = 10000, .for_s = 600, .max_s = 86400, .factor = 512, .after = 20,
+	};
+}
+
 /* A policy that has every section. */
 static struct crmg_image full_image(void)
 {
@@ -23,7 +39,7 @@ static struct crmg_image full_image(void)
 	add_client(&policy, "a");
 	add_prefix(&policy, pfx("203.0.113.0/24"));
 	add_prefix(&policy, pfx("2001:db8:7::5"));
-	add_policy(&policy, "partners", 0, 0);
+	add_limits(add_policy(&policy, "partners", 0, 0));
 	add_policy(&policy, "public", 1, CRMG_CLIENT_ANY);
 	add_allow(&policy, pfx("192.0.2.10"));
 	return compiled(&policy, NULL, 7);
@@ -250,6 +266,51 @@ static void test_entries(void **state)
 	crmg_image_free(&image);
 }
 
+#define REFUSE(image, base, type, field, value) \
+	refuse_value(image, (base) + offsetof(struct type, field), \
+		     sizeof(((struct type *)NULL)->field), value)
+
+/* Masks, widths and terms of what is wider than a source. */
+static void test_scopes(void **state)
+{
+	struct crmg_image image = full_image();
+	size_t limited = offsetof(struct crmg_front, bindings[1]);	/* partners of web */
+	size_t none = offsetof(struct crmg_front, bindings[3]);		/* none of web */
+	const uint8_t flags = crmg_image_binding(&image, 1)->flags;
+	size_t client = entry_at(&image, CRMG_SECTION_CLIENTS, 1, sizeof(struct crmg_client));
+
+	(void)state;
+	assert_int_equal(flags, CRMG_BINDING_WIDER | CRMG_BINDING_BAN);
+	REFUSE(&image, limited, crmg_binding, flags, flags | CRMG_BINDING_BALANCER << 1);
+	REFUSE(&image, limited, crmg_binding, flags, flags & ~CRMG_BINDING_AGGREGATE);
+	REFUSE(&image, limited, crmg_binding, flags, flags & ~CRMG_BINDING_TOTAL);
+	REFUSE(&image, limited, crmg_binding, aggregate_limits, 0);
+	REFUSE(&image, limited, crmg_binding, aggregate_limits, 1 << CRMG_BUCKET_LIMITS);
+	REFUSE(&image, limited, crmg_binding, total_limits, 0);
+	REFUSE(&image, limited, crmg_binding, total_limits, 1 << CRMG_BUCKET_LIMITS);
+	REFUSE(&image, limited, crmg_binding, v4_wide, 96);
+	REFUSE(&image, limited, crmg_binding, v4_wide, 128);
+	REFUSE(&image, limited, crmg_binding, v6_wide, 0);
+	REFUSE(&image, limited, crmg_binding, v6_wide, 65);	/* longer than a source */
+	REFUSE(&image, limited, crmg_binding, ban.after, 0);
+	REFUSE(&image, limited, crmg_binding, ban.limits, 0);
+	REFUSE(&image, limited, crmg_binding, ban.limits, 1 << CRMG_LIMIT_COUNT);
+	REFUSE(&image, limited, crmg_binding, ban.within_ms, 999);
+	REFUSE(&image, limited, crmg_binding, ban.within_ms, 3600001);
+	REFUSE(&image, limited, crmg_binding, ban.for_s, 0);
+	REFUSE(&image, limited, crmg_binding, ban.max_s, 599);
+	REFUSE(&image, limited, crmg_binding, ban.factor, 255);
+	assert_int_equal(crmg_image_binding(&image, 3)->kind, CRMG_BINDING_NO_POLICY);
+	REFUSE(&image, none, crmg_binding, flags, CRMG_BINDING_BAN);
+	REFUSE(&image, none, crmg_binding, flags, CRMG_BINDING_BALANCER);
+	REFUSE(&image, offsetof(struct crmg_front, budgets[1]), crmg_budget, limits,
+	       1 << CRMG_BUCKET_LIMITS);
+	REFUSE(&image, offsetof(struct crmg_front, budgets[CRMG_SERVICES_MAX]), crmg_budget,
+	       limits, 255);
+	REFUSE(&image, client, crmg_client, balancer, 2);
+	crmg_image_free(&image);
+}
+
 /* Everything that can be asked of an image, for the sanitizer. */
 static void use(const struct crmg_image *image, uint64_t *random)
 {
@@ -325,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_indexes),
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_random_damage),
 	};
 

@@ -43,7 +43,7 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 		bool any = client == CRMG_CLIENT_ANY;
 		uint16_t index = add_bind(b, (struct crmg_bind){
 			.policy = policy,
-			.service_name = b->model->services[s].name,
+			.at = &b->model->services[s],
 			.policy_name = policy->name,
 			.client_name = any ? "any" : b->model->clients[client].name,
 			.owner = any ? CRMG_OWNER_NONE : client + 1,
@@ -58,12 +58,12 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 
 static void bind_built_in(struct crmg_build *b, size_t s)
 {
-	const char *name = b->model->services[s].name;
+	const struct crmg_model_service *at = &b->model->services[s];
 	uint8_t service = b->index_of[s];
 
 	if (!b->none[service])
 		b->none[service] = add_bind(b, (struct crmg_bind){
-			.service_name = name,
+			.at = at,
 			.policy_name = "none",
 			.client_name = "any",
 			.owner = CRMG_OWNER_NONE,
@@ -71,7 +71,7 @@ static void bind_built_in(struct crmg_build *b, size_t s)
 			.service = service,
 		});
 	b->allow[service] = add_bind(b, (struct crmg_bind){
-		.service_name = name,
+		.at = at,
 		.policy_name = "allow",
 		.client_name = "allow",
 		.owner = CRMG_OWNER_ALLOW,
@@ -125,16 +125,66 @@ struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shi
 	return (struct crmg_limit){ .cost = cost, .tolerance = capped(tolerance) };
 }
 
-static void write_limits(const struct crmg_model_limit *limits, struct crmg_binding *binding,
-			 struct crmg_label *label)
+uint8_t crmg_write_limits(const struct crmg_model_limit *limits, unsigned int count,
+			  struct crmg_limit *ret, struct crmg_terms *ret_terms)
 {
-	for (unsigned int i = 0; i < CRMG_LIMIT_COUNT; i++) {
+	uint8_t set = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
 		if (!limits[i].set)
 			continue;
-		binding->limits |= 1 << i;
-		binding->limit[i] = crmg_limit_of(&limits[i].terms, limit_shift[i]);
-		label->terms[i] = limits[i].terms;
+		set |= 1 << i;
+		ret[i] = crmg_limit_of(&limits[i].terms, limit_shift[i]);
+		ret_terms[i] = limits[i].terms;
 	}
+	return set;
+}
+
+static unsigned int shorter(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The prefix whose sources share an aggregate. It is set without one too: sources
+ * for which there is no slot are judged by their wider prefix.
+ */
+static void write_widths(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			 struct crmg_binding *binding)
+{
+	binding->v4_wide = 96 + (policy->v4_wide.bits ? policy->v4_wide.bits
+						      : shorter(24, model->v4_prefix));
+	binding->v6_wide = policy->v6_wide.bits ? policy->v6_wide.bits
+						: shorter(48, model->v6_prefix);
+}
+
+/* All that a policy with limits says. */
+static void write_policy(const struct crmg_build *b, const struct crmg_bind *bind,
+			 struct crmg_binding *binding, struct crmg_label *label)
+{
+	const struct crmg_model_policy *policy = bind->policy;
+	bool balancer = bind->owner != CRMG_OWNER_NONE &&
+			b->model->clients[bind->owner - 1].balancer;
+
+	binding->limits = crmg_write_limits(policy->limits, CRMG_LIMIT_COUNT, binding->limit,
+					    label->terms);
+	binding->aggregate_limits = crmg_write_limits(policy->aggregate.limits,
+						      CRMG_BUCKET_LIMITS, binding->aggregate,
+						      label->aggregate);
+	binding->total_limits = crmg_write_limits(policy->total.limits, CRMG_BUCKET_LIMITS,
+						  binding->total, label->total);
+	write_widths(b->model, policy, binding);
+	if (binding->aggregate_limits)
+		binding->flags |= CRMG_BINDING_AGGREGATE;
+	if (binding->total_limits)
+		binding->flags |= CRMG_BINDING_TOTAL;
+	if (balancer)
+		binding->flags |= CRMG_BINDING_BALANCER;
+	if (!policy->ban.set || balancer)
+		return;
+	binding->flags |= CRMG_BINDING_BAN;
+	binding->ban = policy->ban.terms;
+	binding->ban.limits = binding->limits & (binding->ban.limits ? binding->ban.limits : ~0u);
 }
 
 void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
@@ -147,14 +197,16 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	binding->kind = bind->kind;
 	binding->mode = b->mode;
 	binding->service = bind->service;
-	crmg_copy(label->service, sizeof(label->service), bind->service_name);
+	crmg_copy(label->service, sizeof(label->service), bind->at->name);
 	crmg_copy(label->policy, sizeof(label->policy), bind->policy_name);
 	crmg_copy(label->client, sizeof(label->client), bind->client_name);
-	if (!policy)
-		return;
-	if (policy->mode < b->mode)
+	if (policy && policy->mode < b->mode)
 		binding->mode = policy->mode;
-	binding->on_exceed = policy->on_exceed;
-	if (!policy->deny)
-		write_limits(policy->limits, binding, label);
+	if (policy)
+		binding->on_exceed = policy->on_exceed;
+	if (bind->kind == CRMG_BINDING_POLICY)
+		write_policy(b, bind, binding, label);
+	if (bind->at->total.set &&
+	    (bind->kind == CRMG_BINDING_POLICY || bind->kind == CRMG_BINDING_NO_POLICY))
+		binding->flags |= CRMG_BINDING_SERVICE;
 }

@@ -14,7 +14,7 @@
 
 struct crmg_bind {			/* a binding before it is written */
 	const struct crmg_model_policy *policy;	/* NULL: built in */
-	const char *service_name;
+	const struct crmg_model_service *at;
 	const char *policy_name;
 	const char *client_name;
 	uint32_t owner;			/* CRMG_OWNER_NONE: any client */
@@ -66,6 +66,13 @@ size_t crmg_entry_size(enum crmg_section_id id);
 
 /* A limit as the limiter wants it; shift: of the limit's kind (CRMG_LIMITS). */
 struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shift);
+
+/*
+ * The first `count` kinds of limits, as the limiter wants them and as the operator
+ * wrote them. Returns which are set: bit i for kind i.
+ */
+uint8_t crmg_write_limits(const struct crmg_model_limit *limits, unsigned int count,
+			  struct crmg_limit *ret, struct crmg_terms *ret_terms);
 
 /* bind as it stands in the image. */
 void crmg_bind_write(const struct crmg_build *build, const struct crmg_bind *bind,

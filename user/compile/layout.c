@@ -102,6 +102,7 @@ static struct crmg_prefix listed(const struct crmg_pfx *pfx, uint16_t client)
 
 static void write_services(const struct crmg_build *b, struct crmg_image *image)
 {
+	struct crmg_budget *budgets = ((struct crmg_front *)image->cells)->budgets;
 	struct crmg_service *services = section_of(image, CRMG_SECTION_SERVICES);
 	struct crmg_prefix *locals = section_of(image, CRMG_SECTION_LOCALS);
 	struct crmg_port_range *ports = section_of(image, CRMG_SECTION_PORTS);
@@ -126,6 +127,8 @@ static void write_services(const struct crmg_build *b, struct crmg_image *image)
 		to->local_count = from->address_count;
 		for (size_t a = 0; a < from->address_count; a++)
 			locals[local_count++] = listed(&from->addresses[a], UINT16_MAX);
+		budgets[index].limits = crmg_write_limits(from->total.limits, CRMG_BUCKET_LIMITS,
+							  budgets[index].limit, to->total);
 	}
 }
 
@@ -146,6 +149,7 @@ static void write_clients(const struct crmg_build *b, struct crmg_image *image)
 		crmg_copy(to->name, sizeof(to->name), from->name);
 		to->prefix_count = from->prefix_count;
 		to->file_count = from->file_count;
+		to->balancer = from->balancer;
 		for (size_t p = 0; p < from->prefix_count; p++)
 			*prefixes++ = listed(&from->prefixes[p].pfx, i + 1);
 	}

@@ -58,6 +58,34 @@ static bool counts_are_valid(const struct crmg_head *head)
 	       s[CRMG_SECTION_CLIENTS].count <= CRMG_CLIENTS_MAX + 1;
 }
 
+/* What the packet path shifts by, divides by and looks up beside a source's own limits. */
+static bool scopes_are_valid(const struct crmg_head *head, const struct crmg_binding *b)
+{
+	const uint8_t own = CRMG_BINDING_AGGREGATE | CRMG_BINDING_TOTAL | CRMG_BINDING_BAN |
+			    CRMG_BINDING_BALANCER;
+
+	if (b->flags & ~(own | CRMG_BINDING_SERVICE) ||
+	    b->aggregate_limits >> CRMG_BUCKET_LIMITS || b->total_limits >> CRMG_BUCKET_LIMITS ||
+	    !(b->flags & CRMG_BINDING_AGGREGATE) != !b->aggregate_limits ||
+	    !(b->flags & CRMG_BINDING_TOTAL) != !b->total_limits)
+		return false;
+	if (b->kind != CRMG_BINDING_POLICY)
+		return !(b->flags & own);
+	return b->v4_wide > 96 && b->v4_wide < 128 && b->v4_wide <= 96 + head->v4_prefix &&
+	       b->v6_wide > 0 && b->v6_wide < 128 && b->v6_wide <= head->v6_prefix;
+}
+
+static bool ban_is_valid(const struct crmg_binding *b)
+{
+	const struct crmg_ban_terms *ban = &b->ban;
+
+	if (!(b->flags & CRMG_BINDING_BAN))
+		return true;
+	return ban->after && ban->limits && !(ban->limits >> CRMG_LIMIT_COUNT) &&
+	       ban->within_ms >= 1000 && ban->within_ms <= 3600 * 1000 && ban->for_s &&
+	       ban->for_s <= ban->max_s && ban->factor >= 1 << CRMG_BAN_FACTOR_SHIFT;
+}
+
 static bool bindings_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -70,7 +98,8 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
-		    !crmg_image_service(image, b->service))
+		    !crmg_image_service(image, b->service) || !scopes_are_valid(head, b) ||
+		    !ban_is_valid(b))
 			return false;
 		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))
 			return false;
@@ -85,6 +114,7 @@ static bool range_is_inside(uint32_t first, uint32_t count, uint32_t total)
 
 static bool services_are_valid(const struct crmg_image *image)
 {
+	const struct crmg_front *front = crmg_image_front(image);
 	const struct crmg_section *section = crmg_image_head(image)->section;
 	const struct crmg_service *services;
 	size_t count;
@@ -104,6 +134,9 @@ static bool services_are_valid(const struct crmg_image *image)
 				   !crmg_image_binding(image, s->allow_binding)))
 			return false;
 	}
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(front->budgets); i++)
+		if (front->budgets[i].limits >> CRMG_BUCKET_LIMITS)
+			return false;
 	return true;
 }
 
@@ -117,7 +150,8 @@ static bool clients_are_valid(const struct crmg_image *image)
 	clients = crmg_image_section(image, CRMG_SECTION_CLIENTS, &count);
 	prefixes = crmg_image_section(image, CRMG_SECTION_PREFIXES, &prefix_count);
 	for (size_t i = 0; i < count; i++) {
-		if (!IS_TEXT(clients[i].name) || clients[i].prefix_count > prefix_count - at)
+		if (!IS_TEXT(clients[i].name) || clients[i].balancer > 1 ||
+		    clients[i].prefix_count > prefix_count - at)
 			return false;
 		for (size_t end = at + clients[i].prefix_count; at < end; at++)
 			if (prefixes[at].client != i || prefixes[at].len > 128)
