@@ -690,7 +690,8 @@ struct crmg_scratch {
 	__u64 reset_tat;	/* 1/256 ns */
 	__u64 event_tat;
 	__u64 event_seq;	/* last sequence number given; also taken by user space */
-	__u64 reserved[5];
+	__u64 pressure_ns;	/* CLOCK_BOOTTIME of a packet that found no slot; 0: none yet */
+	__u64 reserved[4];
 };
 CRMG_SIZE(struct crmg_scratch, 64);
 
