@@ -12,7 +12,8 @@
 #define CRMG_MAPS(X) \
 	X(TAGS,      tags,        "tags",      struct crmg_tags,       true) \
 	X(SLOTS,     slots,       "slots",     struct crmg_slot,       true) \
-	X(IMAGES,    images,      "images",    __u32,                  false) \
+	X(FRONTS,    fronts,      "fronts",    __u32,                  false) \
+	X(BACKS,     backs,       "backs",     __u32,                  false) \
 	X(ROWS,      rows,        "rows",      __u32,                  false) \
 	X(HOST,      host,        "host",      struct crmg_host,       false) \
 	X(CONTROL,   control_map, "control",   struct crmg_control,    true) \
@@ -22,7 +23,11 @@
 	X(EVENTS,    events,      "events",    struct crmg_event,      true) \
 	X(SETUP,     setup,       "setup",     struct crmg_setup,      false) \
 	X(IFACES,    ifaces,      "ifaces",    struct crmg_iface,      true) \
-	X(ORIGINS,   origins,     "origins",   struct crmg_origin,     true)
+	X(ORIGINS,   origins,     "origins",   struct crmg_origin,     true) \
+	X(AGGREGATES, aggregates, "aggregates", struct crmg_aggregates, true) \
+	X(TOTALS,    totals,      "totals",    struct crmg_bucket,     true) \
+	X(FLOWS,     flows,       "flows",     struct crmg_flows,      true) \
+	X(SHARES,    shares,      "shares",    struct crmg_share,      true)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
