@@ -30,6 +30,7 @@ struct fixture {
 	struct crmg_slot slots[CAPACITY];
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
+	struct crmg_bucket totals[CRMG_TOTALS];
 	struct crmg_snapshot snap;
 };
 
@@ -70,13 +71,18 @@ static inline void make_policy(struct policy *p)
 	add_allow(p, pfx("192.0.2.10"));
 }
 
+static inline void compile_fixture(void)
+{
+	fx.image = compiled(&fx.policy, NULL, GENERATION);
+	((struct crmg_head *)fx.image.cells)->applied_at_ns = REAL_NS - 90 * CRMG_NS_PER_SEC;
+}
+
 static inline void fixture_init(void)
 {
 	free(fx.image.cells);
 	memset(&fx, 0, sizeof(fx));
 	make_policy(&fx.policy);
-	fx.image = compiled(&fx.policy, NULL, GENERATION);
-	((struct crmg_head *)fx.image.cells)->applied_at_ns = REAL_NS - 90 * CRMG_NS_PER_SEC;
+	compile_fixture();
 	fx.snap = (struct crmg_snapshot){
 		.real_ns = REAL_NS,
 		.boot_ns = BOOT_NS,
@@ -88,6 +94,7 @@ static inline void fixture_init(void)
 		.capacity = CAPACITY,
 		.tags = fx.tags,
 		.slots = fx.slots,
+		.totals = fx.totals,
 		.bans = fx.bans,
 		.origins = fx.origins,
 	};
@@ -148,17 +155,59 @@ static inline struct crmg_slot *add_source(uint32_t index, const char *source)
 	return slot;
 }
 
-/* The counters of a policy, by its names. */
-static inline struct crmg_row *row_of(const char *service, const char *policy)
+/* A source in use that was banned automatically, for so many seconds from now on. */
+static inline struct crmg_slot *add_auto_ban(uint32_t index, const char *source, int seconds_left)
+{
+	struct crmg_slot *slot = add_source(index, source);
+
+	set_tag(index, CRMG_TAG_BANNED);
+	slot->auto_until_s = (uint32_t)(BOOT_NS / CRMG_NS_PER_SEC) + seconds_left;
+	slot->auto_bans = 1;
+	return slot;
+}
+
+/* Index of the binding of a policy, by its names. */
+static inline uint32_t binding_index(const char *service, const char *policy)
 {
 	for (uint32_t i = 1; i <= crmg_image_head(&fx.image)->bindings; i++) {
 		const struct crmg_label *label = crmg_image_label(&fx.image, i);
 
 		if (strcmp(label->service, service) == 0 && strcmp(label->policy, policy) == 0)
-			return &fx.rows[crmg_image_binding(&fx.image, i)->row];
+			return i;
 	}
 	fail_msg("no policy %s of %s", policy, service);
-	return NULL;
+	return 0;
+}
+
+/* The counters of a policy, by its names. */
+static inline struct crmg_row *row_of(const char *service, const char *policy)
+{
+	return &fx.rows[crmg_image_binding(&fx.image, binding_index(service, policy))->row];
+}
+
+static inline void budget(struct crmg_model_budget *budget, uint64_t count)
+{
+	budget->set = true;
+	budget->limits[CRMG_LIMIT_PACKETS].set = true;
+	budget->limits[CRMG_LIMIT_PACKETS].terms =
+		(struct crmg_terms){ count, CRMG_NS_PER_SEC, count };
+}
+
+/* web/partners gets a budget of packets in every scope, and bans after 100 strikes. */
+static inline struct crmg_binding *widen(void)
+{
+	struct crmg_model_policy *partners = &fx.policy.policies[0];
+
+	budget(&partners->aggregate, 2000);
+	budget(&partners->total, 5000);
+	budget(&fx.policy.services[0].total, 8000);
+	partners->ban = (struct crmg_model_ban){ .set = true, .terms = {
+		.within_ms = 6000, .for_s = 600, .max_s = 86400,
+		.factor = 2 << CRMG_BAN_FACTOR_SHIFT, .after = 100,
+	} };
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	return (void *)crmg_image_binding(&fx.image, binding_index("web", "partners"));
 }
 
 /* Writes into memory: the text belongs to the caller. */

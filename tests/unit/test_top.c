@@ -13,6 +13,7 @@ static void test_states(void **state)
 	} wanted[] = {
 		{ CRMG_TAG_EMPTY, false }, { CRMG_TAG_BUSY, false }, { CRMG_TAG_SEEN, false },
 		{ CRMG_TAG_SEEN_SYN, false }, { CRMG_TAG_LIVE, true }, { CRMG_TAG_LIMITED, true },
+		{ CRMG_TAG_PROVEN, true }, { CRMG_TAG_BANNED, true },
 	};
 
 	(void)state;
@@ -69,9 +70,9 @@ static void test_selection(void **state)
 		if (draw_below(&seed, 4) == 0)
 			continue;
 		/* Many equal ones. */
-		add_source(i, "10.1.2.3")->bytes = draw_below(&seed, 200);
+		add_source(i, "10.1.2.3")->traffic = draw_below(&seed, 200);
 		sorted[count].index = i;
-		sorted[count++].value = fx.slots[i].bytes;
+		sorted[count++].value = fx.slots[i].traffic;
 	}
 	qsort(sorted, count, sizeof(*sorted), descending);
 	for (size_t s = 0; s < CRMG_ARRAY_SIZE(sizes); s++) {
@@ -81,9 +82,23 @@ static void test_selection(void **state)
 				 wanted);
 		for (size_t i = 0; i < wanted; i++) {
 			assert_int_equal(rows[i].index, sorted[i].index);
-			assert_int_equal(rows[i].value, rows[i].slot.bytes);
+			assert_int_equal(rows[i].value, rows[i].slot.traffic);
 		}
 	}
+}
+
+/* Packets and bytes are in two places each. */
+static void test_values(void **state)
+{
+	struct crmg_slot slot = {
+		.traffic = 5ULL << CRMG_TRAFFIC_SHIFT | 700, .carried_packets = 8000000,
+		.carried_bytes = 90000000000, .connections = 3, .bytes_out = 11, .refusals = 13,
+	};
+	static const uint64_t wanted[CRMG_TOP_COUNT] = { 8000005, 90000000700, 3, 11, 13 };
+
+	(void)state;
+	for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)
+		assert_true(crmg_top_value(&slot, by) == wanted[by]);
 }
 
 static void test_words(void **state)
@@ -105,7 +120,7 @@ static void test_json(void **state)
 	static const char *const keys[] = {
 		"address", "service", "policy", "packets", "bytes", "requests_estimated",
 		"connections", "open_connections", "bytes_out", "dropped_packets", "first_seen",
-		"last_seen", "banned_until",
+		"last_seen", "banned_until", "proven",
 	};
 	struct crmg_slot *slot;
 	json_t *document, *source;
@@ -132,7 +147,35 @@ static void test_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(source, "first_seen")),
 			    "2027-01-15T07:59:50Z");
 	assert_int_equal(json_integer_value(json_object_get(source, "would_drop_packets")), 4);
+	assert_true(json_is_false(json_object_get(source, "proven")));
 	json_decref(document);
+}
+
+/* A ban in the slot counts as one of the list does; the later end is what matters. */
+static void test_automatic(void **state)
+{
+	json_t *document, *source;
+	char *text;
+
+	(void)state;
+	fixture_init();
+	add_auto_ban(5, "10.1.2.3", 600);
+	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 1), 1);
+	document = crmg_top_json(&fx.snap, rows, 1);
+	source = json_array_get(json_object_get(document, "sources"), 0);
+	assert_true(json_is_true(json_object_get(source, "proven")));
+	assert_string_equal(json_string_value(json_object_get(source, "banned_until")),
+			    "2027-01-15T08:10:00Z");
+	json_decref(document);
+	text = TEXT_OF(crmg_top_text, &fx.snap, rows, 1, false);
+	assert_non_null(strstr(text, "0s  banned\n"));
+	free(text);
+	add_ban("10.1.2.3", 0, 900);
+	assert_true(crmg_top_banned_until(&fx.snap, &rows[0].slot) ==
+		    BOOT_NS + 900 * CRMG_NS_PER_SEC);
+	fx.bans[0].ban.until_ns = BOOT_NS + CRMG_NS_PER_SEC;
+	assert_true(crmg_top_banned_until(&fx.snap, &rows[0].slot) ==
+		    BOOT_NS + 600 * CRMG_NS_PER_SEC);
 }
 
 int main(void)
@@ -141,8 +184,10 @@ int main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_selection),
+		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_automatic),
 	};
 	int failed = cmocka_run_group_tests_name("top", tests, NULL, NULL);
 

@@ -14,6 +14,24 @@ static const struct crmg_why_service *at_web(const char *address)
 	return &why.services[0];
 }
 
+/* What is left of a limit of a scope; -1: not known, -2: there is no such limit. */
+static int64_t available_of(const struct crmg_why_service *web, enum crmg_scope scope,
+			    unsigned int limit_id)
+{
+	struct crmg_why_limit limits[CRMG_WHY_LIMITS_MAX];
+	size_t count = crmg_why_limits(&fx.snap, &why.address, web, limits);
+
+	for (size_t i = 0; i < count; i++)
+		if (limits[i].limit == limit_id && limits[i].scope == scope)
+			return limits[i].known ? (int64_t)limits[i].available : -1;
+	return -2;
+}
+
+static int64_t available(const struct crmg_why_service *web, unsigned int limit_id)
+{
+	return available_of(web, CRMG_SCOPE_SOURCE, limit_id);
+}
+
 static void test_never_seen(void **state)
 {
 	const struct crmg_why_service *web;
@@ -23,8 +41,8 @@ static void test_never_seen(void **state)
 	web = at_web("10.1.2.3");
 	assert_string_equal(web->label->policy, "partners");
 	assert_false(web->seen);
-	assert_int_equal(crmg_why_available(&fx.snap, web, CRMG_LIMIT_PACKETS), 400);
-	assert_int_equal(crmg_why_available(&fx.snap, web, CRMG_LIMIT_BYTES), 10000000);
+	assert_int_equal(available(web, CRMG_LIMIT_PACKETS), 400);
+	assert_int_equal(available(web, CRMG_LIMIT_BYTES), 10000000);
 	assert_string_equal(at_web("10.66.0.1")->label->policy, "bad");
 	assert_string_equal(at_web("192.0.2.10")->label->policy, "allow");
 	assert_string_equal(at_web("2001:db8:8::1")->label->policy, "public");
@@ -68,12 +86,11 @@ static void test_levels(void **state)
 		fixture_init();
 		used(CRMG_LIMIT_PACKETS, rows[i].used, 0);
 		assert_true(at_web("10.1.2.3")->seen);
-		assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"),
-						    CRMG_LIMIT_PACKETS), rows[i].left);
+		assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS), rows[i].left);
 	}
 	fixture_init();
 	used(CRMG_LIMIT_BYTES, 4000000, 16);
-	assert_in_range(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_BYTES),
+	assert_in_range(available(at_web("10.1.2.3"), CRMG_LIMIT_BYTES),
 			5999999, 6000000);
 }
 
@@ -83,7 +100,7 @@ static void test_idle(void **state)
 	(void)state;
 	fixture_init();
 	used(CRMG_LIMIT_PACKETS, 0, 0)->tat[CRMG_LIMIT_PACKETS] = 1;
-	assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
+	assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
 			 400);
 }
 
@@ -97,11 +114,11 @@ static void test_after_apply(void **state)
 	slot = used(CRMG_LIMIT_PACKETS, 100, 0);
 	slot->tat[CRMG_LIMIT_PACKETS] += 100 * slot->cost[CRMG_LIMIT_PACKETS];
 	slot->cost[CRMG_LIMIT_PACKETS] *= 2;
-	assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
+	assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
 			 300);
 	/* It had no such limit. */
 	slot->cost[CRMG_LIMIT_PACKETS] = 0;
-	assert_int_equal(crmg_why_available(&fx.snap, at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
+	assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
 			 400);
 }
 
@@ -110,11 +127,11 @@ static void test_wide_source(void **state)
 {
 	(void)state;
 	fixture_init();
-	add_source(9, "2001:db8:7::")->packets = 5;
+	add_source(9, "2001:db8:7::")->carried_packets = 5;
 	add_ban("2001:db8:7::1", 0, 60);
-	assert_int_equal(at_web("2001:db8:7::1")->slot.packets, 5);
+	assert_int_equal(at_web("2001:db8:7::1")->slot.carried_packets, 5);
 	assert_non_null(at_web("2001:db8:7::1")->ban);
-	assert_int_equal(at_web("2001:db8:7::2")->slot.packets, 5);
+	assert_int_equal(at_web("2001:db8:7::2")->slot.carried_packets, 5);
 	assert_null(at_web("2001:db8:7::2")->ban);
 	assert_false(at_web("2001:db8:7:1::1")->seen);
 }
@@ -141,11 +158,123 @@ static void test_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(service, "last_refused")),
 			    "2027-01-15T08:00:00Z");
 	assert_true(json_is_null(json_object_get(service, "banned_until")));
+	assert_true(json_is_null(json_object_get(service, "requests_estimated")));
+	assert_null(json_object_get(service, "requests"));
+	assert_true(json_is_false(json_object_get(service, "proven")));
+	assert_int_equal(json_integer_value(json_object_get(service, "strikes")), 0);
+	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(document,
+						 "services"), 1), "requests")));
 	first = json_array_get(json_object_get(service, "limits"), 0);
 	assert_string_equal(json_string_value(json_object_get(first, "name")), "packets");
 	assert_string_equal(json_string_value(json_object_get(first, "rate")), "200/s");
 	assert_int_equal(json_integer_value(json_object_get(first, "burst")), 400);
 	assert_int_equal(json_integer_value(json_object_get(first, "available")), 0);
+	json_decref(document);
+}
+
+/* Each scope has a bucket of its own; whose an aggregate is, only the kernel can tell. */
+static void test_scopes(void **state)
+{
+	const struct crmg_why_service *web;
+	struct crmg_binding *binding;
+	struct crmg_bucket *policy, *service;
+
+	(void)state;
+	fixture_init();
+	binding = widen();
+	used(CRMG_LIMIT_PACKETS, 100, 0);
+	web = at_web("10.1.2.3");
+	policy = &fx.totals[binding->row];
+	service = &fx.totals[CRMG_TOTAL_SERVICES + web->index];
+	assert_int_equal(available_of(web, CRMG_SCOPE_AGGREGATE, CRMG_LIMIT_PACKETS), -1);
+	assert_int_equal(available_of(web, CRMG_SCOPE_AGGREGATE, CRMG_LIMIT_BYTES), -2);
+	/* Nothing was charged yet. */
+	assert_int_equal(available_of(web, CRMG_SCOPE_POLICY, CRMG_LIMIT_PACKETS), 5000);
+	policy->cost[CRMG_LIMIT_PACKETS] = binding->total[CRMG_LIMIT_PACKETS].cost;
+	policy->tat[CRMG_LIMIT_PACKETS] = (MONO_NS << CRMG_UNITS_PER_NS_SHIFT) +
+					  1000 * policy->cost[CRMG_LIMIT_PACKETS];
+	service->cost[CRMG_LIMIT_PACKETS] = 1;
+	service->tat[CRMG_LIMIT_PACKETS] = (MONO_NS << CRMG_UNITS_PER_NS_SHIFT) + 8000;
+	assert_int_equal(available_of(web, CRMG_SCOPE_SOURCE, CRMG_LIMIT_PACKETS), 300);
+	assert_int_equal(available_of(web, CRMG_SCOPE_POLICY, CRMG_LIMIT_PACKETS), 4000);
+	assert_int_equal(available_of(web, CRMG_SCOPE_SERVICE, CRMG_LIMIT_PACKETS), 0);
+	/* Whom the service's total leaves out, as it does `allow`. */
+	binding->flags &= ~CRMG_BINDING_SERVICE;
+	assert_int_equal(available_of(web, CRMG_SCOPE_SERVICE, CRMG_LIMIT_PACKETS), -2);
+	fx.snap.totals = NULL;
+	assert_int_equal(available_of(web, CRMG_SCOPE_POLICY, CRMG_LIMIT_PACKETS), -1);
+}
+
+/* A source that was banned automatically, in full. */
+static void fill_banned(void)
+{
+	struct crmg_slot *slot;
+	struct crmg_addr a;
+
+	fixture_init();
+	widen();
+	slot = add_auto_ban(77, "10.1.2.3", 600);
+	slot->auto_bans = 3;
+	slot->traffic = 41ULL << CRMG_TRAFFIC_SHIFT | 4100;
+	slot->refusals = 7;
+	slot->strike_part = (uint16_t)(MONO_NS / CRMG_NS_PER_SEC);
+	slot->strikes = 5;
+	slot->last_reason = CRMG_REASON_AGGREGATE;
+	slot->last_refused = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
+	add_ban("10.1.0.0/16", 0, 60);
+	a = addr("10.1.2.3");
+	crmg_why_find(&fx.snap, &a, crmg_image_service_find(&fx.image, "web"), &why);
+}
+
+static void test_text(void **state)
+{
+	char *text;
+
+	(void)state;
+	fill_banned();
+	text = TEXT_OF(crmg_why_text, &fx.snap, &why, false);
+	assert_string_equal(text,
+		"10.1.2.3\n\n"
+		"web: policy partners (client partners), mode enforce\n"
+		"  banned:  10.1.0.0/16 until 2027-01-15T08:01:00Z by manual\n"
+		"  banned:  10.1.2.3 until 2027-01-15T08:10:00Z by auto: 3rd ban\n"
+		"  limit:   packets 200/s, burst 400, available 400\n"
+		"  limit:   packets 2k/s, burst 2000, shared by 10.1.2.0/24\n"
+		"  limit:   packets 5k/s, burst 5000, available 5000, shared by the policy\n"
+		"  limit:   packets 8k/s, burst 8000, available 8000, shared by the service\n"
+		"  limit:   bytes 10MB/s, burst 10000000, available 10000000\n"
+		"  seen:    41 packets, 7 refused, proven\n"
+		"  refused: last at 2027-01-15T08:00:00Z: aggregate\n"
+		"  strikes: 5 of 100, 3 automatic bans so far\n");
+	free(text);
+}
+
+static void test_banned_json(void **state)
+{
+	static const char *const scopes[] = {
+		"source", "aggregate", "policy", "service", "source",
+	};
+	json_t *document, *service, *limits, *shared;
+
+	(void)state;
+	fill_banned();
+	document = crmg_why_json(&fx.snap, &why);
+	service = json_array_get(json_object_get(document, "services"), 0);
+	assert_true(json_is_true(json_object_get(service, "proven")));
+	assert_int_equal(json_integer_value(json_object_get(service, "strikes")), 5);
+	assert_int_equal(json_integer_value(json_object_get(service, "automatic_bans")), 3);
+	assert_int_equal(json_integer_value(json_object_get(service, "packets")), 41);
+	assert_string_equal(json_string_value(json_object_get(service, "banned_until")),
+			    "2027-01-15T08:10:00Z");
+	limits = json_object_get(service, "limits");
+	assert_int_equal(json_array_size(limits), CRMG_ARRAY_SIZE(scopes));
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(scopes); i++)
+		assert_string_equal(json_string_value(json_object_get(json_array_get(limits, i),
+								      "scope")), scopes[i]);
+	shared = json_array_get(limits, 1);
+	assert_string_equal(json_string_value(json_object_get(shared, "prefix")), "10.1.2.0/24");
+	assert_true(json_is_null(json_object_get(shared, "available")));
+	assert_true(json_is_null(json_object_get(json_array_get(limits, 2), "prefix")));
 	json_decref(document);
 }
 
@@ -159,6 +288,9 @@ int main(void)
 		cmocka_unit_test(test_after_apply),
 		cmocka_unit_test(test_wide_source),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_banned_json),
 	};
 	int failed = cmocka_run_group_tests_name("why", tests, NULL, NULL);
 

@@ -10,7 +10,6 @@
 
 #include "../base/num.h"
 #include "../base/util.h"
-#include "../report/rows.h"
 #include "../report/text.h"
 #include "top.h"
 
@@ -104,7 +103,7 @@ static void draw_row(const struct screen *screen, const struct crmg_snapshot *sn
 			at += snprintf(line + at, sizeof(line) - (size_t)at, " %9s",
 				       rate_text(screen, snap, last, row, by, rate));
 	at += snprintf(line + at, sizeof(line) - (size_t)at, "  %-4s %s",
-		       crmg_ban_of(snap, &row->slot.addr, row->slot.service) ? "ban" : "",
+		       crmg_top_banned_until(snap, &row->slot) ? "ban" : "",
 		       crmg_escape(service->name, CRMG_NAME_LEN, name, sizeof(name)));
 	snprintf(line + at, sizeof(line) - (size_t)at, "/%s",
 		 crmg_escape(label ? label->policy : "", CRMG_NAME_LEN, name, sizeof(name)));
@@ -133,7 +132,8 @@ static void draw(struct screen *screen, const struct crmg_snapshot *snap,
 
 	erase();
 	snprintf(line, sizeof(line), "%u of %u sources, %u bans%s  per second  q quits, p b c o d "
-		 "order", snap->tracked, snap->capacity, snap->ban_count,
+		 "order", snap->tracked, snap->capacity,
+		 snap->ban_count + snap->by_state[CRMG_SOURCE_BANNED],
 		 snap->control.panic ? ", PANIC" : "");
 	put_line(0, A_NORMAL, line);
 	draw_titles(screen);

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 
 #include "../base/util.h"
+#include "../report/sources.h"
 #include "internal.h"
 
 /* Adds up `words` counters of each CPU. */
@@ -91,15 +92,22 @@ static int crmg_rows_read(struct crmg_kern *kern, size_t *ret_count)
 	return code;
 }
 
-static uint32_t crmg_tracked(const struct crmg_tags *tags, uint32_t lines)
+/*
+ * Copies slots that are not mapped. There are many of them: those of banned sources are
+ * wanted always, all others only if they were asked for.
+ */
+static int crmg_slots_refresh(struct crmg_kern *kern, unsigned int flags, uint32_t capacity)
 {
-	uint32_t count = 0, i;
-	unsigned int way;
+	const struct crmg_snapshot snap = { .tags = kern->view[CRMG_MAP_TAGS].memory };
+	bool wanted = flags & CRMG_SNAP_SOURCES;
+	uint32_t i;
 
-	for (i = 0; i < lines; i++)
-		for (way = 0; way < CRMG_WAYS; way++)
-			count += tags[i].tag[way] != 0;
-	return count;
+	if (kern->view[CRMG_MAP_SLOTS].mapped)
+		return 0;
+	for (i = 0; i < capacity && !wanted; i++)
+		wanted = crmg_tag_state_of(&snap, i) == CRMG_TAG_BANNED;
+	return wanted ? crmg_view_refresh(&kern->view[CRMG_MAP_SLOTS], kern->map[CRMG_MAP_SLOTS],
+					  sizeof(struct crmg_slot), capacity) : 0;
 }
 
 static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32_t capacity)
@@ -114,10 +122,20 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_ORIGINS],
 					 kern->map[CRMG_MAP_ORIGINS], sizeof(struct crmg_origin),
 					 CRMG_ORIGINS_MAX);
+	if (!code)
+		code = crmg_slots_refresh(kern, flags, capacity);
 	if (!code && flags & CRMG_SNAP_SOURCES)
-		code = crmg_view_refresh(&kern->view[CRMG_MAP_SLOTS], kern->map[CRMG_MAP_SLOTS],
-					 sizeof(struct crmg_slot), capacity + CRMG_OVERFLOW_SLOTS);
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTALS], kern->map[CRMG_MAP_TOTALS],
+					 sizeof(struct crmg_bucket), CRMG_TOTALS);
 	return code;
+}
+
+/* Of the scratch, which crmg_kern_event_head() has just read. */
+static uint64_t crmg_pressure_ns(const struct crmg_kern *kern)
+{
+	const struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
+
+	return __atomic_load_n(&scratch->pressure_ns, __ATOMIC_RELAXED);
 }
 
 static uint32_t crmg_bans_alive(const struct crmg_kern *kern, uint64_t boot_ns)
@@ -163,12 +181,13 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.event_seq = crmg_kern_event_head(kern);
 	snap.iface_count = crmg_ifaces_read(kern);
 	snap.ifaces = kern->ifaces;
-	snap.tracked = crmg_tracked(kern->view[CRMG_MAP_TAGS].memory, snap.capacity / CRMG_WAYS);
+	snap.tags = kern->view[CRMG_MAP_TAGS].memory;
+	snap.slots = kern->view[CRMG_MAP_SLOTS].memory;
+	crmg_sources_count(&snap);
+	snap.pressure_ns = crmg_pressure_ns(kern);
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
-	if (flags & CRMG_SNAP_SOURCES) {
-		snap.tags = kern->view[CRMG_MAP_TAGS].memory;
-		snap.slots = kern->view[CRMG_MAP_SLOTS].memory;
-	}
+	if (flags & CRMG_SNAP_SOURCES)
+		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;
 	if (flags & CRMG_SNAP_BANS) {
 		snap.bans = kern->bans;
 		snap.ban_entries = kern->ban_count;

@@ -18,6 +18,7 @@
 
 LOOKUP(crmg_reason_name, CRMG_REASONS(NAME))
 LOOKUP(crmg_limit_name, CRMG_LIMITS(NAME))
+LOOKUP(crmg_scope_name, CRMG_SCOPES(NAME))
 LOOKUP(crmg_verdict_name, CRMG_VERDICTS(NAME))
 LOOKUP(crmg_mode_name, CRMG_MODES(NAME))
 LOOKUP(crmg_transport_name, CRMG_TRANSPORTS(NAME))

@@ -11,6 +11,7 @@
 const char *crmg_reason_name(unsigned int id);
 const char *crmg_limit_name(unsigned int id);
 const char *crmg_limit_unit(unsigned int id);
+const char *crmg_scope_name(unsigned int id);
 const char *crmg_verdict_name(unsigned int id);
 const char *crmg_mode_name(unsigned int id);
 const char *crmg_transport_name(unsigned int id);

@@ -27,6 +27,20 @@ struct crmg_ban_entry {
 	struct crmg_ban ban;
 };
 
+/*
+ * X(ID, "name", "help"): what is known of a source. Each that is tracked is in one of
+ * these states.
+ */
+#define CRMG_SOURCE_STATES(X) \
+	X(SEEN,     "seen",     "one packet came, it has no slot yet") \
+	X(UNPROVEN, "unproven", "has a slot; its address may be forged") \
+	X(LIMITED,  "limited",  "the same, and it was refused something") \
+	X(PROVEN,   "proven",   "completed a TCP handshake") \
+	X(BANNED,   "banned",   "the same, and it is banned automatically")
+
+#define CRMG_ENUM_SOURCE(ID, ...) CRMG_SOURCE_##ID,
+enum crmg_source_state { CRMG_SOURCE_STATES(CRMG_ENUM_SOURCE) CRMG_SOURCE_STATE_COUNT };
+
 struct crmg_snapshot {
 	uint64_t real_ns;		/* the three clocks, read together */
 	uint64_t boot_ns;
@@ -44,12 +58,16 @@ struct crmg_snapshot {
 
 	uint32_t capacity;
 	uint32_t tracked;		/* sources with a tag: seen once, or with a slot */
-	const struct crmg_tags *tags;	/* NULL unless asked for */
-	const struct crmg_slot *slots;	/* capacity of them; may change while read */
+	uint32_t recent;		/* of them, those that sent something in the last minute */
+	uint32_t by_state[CRMG_SOURCE_STATE_COUNT];
+	uint64_t pressure_ns;		/* boot_ns when a packet last found no slot; 0: never */
+	const struct crmg_tags *tags;	/* these two may change while they are read */
+	const struct crmg_slot *slots;	/* capacity; unless asked for, of banned sources only */
+	const struct crmg_bucket *totals;	/* CRMG_TOTALS of them; NULL unless asked for */
 
 	const struct crmg_origin *origins;	/* CRMG_ORIGINS_MAX of them; "": free */
-	uint32_t ban_count;		/* not expired */
-	const struct crmg_ban_entry *bans;	/* expired ones left out */
+	uint32_t ban_count;		/* manual, not expired; automatic ones are in the slots */
+	const struct crmg_ban_entry *bans;	/* manual, expired ones left out */
 	size_t ban_entries;		/* 0 unless asked for */
 };
 

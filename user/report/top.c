@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * top.c - picks sources out of the table while the kernel writes it. Reads each
- * word at most twice, and never trusts that two belong together.
- */
+/* top.c - picks the sources that use most out of the table. */
 #include "top.h"
 
 #include <string.h>
 
-#include "../base/addr.h"
 #include "../base/util.h"
+#include "rows.h"
 
 struct order {
 	const char *name;
 	const char *title;
-	size_t offset;		/* of the counter in struct crmg_slot */
 	char key;
 };
 
 static const struct order orders[] = {
-#define ORDER(ID, name, key, field, title) \
-	{ name, title, offsetof(struct crmg_slot, field), key },
+#define ORDER(ID, name, key, value, title) { name, title, key },
 	CRMG_TOPS(ORDER)
 };
 
@@ -52,40 +47,12 @@ const char *crmg_top_title(enum crmg_top_by by)
 
 uint64_t crmg_top_value(const struct crmg_slot *slot, enum crmg_top_by by)
 {
-	const __u64 *counter = (const void *)((const char *)slot + orders[by].offset);
-
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
-static __u64 load_tag(const struct crmg_snapshot *snap, uint32_t index)
-{
-	return __atomic_load_n(&snap->tags[index / CRMG_WAYS].tag[index % CRMG_WAYS],
-			       __ATOMIC_ACQUIRE);
-}
-
-static bool in_use(__u64 tag)
-{
-	unsigned int state = tag >> CRMG_TAG_STATE_SHIFT & 0xf;
-
-	return state == CRMG_TAG_LIVE || state == CRMG_TAG_LIMITED;
-}
-
-bool crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index, struct crmg_slot *ret)
-{
-	const struct crmg_service *service;
-	__u64 tag = load_tag(snap, index), after;
-
-	if (!in_use(tag))
-		return false;
-	memcpy(ret, &snap->slots[index], sizeof(*ret));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	after = load_tag(snap, index);
-	if (!in_use(after) || (tag ^ after) >> CRMG_TAG_HASH_SHIFT)
-		return false;
-	service = crmg_image_service(snap->image, ret->service);
-	/* A slot from before the service got this index belongs to another one. */
-	return service &&
-	       (int32_t)(CRMG_SLOT_GENERATION(ret->resolved) - service->born) >= 0;
+	switch (by) {
+#define VALUE(ID, name, key, value, title) case CRMG_TOP_##ID: return value;
+	CRMG_TOPS(VALUE)
+	default:
+		return 0;
+	}
 }
 
 /* True if a ranks below b; among equals the later slot does, so that the order is stable. */
@@ -134,14 +101,17 @@ size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 
 	for (uint32_t i = 0; i < snap->capacity; i++) {
 		struct crmg_top_row row;
+		unsigned int state;
 
-		if (!in_use(load_tag(snap, i)))
+		if (!crmg_tag_in_use(crmg_tag_state_of(snap, i)))
 			continue;
-		/* Most slots end here, with one word read. */
+		/* Most slots end here, with a word or two read. */
 		if (count == max && crmg_top_value(&snap->slots[i], by) <= ret[0].value)
 			continue;
-		if (!crmg_slot_read(snap, i, &row.slot))
+		state = crmg_slot_read(snap, i, &row.slot);
+		if (!state)
 			continue;
+		row.proven = crmg_tag_is_proven(state);
 		row.index = i;
 		row.value = crmg_top_value(&row.slot, by);
 		if (count < max) {
@@ -159,25 +129,7 @@ size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 	return count;
 }
 
-uint8_t crmg_source_len(const struct crmg_snapshot *snap, const struct crmg_addr *addr)
+uint64_t crmg_top_banned_until(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
 {
-	const struct crmg_head *head = crmg_image_head(snap->image);
-
-	return crmg_addr_is_v4(addr) ? head->v4_prefix + 96 : head->v6_prefix;
-}
-
-char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
-		       char *buf, size_t size)
-{
-	uint8_t len = crmg_source_len(snap, addr);
-	struct crmg_addr cut = crmg_addr_cut(*addr, len);
-
-	return crmg_format_prefix(&cut, len, buf, size);
-}
-
-const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
-					   const struct crmg_slot *slot)
-{
-	return crmg_image_label(snap->image,
-				crmg_image_resolve(snap->image, slot->service, &slot->addr));
+	return crmg_banned_until(snap, crmg_ban_of(snap, &slot->addr, slot->service), slot);
 }

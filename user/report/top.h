@@ -7,18 +7,18 @@
 
 #include <jansson.h>
 
-#include "snapshot.h"
+#include "sources.h"
 
 /*
- * X(ID, "name", 'key', field of struct crmg_slot, "title"): what can be ordered
- * by. Drops are ordered by refusals, which are those of shadow mode too.
+ * X(ID, "name", 'key', value of `slot`, "title"): what can be ordered by. Drops
+ * are ordered by refusals, which are those of shadow mode too.
  */
 #define CRMG_TOPS(X) \
-	X(PACKETS,     "packets",     'p', packets,     "PACKETS") \
-	X(BYTES,       "bytes",       'b', bytes,       "BYTES") \
-	X(CONNECTIONS, "connections", 'c', connections, "CONNS") \
-	X(BYTES_OUT,   "bytes-out",   'o', bytes_out,   "BYTES OUT") \
-	X(DROPS,       "drops",       'd', refusals,    "REFUSED")
+	X(PACKETS,     "packets",     'p', crmg_slot_packets(slot), "PACKETS") \
+	X(BYTES,       "bytes",       'b', crmg_slot_bytes(slot),   "BYTES") \
+	X(CONNECTIONS, "connections", 'c', slot->connections,       "CONNS") \
+	X(BYTES_OUT,   "bytes-out",   'o', slot->bytes_out,         "BYTES OUT") \
+	X(DROPS,       "drops",       'd', slot->refusals,          "REFUSED")
 
 #define CRMG_ENUM_TOP(ID, ...) CRMG_TOP_##ID,
 enum crmg_top_by { CRMG_TOPS(CRMG_ENUM_TOP) CRMG_TOP_COUNT };
@@ -34,6 +34,7 @@ struct crmg_top_row {
 	struct crmg_slot slot;	/* a copy: the table goes on */
 	uint64_t value;		/* of the column that was asked for */
 	uint32_t index;		/* in the table */
+	bool proven;		/* the source completed a TCP handshake */
 };
 
 uint64_t crmg_top_value(const struct crmg_slot *slot, enum crmg_top_by by);
@@ -47,22 +48,8 @@ uint64_t crmg_top_value(const struct crmg_slot *slot, enum crmg_top_by by);
 size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 		       struct crmg_top_row *ret, size_t max);
 
-/*
- * Copies the slot behind a tag that is in use, of a service that exists, into
- * *ret. False: nothing there, or it changed hands meanwhile.
- */
-bool crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index, struct crmg_slot *ret);
-
-/* A source as text: the address cut to the prefix of its family. buf is returned. */
-char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
-		       char *buf, size_t size);
-
-/* Prefix length of the source of addr, 0..128 (IPv4 + 96). */
-uint8_t crmg_source_len(const struct crmg_snapshot *snap, const struct crmg_addr *addr);
-
-/* Label that holds for a source at its service. */
-const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
-					   const struct crmg_slot *slot);
+/* End of the ban of any kind that lasts longest (CLOCK_BOOTTIME); 0: none. */
+uint64_t crmg_top_banned_until(const struct crmg_snapshot *snap, const struct crmg_slot *slot);
 
 /* A new document, or NULL when out of memory; and a table: 0 or -ENOMEM. */
 json_t *crmg_top_json(const struct crmg_snapshot *snap, const struct crmg_top_row *rows,

@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /* top_write.c - chosen sources as a JSON document and as a table. */
 #include "../base/addr.h"
-#include "rows.h"
 #include "text.h"
 #include "top.h"
 
 static const struct crmg_label no_label;
 
-static uint64_t banned_until(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
+static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_top_row *row)
 {
-	const struct crmg_ban_entry *ban = crmg_ban_of(snap, &slot->addr, slot->service);
-
-	return ban ? ban->ban.until_ns : 0;
-}
-
-static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
-{
+	const struct crmg_slot *slot = &row->slot;
 	const struct crmg_service *service = crmg_image_service(snap->image, slot->service);
 	const struct crmg_label *label = crmg_source_label(snap, slot);
-	uint64_t until = banned_until(snap, slot);
+	uint64_t until = crmg_top_banned_until(snap, slot);
 	uint64_t would = slot->refusals > slot->dropped_packets
 			 ? slot->refusals - slot->dropped_packets : 0;
 	char address[CRMG_ADDR_LEN];
 
 	if (!label)
 		label = &no_label;
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o,"
+			 " s:b}",
 		"address", crmg_source_text(snap, &slot->addr, address, sizeof(address)),
 		"service", crmg_json_text(service->name, sizeof(service->name)),
 		"policy", crmg_json_text(label->policy, sizeof(label->policy)),
-		"packets", crmg_json_count(slot->packets),
-		"bytes", crmg_json_count(slot->bytes),
+		"packets", crmg_json_count(crmg_slot_packets(slot)),
+		"bytes", crmg_json_count(crmg_slot_bytes(slot)),
 		service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
 		"connections", crmg_json_count(slot->connections),
 		"open_connections",
@@ -39,7 +33,8 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_s
 		"would_drop_packets", crmg_json_count(would),
 		"first_seen", crmg_json_time(crmg_tick_to_real(snap, slot->first_seen)),
 		"last_seen", crmg_json_time(crmg_tick_to_real(snap, slot->last_seen)),
-		"banned_until", until ? crmg_json_until(snap, until) : json_null());
+		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
+		"proven", row->proven);
 }
 
 json_t *crmg_top_json(const struct crmg_snapshot *snap, const struct crmg_top_row *rows,
@@ -48,7 +43,7 @@ json_t *crmg_top_json(const struct crmg_snapshot *snap, const struct crmg_top_ro
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, source_json(snap, &rows[i].slot));
+		json_array_append_new(list, source_json(snap, &rows[i]));
 	return json_pack("{s:i, s:o}", "schema", 1, "sources", list);
 }
 
@@ -76,8 +71,9 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 							  name, sizeof(name)));
 		crmg_table_cell(&table, "%s", crmg_escape(label ? label->policy : "",
 							  CRMG_NAME_LEN, name, sizeof(name)));
-		crmg_table_cell(&table, "%llu", slot->packets);
-		crmg_table_cell(&table, "%s", crmg_format_short(slot->bytes, text, sizeof(text)));
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_slot_packets(slot));
+		crmg_table_cell(&table, "%s", crmg_format_short(crmg_slot_bytes(slot), text,
+								sizeof(text)));
 		crmg_table_cell(&table, "%llu", slot->connections);
 		crmg_table_cell(&table, "%s", crmg_format_short(slot->bytes_out, text,
 								sizeof(text)));
@@ -85,7 +81,7 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 		crmg_table_cell(&table, "%llu", slot->refusals);
 		crmg_table_cell(&table, "%s", crmg_format_age(snap->real_ns -
 				crmg_tick_to_real(snap, slot->last_seen), text, sizeof(text)));
-		crmg_table_cell(&table, "%s", banned_until(snap, slot) ? "banned" : "");
+		crmg_table_cell(&table, "%s", crmg_top_banned_until(snap, slot) ? "banned" : "");
 	}
 	return crmg_table_print(&table, colour, out);
 }

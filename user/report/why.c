@@ -8,7 +8,7 @@
 #include "../base/addr.h"
 #include "names.h"
 #include "rows.h"
-#include "top.h"
+#include "sources.h"
 
 /* One scan: the key of the table's hash is not ours to read. */
 static void find_slots(const struct crmg_snapshot *snap, struct crmg_why *why)
@@ -19,16 +19,17 @@ static void find_slots(const struct crmg_snapshot *snap, struct crmg_why *why)
 
 	for (size_t i = 0; i < why->count; i++)
 		place[why->services[i].index] = i + 1;
-	for (uint32_t i = 0; snap->slots && i < snap->capacity; i++) {
+	for (uint32_t i = 0; i < snap->capacity; i++) {
 		const struct crmg_slot *there = &snap->slots[i];
 		struct crmg_why_service *service;
 		struct crmg_slot slot;
+		unsigned int state;
 
 		if (__atomic_load_n(&there->addr.lo, __ATOMIC_RELAXED) != source.lo ||
 		    __atomic_load_n(&there->addr.hi, __ATOMIC_RELAXED) != source.hi)
 			continue;
-		if (!crmg_slot_read(snap, i, &slot) || crmg_addr_cmp(&slot.addr, &source) != 0 ||
-		    slot.service > CRMG_SERVICES_MAX || !place[slot.service])
+		state = crmg_slot_read(snap, i, &slot);
+		if (!state || crmg_addr_cmp(&slot.addr, &source) != 0 || !place[slot.service])
 			continue;
 		service = &why->services[place[slot.service] - 1];
 		/* Of a source that prefixes divide, the part that this address is in. */
@@ -37,6 +38,7 @@ static void find_slots(const struct crmg_snapshot *snap, struct crmg_why *why)
 			continue;
 		service->slot = slot;
 		service->seen = true;
+		service->proven = crmg_tag_is_proven(state);
 	}
 }
 
@@ -66,22 +68,142 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 	find_slots(snap, ret);
 }
 
-uint64_t crmg_why_available(const struct crmg_snapshot *snap,
-			    const struct crmg_why_service *why, unsigned int limit)
+/* The limits of one scope, and what was charged to them. */
+struct budget {
+	unsigned int limits;		/* bit i: limit[i] is set */
+	const struct crmg_limit *limit;
+	const struct crmg_terms *terms;
+	bool known;			/* its bucket can be found */
+	const __u64 *tat;		/* NULL: nothing was charged */
+	const __u64 *cost;
+	struct crmg_pfx sharers;
+};
+
+static struct crmg_pfx cut_to(const struct crmg_addr *addr, uint8_t len)
 {
-	const struct crmg_limit *terms = &why->binding->limit[limit];
-	uint64_t burst = why->label->terms[limit].burst;
+	return (struct crmg_pfx){ crmg_addr_cut(*addr, len), len };
+}
+
+static struct budget source_budget(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+				   const struct crmg_why_service *why)
+{
+	return (struct budget){
+		.limits = why->binding->limits,
+		.limit = why->binding->limit,
+		.terms = why->label->terms,
+		.known = true,
+		.tat = why->seen ? why->slot.tat : NULL,
+		.cost = why->slot.cost,
+		.sharers = cut_to(addr, crmg_source_len(snap, addr)),
+	};
+}
+
+static struct budget aggregate_budget(const struct crmg_addr *addr,
+				      const struct crmg_why_service *why)
+{
+	const struct crmg_binding *binding = why->binding;
+
+	return (struct budget){
+		.limits = binding->aggregate_limits,
+		.limit = binding->aggregate,
+		.terms = why->label->aggregate,
+		.sharers = cut_to(addr, crmg_addr_is_v4(addr) ? binding->v4_wide
+							      : binding->v6_wide),
+	};
+}
+
+/* What all sources of a policy were charged together. */
+static struct budget policy_budget(const struct crmg_snapshot *snap,
+				   const struct crmg_why_service *why)
+{
+	const struct crmg_bucket *bucket = snap->totals ? &snap->totals[why->binding->row] : NULL;
+
+	return (struct budget){
+		.limits = why->binding->total_limits,
+		.limit = why->binding->total,
+		.terms = why->label->total,
+		.known = bucket,
+		.tat = bucket ? bucket->tat : NULL,
+		.cost = bucket ? bucket->cost : NULL,
+	};
+}
+
+/* The same of a service; a source that is on the allow list is none of them. */
+static struct budget service_budget(const struct crmg_snapshot *snap,
+				    const struct crmg_why_service *why)
+{
+	const struct crmg_budget *total = &crmg_image_front(snap->image)->budgets[why->index];
+	const struct crmg_bucket *bucket = snap->totals
+					   ? &snap->totals[CRMG_TOTAL_SERVICES + why->index] : NULL;
+
+	return (struct budget){
+		.limits = why->binding->flags & CRMG_BINDING_SERVICE ? total->limits : 0,
+		.limit = total->limit,
+		.terms = why->service->total,
+		.known = bucket,
+		.tat = bucket ? bucket->tat : NULL,
+		.cost = bucket ? bucket->cost : NULL,
+	};
+}
+
+static struct budget budget_of(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			       const struct crmg_why_service *why, enum crmg_scope scope)
+{
+	switch (scope) {
+	case CRMG_SCOPE_SOURCE:
+		return source_budget(snap, addr, why);
+	case CRMG_SCOPE_AGGREGATE:
+		return aggregate_budget(addr, why);
+	case CRMG_SCOPE_POLICY:
+		return policy_budget(snap, why);
+	default:
+		return service_budget(snap, why);
+	}
+}
+
+static uint64_t available(const struct crmg_snapshot *snap, const struct budget *budget,
+			  unsigned int limit)
+{
+	const struct crmg_limit *terms = &budget->limit[limit];
+	uint64_t burst = budget->terms[limit].burst;
 	unsigned __int128 level = 0, left;
 
-	if (why->seen && limit < 3 && why->slot.cost[limit]) {
+	if (budget->tat && limit < CRMG_BUCKET_LIMITS && budget->cost[limit]) {
 		uint64_t now = snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT;
-		int64_t ahead = (int64_t)(why->slot.tat[limit] - now);
+		int64_t ahead = (int64_t)(budget->tat[limit] - now);
 
 		if (ahead > 0)
-			level = (unsigned __int128)ahead * terms->cost / why->slot.cost[limit];
+			level = (unsigned __int128)ahead * terms->cost / budget->cost[limit];
 	}
 	if (!terms->cost || level >= terms->tolerance)
 		return terms->cost ? 0 : burst;
 	left = ((terms->tolerance - level) << crmg_limit_shift(limit)) / terms->cost;
 	return left < burst ? (uint64_t)left : burst;
+}
+
+size_t crmg_why_limits(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		       const struct crmg_why_service *why, struct crmg_why_limit *ret)
+{
+	struct budget budgets[CRMG_SCOPE_COUNT];
+	size_t count = 0;
+
+	for (unsigned int s = 0; s < CRMG_SCOPE_COUNT; s++)
+		budgets[s] = budget_of(snap, addr, why, s);
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++) {
+		for (unsigned int s = 0; s < CRMG_SCOPE_COUNT; s++) {
+			const struct budget *budget = &budgets[s];
+
+			if (!(budget->limits >> l & 1))
+				continue;
+			ret[count++] = (struct crmg_why_limit){
+				.limit = l,
+				.scope = s,
+				.terms = &budget->terms[l],
+				.sharers = budget->sharers,
+				.known = budget->known,
+				.available = budget->known ? available(snap, budget, l) : 0,
+			};
+		}
+	}
+	return count;
 }

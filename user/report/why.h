@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "../base/addr.h"
 #include "snapshot.h"
 
 struct crmg_why_service {
@@ -14,8 +15,9 @@ struct crmg_why_service {
 	const struct crmg_service *service;
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
-	const struct crmg_ban_entry *ban;	/* NULL: none */
+	const struct crmg_ban_entry *ban;	/* manual; NULL: none */
 	bool seen;				/* slot is valid */
+	bool proven;				/* the source completed a TCP handshake */
 	struct crmg_slot slot;
 };
 
@@ -32,13 +34,26 @@ struct crmg_why {
 void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 		   uint32_t service, struct crmg_why *ret);
 
+/* One budget that a packet of the address is charged to. */
+struct crmg_why_limit {
+	unsigned int limit;
+	enum crmg_scope scope;
+	const struct crmg_terms *terms;		/* as the operator wrote it */
+	struct crmg_pfx sharers;		/* scope source, aggregate: whose budget it is */
+	bool known;				/* available is valid: not for aggregates */
+	uint64_t available;			/* units that may still pass at once */
+};
+
+#define CRMG_WHY_LIMITS_MAX (CRMG_LIMIT_COUNT * CRMG_SCOPE_COUNT)
+
 /*
- * Units of a limit that may still pass at once. An address never seen has the
- * whole burst. A slot that was charged under another rate is converted: the
- * units used are kept.
+ * The limits of addr in the order of decision, into ret[CRMG_WHY_LIMITS_MAX]; returns how
+ * many. An address never seen has the whole burst. What was charged under another
+ * rate is converted: the units used are kept. Which bucket an aggregate has depends
+ * on a key that is not ours to read.
  */
-uint64_t crmg_why_available(const struct crmg_snapshot *snap,
-			    const struct crmg_why_service *why, unsigned int limit);
+size_t crmg_why_limits(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		       const struct crmg_why_service *why, struct crmg_why_limit *ret);
 
 /* A new document, or NULL when out of memory; and the same as text. */
 json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *why);

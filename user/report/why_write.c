@@ -6,55 +6,73 @@
 #include "../base/num.h"
 #include "names.h"
 #include "show.h"
+#include "sources.h"
 #include "text.h"
-#include "top.h"
 #include "why.h"
 
-static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_why_service *why)
+/* Who shares a budget: a prefix, or (NULL) all sources of a policy or service. */
+static const char *sharers_text(const struct crmg_why_limit *limit, char buf[CRMG_ADDR_LEN])
 {
+	return limit->sharers.len ? crmg_format_prefix(&limit->sharers.addr, limit->sharers.len,
+						       buf, CRMG_ADDR_LEN) : NULL;
+}
+
+static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			   const struct crmg_why_service *why)
+{
+	struct crmg_why_limit limits[CRMG_WHY_LIMITS_MAX];
+	size_t count = crmg_why_limits(snap, addr, why, limits);
 	json_t *list = json_array();
 
-	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++) {
-		const struct crmg_terms *terms = &why->label->terms[l];
-		char rate[CRMG_NUM_LEN];
+	for (size_t i = 0; i < count; i++) {
+		const struct crmg_why_limit *limit = &limits[i];
+		char rate[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
 
-		if (!(why->binding->limits >> l & 1))
-			continue;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f, s:o, s:n, s:n, s:o}",
-			"name", crmg_limit_name(l),
-			"scope", "source",
-			"rate", crmg_rate_text(l, terms, rate),
-			"rate_per_second", crmg_rate_per_second(terms),
-			"burst", crmg_json_count(terms->burst),
+		json_array_append_new(list, json_pack(
+			"{s:s, s:s, s:s?, s:s, s:f, s:o, s:n, s:n, s:o}",
+			"name", crmg_limit_name(limit->limit),
+			"scope", crmg_scope_name(limit->scope),
+			"prefix", sharers_text(limit, sharers),
+			"rate", crmg_rate_text(limit->limit, limit->terms, rate),
+			"rate_per_second", crmg_rate_per_second(limit->terms),
+			"burst", crmg_json_count(limit->terms->burst),
 			"quota",
 			"per",
-			"available", crmg_json_count(crmg_why_available(snap, why, l))));
+			"available", limit->known ? crmg_json_count(limit->available)
+						  : json_null()));
 	}
 	return list;
 }
 
-static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_why_service *why)
+/* What was seen of the source, and what counts towards an automatic ban. */
+static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			    const struct crmg_why_service *why)
 {
 	const struct crmg_slot *slot = &why->slot;
 	bool refused = why->seen && slot->last_reason;
+	uint64_t until = crmg_banned_until(snap, why->ban, slot);
 
-	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o, s:o, s:o,"
+			 " s:n, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
 		"mode", crmg_mode_name(why->binding->mode),
 		"deny", why->binding->kind == CRMG_BINDING_DENY,
 		"seen", why->seen,
-		"limits", limits_json(snap, why),
-		"banned_until", why->ban ? crmg_json_until(snap, why->ban->ban.until_ns)
-					 : json_null(),
+		"proven", why->proven,
+		"limits", limits_json(snap, addr, why),
+		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
+		"automatic_bans", slot->auto_bans,
+		"strikes", crmg_slot_strikes(snap, slot, &why->binding->ban),
 		"last_reason", refused ? json_string(crmg_reason_name(slot->last_reason))
 				       : json_null(),
 		"last_refused", refused
 			? crmg_json_time(crmg_tick_to_real(snap, slot->last_refused))
 			: json_null(),
-		"packets", crmg_json_count(why->seen ? slot->packets : 0),
-		"dropped_packets", crmg_json_count(why->seen ? slot->dropped_packets : 0));
+		"packets", crmg_json_count(crmg_slot_packets(slot)),
+		why->service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
+		"dropped_packets", crmg_json_count(slot->dropped_packets));
 }
 
 json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *why)
@@ -63,7 +81,8 @@ json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *w
 	json_t *services = json_array();
 
 	for (size_t i = 0; i < why->count; i++)
-		json_array_append_new(services, service_json(snap, &why->services[i]));
+		json_array_append_new(services, service_json(snap, &why->address,
+							     &why->services[i]));
 	return json_pack("{s:i, s:s, s:s, s:b, s:o}",
 		"schema", 1,
 		"address", crmg_format_addr(&why->address, address, sizeof(address)),
@@ -76,22 +95,70 @@ static void ban_text(const struct crmg_snapshot *snap, const struct crmg_ban_ent
 		     FILE *out)
 {
 	char prefix[CRMG_ADDR_LEN], until[CRMG_TIME_LEN];
-	char note[CRMG_ESCAPED(sizeof(entry->ban.note))];
+	char origin[CRMG_ESCAPED(CRMG_NAME_LEN)], note[CRMG_ESCAPED(sizeof(entry->ban.note))];
 
 	crmg_escape(entry->ban.note, sizeof(entry->ban.note), note, sizeof(note));
-	fprintf(out, "  banned:  %s until %s%s%s\n",
+	fprintf(out, "  banned:  %s until %s by %s%s%s\n",
 		crmg_format_prefix(&entry->key.addr, entry->key.len, prefix, sizeof(prefix)),
 		entry->ban.until_ns == CRMG_BAN_FOREVER ? "unban"
 		: crmg_format_utc(crmg_boot_to_real(snap, entry->ban.until_ns), false, until,
 				  sizeof(until)),
+		crmg_escape(entry->ban.origin, CRMG_NAME_LEN, origin, sizeof(origin)),
 		*note ? ": " : "", note);
 }
 
-static void service_text(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
-			 bool colour, FILE *out)
+static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			const struct crmg_why_service *why, FILE *out)
+{
+	struct crmg_why_limit limits[CRMG_WHY_LIMITS_MAX];
+	size_t count = crmg_why_limits(snap, addr, why, limits);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct crmg_why_limit *limit = &limits[i];
+		char rate[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
+
+		fprintf(out, "  limit:   %s %s, burst %llu", crmg_limit_name(limit->limit),
+			crmg_rate_text(limit->limit, limit->terms, rate), limit->terms->burst);
+		if (limit->known)
+			fprintf(out, ", available %llu", (unsigned long long)limit->available);
+		if (limit->scope == CRMG_SCOPE_AGGREGATE)
+			fprintf(out, ", shared by %s", sharers_text(limit, sharers));
+		else if (limit->scope != CRMG_SCOPE_SOURCE)
+			fprintf(out, ", shared by the %s", crmg_scope_name(limit->scope));
+		fputc('\n', out);
+	}
+}
+
+static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
+		      FILE *out)
+{
+	const struct crmg_slot *slot = &why->slot;
+	const struct crmg_ban_terms *ban = &why->binding->ban;
+	char text[CRMG_TIME_LEN];
+
+	if (!why->seen) {
+		fputs("  seen:    not in the table\n", out);
+		return;
+	}
+	fprintf(out, "  seen:    %llu packets, %llu refused, %s\n",
+		(unsigned long long)crmg_slot_packets(slot), slot->refusals,
+		why->proven ? "proven" : "not proven");
+	if (slot->last_reason)
+		fprintf(out, "  refused: last at %s: %s\n",
+			crmg_format_utc(crmg_tick_to_real(snap, slot->last_refused), false,
+					text, sizeof(text)),
+			crmg_reason_name(slot->last_reason));
+	if (ban->after)
+		fprintf(out, "  strikes: %u of %u, %u automatic ban%s so far\n",
+			crmg_slot_strikes(snap, slot, ban), ban->after, slot->auto_bans,
+			slot->auto_bans == 1 ? "" : "s");
+}
+
+static void service_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			 const struct crmg_why_service *why, bool colour, FILE *out)
 {
 	char service[CRMG_ESCAPED(CRMG_NAME_LEN)], policy[CRMG_ESCAPED(CRMG_NAME_LEN)];
-	char client[CRMG_ESCAPED(CRMG_NAME_LEN)], text[CRMG_NUM_LEN];
+	char client[CRMG_ESCAPED(CRMG_NAME_LEN)];
 
 	fprintf(out, "\n%s%s%s: policy %s (client %s), mode %s%s\n", colour ? "\033[1m" : "",
 		crmg_escape(why->service->name, CRMG_NAME_LEN, service, sizeof(service)),
@@ -102,26 +169,13 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_why
 		why->binding->kind == CRMG_BINDING_DENY ? ", everything is refused" : "");
 	if (why->ban)
 		ban_text(snap, why->ban, out);
-	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++) {
-		const struct crmg_terms *terms = &why->label->terms[l];
+	if (crmg_auto_ban_end(snap, &why->slot)) {
+		struct crmg_ban_entry entry = crmg_auto_ban_entry(snap, &why->slot);
 
-		if (why->binding->limits >> l & 1)
-			fprintf(out, "  limit:   %s %s, burst %llu, available %llu\n",
-				crmg_limit_name(l), crmg_rate_text(l, terms, text),
-				terms->burst,
-				(unsigned long long)crmg_why_available(snap, why, l));
+		ban_text(snap, &entry, out);
 	}
-	if (!why->seen) {
-		fputs("  seen:    not in the table\n", out);
-		return;
-	}
-	fprintf(out, "  seen:    %llu packets, %llu refused\n", why->slot.packets,
-		why->slot.refusals);
-	if (why->slot.last_reason)
-		fprintf(out, "  refused: last at %s: %s\n",
-			crmg_format_utc(crmg_tick_to_real(snap, why->slot.last_refused), false,
-					text, sizeof(text)),
-			crmg_reason_name(why->slot.last_reason));
+	limits_text(snap, addr, why, out);
+	seen_text(snap, why, out);
 }
 
 void crmg_why_text(const struct crmg_snapshot *snap, const struct crmg_why *why, bool colour,
@@ -138,5 +192,5 @@ void crmg_why_text(const struct crmg_snapshot *snap, const struct crmg_why *why,
 	if (!why->count)
 		fputs("no service is protected\n", out);
 	for (size_t i = 0; i < why->count; i++)
-		service_text(snap, &why->services[i], colour, out);
+		service_text(snap, &why->address, &why->services[i], colour, out);
 }

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sources.c - reads sources while the kernel writes them. Reads each word at most
+ * twice, and never trusts that two belong together.
+ */
+#include "sources.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/addr.h"
+#include "../base/num.h"
+#include "../base/util.h"
+
+/* How long ago a source may have sent something and is still there "now". */
+#define RECENT_NS (60 * CRMG_NS_PER_SEC)
+
+/* The table goes on after the clock was read: ages of so much later are not old ones. */
+#define AHEAD_NS (2 * CRMG_NS_PER_SEC)
+
+const char *crmg_source_state_name(unsigned int state)
+{
+#define NAME(ID, name, ...) name,
+	static const char *const names[] = { CRMG_SOURCE_STATES(NAME) };
+
+	return names[state];
+}
+
+static __u64 load_tag(const struct crmg_snapshot *snap, uint32_t index)
+{
+	return __atomic_load_n(&snap->tags[index / CRMG_WAYS].tag[index % CRMG_WAYS],
+			       __ATOMIC_ACQUIRE);
+}
+
+static unsigned int state_of(__u64 tag)
+{
+	return tag >> CRMG_TAG_STATE_SHIFT & 0xf;
+}
+
+unsigned int crmg_tag_state_of(const struct crmg_snapshot *snap, uint32_t index)
+{
+	return state_of(load_tag(snap, index));
+}
+
+bool crmg_tag_in_use(unsigned int state)
+{
+	return state >= CRMG_TAG_LIVE && state <= CRMG_TAG_BANNED;
+}
+
+/* Only a proven source is banned automatically, and it stays proven. */
+bool crmg_tag_is_proven(unsigned int state)
+{
+	return state == CRMG_TAG_PROVEN || state == CRMG_TAG_BANNED;
+}
+
+unsigned int crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index,
+			    struct crmg_slot *ret)
+{
+	const struct crmg_service *service;
+	__u64 tag = load_tag(snap, index), after;
+
+	if (!crmg_tag_in_use(state_of(tag)))
+		return CRMG_TAG_EMPTY;
+	memcpy(ret, &snap->slots[index], sizeof(*ret));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	after = load_tag(snap, index);
+	if (!crmg_tag_in_use(state_of(after)) || (tag ^ after) >> CRMG_TAG_HASH_SHIFT)
+		return CRMG_TAG_EMPTY;
+	service = crmg_image_service(snap->image, ret->service);
+	/* A slot from before the service got this index belongs to another one. */
+	if (!service || (int32_t)(CRMG_SLOT_GENERATION(ret->resolved) - service->born) < 0)
+		return CRMG_TAG_EMPTY;
+	return state_of(after);
+}
+
+/* The age of a source that only sent one packet wraps: after 18 minutes it looks new again. */
+static bool is_recent(const struct crmg_snapshot *snap, __u64 tag)
+{
+	__u64 mask = crmg_tag_in_use(state_of(tag)) ? CRMG_TAG_LIVE_AGE_MASK : CRMG_TAG_AGE_MASK;
+	__u64 now = (snap->mono_ns + AHEAD_NS) >> CRMG_TAG_AGE_NS_SHIFT;
+
+	return ((now - tag) & mask) <= (RECENT_NS + AHEAD_NS) >> CRMG_TAG_AGE_NS_SHIFT;
+}
+
+static enum crmg_source_state source_state(const struct crmg_snapshot *snap, uint32_t index,
+					   unsigned int tag_state)
+{
+	struct crmg_slot slot;
+
+	switch (tag_state) {
+	case CRMG_TAG_LIVE:
+		return CRMG_SOURCE_UNPROVEN;
+	case CRMG_TAG_LIMITED:
+		return CRMG_SOURCE_LIMITED;
+	case CRMG_TAG_PROVEN:
+		return CRMG_SOURCE_PROVEN;
+	case CRMG_TAG_BANNED:
+		return crmg_slot_read(snap, index, &slot) && crmg_auto_ban_end(snap, &slot)
+		       ? CRMG_SOURCE_BANNED : CRMG_SOURCE_PROVEN;
+	default:
+		return CRMG_SOURCE_SEEN;
+	}
+}
+
+void crmg_sources_count(struct crmg_snapshot *snap)
+{
+	snap->tracked = snap->recent = 0;
+	memset(snap->by_state, 0, sizeof(snap->by_state));
+	for (uint32_t i = 0; i < snap->capacity; i++) {
+		__u64 tag = load_tag(snap, i);
+
+		if (!tag)
+			continue;
+		snap->tracked++;
+		snap->recent += is_recent(snap, tag);
+		snap->by_state[source_state(snap, i, state_of(tag))]++;
+	}
+}
+
+uint64_t crmg_auto_ban_end(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
+{
+	uint64_t end = slot->auto_until_s * CRMG_NS_PER_SEC;
+	bool holds = slot->auto_bans && slot->pardoned != slot->auto_bans;
+
+	return holds && end > snap->boot_ns ? end : 0;
+}
+
+bool crmg_auto_ban_next(const struct crmg_snapshot *snap, uint32_t *at, struct crmg_slot *ret)
+{
+	while (*at < snap->capacity) {
+		uint32_t index = (*at)++;
+
+		if (crmg_tag_state_of(snap, index) == CRMG_TAG_BANNED &&
+		    crmg_slot_read(snap, index, ret) && crmg_auto_ban_end(snap, ret))
+			return true;
+	}
+	return false;
+}
+
+/* Of an ordinal number, in English. */
+static const char *ordinal_ending(unsigned int n)
+{
+	static const char *const endings[] = { "th", "st", "nd", "rd" };
+
+	return n % 100 / 10 == 1 || n % 10 > 3 ? "th" : endings[n % 10];
+}
+
+struct crmg_ban_entry crmg_auto_ban_entry(const struct crmg_snapshot *snap,
+					  const struct crmg_slot *slot)
+{
+	struct crmg_ban_entry entry = {
+		.key = { .addr = slot->addr, .len = crmg_source_len(snap, &slot->addr),
+			 .service = slot->service },
+		.ban = { .until_ns = slot->auto_until_s * CRMG_NS_PER_SEC,
+			 .origin = CRMG_ORIGIN_AUTO },
+	};
+
+	snprintf(entry.ban.note, sizeof(entry.ban.note), "%u%s ban", slot->auto_bans,
+		 ordinal_ending(slot->auto_bans));
+	return entry;
+}
+
+uint64_t crmg_banned_until(const struct crmg_snapshot *snap, const struct crmg_ban_entry *manual,
+			   const struct crmg_slot *slot)
+{
+	uint64_t automatic = crmg_auto_ban_end(snap, slot);
+
+	return manual && manual->ban.until_ns > automatic ? manual->ban.until_ns : automatic;
+}
+
+unsigned int crmg_slot_strikes(const struct crmg_snapshot *snap, const struct crmg_slot *slot,
+			       const struct crmg_ban_terms *terms)
+{
+	uint64_t part_ns = terms->within_ms * (CRMG_NS_PER_SEC / 1000) / (CRMG_STRIKE_PARTS - 1);
+	unsigned int sum = 0, passed, i;
+
+	if (!terms->after || !part_ns)
+		return 0;
+	/* Parts that began since the last strike hold none, and push the oldest out. */
+	passed = (uint16_t)(snap->mono_ns / part_ns - slot->strike_part);
+	for (i = 0; i + passed < CRMG_STRIKE_PARTS; i++)
+		sum += slot->strikes >> i * CRMG_STRIKE_BITS & ((1u << CRMG_STRIKE_BITS) - 1);
+	return sum;
+}
+
+uint8_t crmg_source_len(const struct crmg_snapshot *snap, const struct crmg_addr *addr)
+{
+	const struct crmg_head *head = crmg_image_head(snap->image);
+
+	return crmg_addr_is_v4(addr) ? head->v4_prefix + 96 : head->v6_prefix;
+}
+
+char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		       char *buf, size_t size)
+{
+	uint8_t len = crmg_source_len(snap, addr);
+	struct crmg_addr cut = crmg_addr_cut(*addr, len);
+
+	return crmg_format_prefix(&cut, len, buf, size);
+}
+
+const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
+					   const struct crmg_slot *slot)
+{
+	return crmg_image_label(snap->image,
+				crmg_image_resolve(snap->image, slot->service, &slot->addr));
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * sources.h - sources out of the live table: what state each is in, what it sent, the
+ * automatic bans. Everything may change while it is read.
+ */
+#ifndef CRMGATE_SOURCES_H
+#define CRMGATE_SOURCES_H
+
+#include "snapshot.h"
+
+/* Origin of automatic bans, in lists and labels; `ban --origin` refuses it. */
+#define CRMG_ORIGIN_AUTO "auto"
+
+const char *crmg_source_state_name(unsigned int state);
+
+/* State of an entry of the table as its tag tells it: enum crmg_tag_state. */
+unsigned int crmg_tag_state_of(const struct crmg_snapshot *snap, uint32_t index);
+
+/* True for the states of a tag whose slot is in use; and of a source that is proven. */
+bool crmg_tag_in_use(unsigned int state);
+bool crmg_tag_is_proven(unsigned int state);
+
+/*
+ * Copies the slot behind a tag that is in use, of a service that exists, into *ret.
+ * Returns the state of the tag; CRMG_TAG_EMPTY: nothing there, or it changed hands
+ * meanwhile.
+ */
+unsigned int crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index,
+			    struct crmg_slot *ret);
+
+/* Packets and bytes that arrived from a source. */
+static inline uint64_t crmg_slot_packets(const struct crmg_slot *slot)
+{
+	return slot->carried_packets + CRMG_TRAFFIC_PACKETS(slot->traffic);
+}
+
+static inline uint64_t crmg_slot_bytes(const struct crmg_slot *slot)
+{
+	return slot->carried_bytes + CRMG_TRAFFIC_BYTES(slot->traffic);
+}
+
+/* One pass over the tags: fills tracked, recent and by_state. */
+void crmg_sources_count(struct crmg_snapshot *snap);
+
+/* End of the automatic ban that is in force (CLOCK_BOOTTIME); 0: none is. */
+uint64_t crmg_auto_ban_end(const struct crmg_snapshot *snap, const struct crmg_slot *slot);
+
+/*
+ * Copies the next slot from entry *at on whose source is banned automatically; *at is
+ * then the entry behind it. False: there are no more.
+ */
+bool crmg_auto_ban_next(const struct crmg_snapshot *snap, uint32_t *at, struct crmg_slot *ret);
+
+/*
+ * An automatic ban as an entry of the list of bans: the note says "3rd ban"; when it
+ * began is not known (0).
+ */
+struct crmg_ban_entry crmg_auto_ban_entry(const struct crmg_snapshot *snap,
+					  const struct crmg_slot *slot);
+
+/*
+ * End of the ban that lasts longest (CLOCK_BOOTTIME): of the manual one (NULL: there is
+ * none) and the automatic one of a slot. 0: neither.
+ */
+uint64_t crmg_banned_until(const struct crmg_snapshot *snap, const struct crmg_ban_entry *manual,
+			   const struct crmg_slot *slot);
+
+/* Refusals within the time of the terms: what counts towards the next automatic ban. */
+unsigned int crmg_slot_strikes(const struct crmg_snapshot *snap, const struct crmg_slot *slot,
+			       const struct crmg_ban_terms *terms);
+
+/* A source as text: the address cut to the prefix of its family. buf is returned. */
+char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		       char *buf, size_t size);
+
+/* Prefix length of the source of addr, 0..128 (IPv4 + 96). */
+uint8_t crmg_source_len(const struct crmg_snapshot *snap, const struct crmg_addr *addr);
+
+/* Label that holds for a source at its service. */
+const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
+					   const struct crmg_slot *slot);
+
+#endif
