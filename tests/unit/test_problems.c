@@ -25,7 +25,11 @@ static void test_none(void **state)
 	fixture_init();
 	assert_string_equal(found(), "");
 	add_iface("eth1");
-	fx.snap.tracked = CAPACITY * 9 / 10;
+	/* Full, but not of sources that are there now; and what was under pressure is over. */
+	fx.snap.tracked = CAPACITY;
+	fx.snap.recent = CAPACITY * 9 / 10;
+	fx.snap.host.counter[CRMG_HOST_PRESSURE] = 1000;
+	fx.snap.pressure_ns = BOOT_NS - 60 * CRMG_NS_PER_SEC;
 	fx.snap.host.counter[CRMG_HOST_SUPPRESSED] = 1000;
 	assert_string_equal(found(), "");
 }
@@ -55,11 +59,17 @@ static void test_host(void **state)
 {
 	(void)state;
 	fixture_init();
-	fx.snap.tracked = CAPACITY * 9 / 10 + 1;
+	fx.snap.recent = CAPACITY * 9 / 10 + 1;
 	assert_string_equal(found(), " table_pressure");
+	assert_non_null(strstr(problems.item[0].text, "nearly full"));
 	fx.snap.host.counter[CRMG_HOST_PRESSURE] = 1;
+	fx.snap.pressure_ns = BOOT_NS - 59 * CRMG_NS_PER_SEC;
 	assert_string_equal(found(), " table_pressure");
-	fx.snap.tracked = 0;
+	assert_non_null(strstr(problems.item[0].text, "no free slot"));
+	fx.snap.recent = 0;
+	assert_string_equal(found(), " table_pressure");
+	/* Written after the snapshot's clock was read. */
+	fx.snap.pressure_ns = BOOT_NS + CRMG_NS_PER_SEC;
 	assert_string_equal(found(), " table_pressure");
 	fx.snap.host.counter[CRMG_HOST_CAPPED] = 1;
 	fx.snap.control.panic = 1;

@@ -31,7 +31,13 @@ static void fill(void)
 	fx.ifaces[1].tc_ours = false;
 	add_ban("10.3.0.0/16", 0, 60);
 	fx.snap.tracked = 12;
+	fx.snap.by_state[CRMG_SOURCE_SEEN] = 6;
+	fx.snap.by_state[CRMG_SOURCE_LIMITED] = 1;
+	fx.snap.by_state[CRMG_SOURCE_PROVEN] = 3;
+	fx.snap.by_state[CRMG_SOURCE_BANNED] = 2;
 	fx.snap.host.counter[CRMG_HOST_EVICTIONS] = 4;
+	fx.snap.host.counter[CRMG_HOST_PRESSURE] = 55;
+	fx.snap.pressure_ns = BOOT_NS - 7200 * CRMG_NS_PER_SEC;
 	crmg_problems_find(&fx.snap, &problems);
 }
 
@@ -58,7 +64,7 @@ static void test_document(void **state)
 	document = crmg_status_json(&fx.snap, "default", &problems);
 	assert_int_equal(number(document, "schema"), 1);
 	assert_string_equal(text(document, "version"), CRMG_VERSION);
-	assert_int_equal(number(document, "bans"), 1);
+	assert_int_equal(number(document, "bans"), 3);
 
 	part = json_object_get(document, "policy");
 	assert_string_equal(text(part, "file"), "/etc/crmgate/policy.yaml");
@@ -96,6 +102,12 @@ static void test_document(void **state)
 	assert_int_equal(number(part, "tracked"), 12);
 	assert_int_equal(number(part, "capacity"), CAPACITY);
 	assert_int_equal(number(part, "evictions"), 4);
+	assert_int_equal(number(part, "seen"), 6);
+	assert_int_equal(number(part, "limited"), 1);
+	assert_int_equal(number(part, "proven"), 3);
+	assert_int_equal(number(part, "banned"), 2);
+	assert_int_equal(number(part, "pressure_packets"), 55);
+	assert_string_equal(text(part, "last_pressure"), "2027-01-15T06:00:00Z");
 	part = json_array_get(json_object_get(document, "problems"), 0);
 	assert_string_equal(text(part, "id"), "tc_missing");
 	assert_true(json_is_null(json_object_get(part, "since")));

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * problems.c - judges a snapshot. Each condition is one that this snapshot alone
- * can show; counters since the first attach count as long as they are not reset.
+ * can show; counters of events since the first attach count as long as they are not
+ * reset.
  */
 #include "problems.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../base/num.h"
 #include "text.h"
 
 const char *crmg_problem_name(enum crmg_problem_id id)
@@ -73,6 +75,27 @@ static void judge_iface(const struct crmg_iface_state *iface, struct crmg_proble
 		    name);
 }
 
+/* For how long after a packet that found no slot the table counts as under pressure. */
+#define PRESSURE_NS (60 * CRMG_NS_PER_SEC)
+
+/*
+ * Both conditions pass by themselves. A table that many sources share now still forgets
+ * the least useful one first; but from nine tenths on, rates of sources that come and
+ * go are no longer remembered. Who found no slot was not judged by a limit of his own:
+ * one packet is enough.
+ */
+static void judge_table(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	if (snap->pressure_ns && snap->boot_ns < snap->pressure_ns + PRESSURE_NS)
+		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
+		    "sources found no free slot in the last minute and share budgets (%llu packets "
+		    "so far); raise capacity.sources", snap->host.counter[CRMG_HOST_PRESSURE]);
+	else if (snap->recent > (uint64_t)snap->capacity * 9 / 10)
+		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
+		    "the source table is nearly full: %u sources in the last minute, room for %u; "
+		    "raise capacity.sources", snap->recent, snap->capacity);
+}
+
 void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *ret)
 {
 	const __u64 *host = snap->host.counter;
@@ -80,20 +103,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	ret->count = 0;
 	for (size_t i = 0; i < snap->iface_count && i < CRMG_IFACES_MAX; i++)
 		judge_iface(&snap->ifaces[i], ret);
-	/*
-	 * A table that is nearly full still forgets the least useful source first;
-	 * but from nine tenths on somebody is filling it, and rates of sources that
-	 * come and go are no longer remembered. Packets that were judged by a shared
-	 * bucket were not judged by their own limit: one is enough.
-	 */
-	if (host[CRMG_HOST_PRESSURE])
-		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
-		    "%llu packets were judged by a shared bucket; raise capacity.sources",
-		    host[CRMG_HOST_PRESSURE]);
-	else if (snap->tracked > (uint64_t)snap->capacity * 9 / 10)
-		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
-		    "the source table is nearly full (%u of %u); raise capacity.sources",
-		    snap->tracked, snap->capacity);
+	judge_table(snap, ret);
 	if (host[CRMG_HOST_CAPPED])
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,
 		    "%llu events were left out, there were too many; counters have them all",

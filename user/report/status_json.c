@@ -5,6 +5,7 @@
  */
 #include "names.h"
 #include "rows.h"
+#include "sources.h"
 #include "status.h"
 #include "text.h"
 
@@ -129,6 +130,24 @@ static json_t *problems_json(const struct crmg_problems *problems)
 	return list;
 }
 
+static json_t *sources_json(const struct crmg_snapshot *snap)
+{
+	const __u64 *host = snap->host.counter;
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}",
+		"tracked", crmg_json_count(snap->tracked),
+		"capacity", crmg_json_count(snap->capacity),
+		"evictions", crmg_json_count(host[CRMG_HOST_EVICTIONS]),
+		"pressure_packets", crmg_json_count(host[CRMG_HOST_PRESSURE]),
+		"last_pressure", snap->pressure_ns
+			? crmg_json_time(crmg_boot_to_real(snap, snap->pressure_ns))
+			: json_null());
+
+	for (unsigned int i = 0; i < CRMG_SOURCE_STATE_COUNT; i++)
+		json_object_set_new(object, crmg_source_state_name(i),
+				    crmg_json_count(snap->by_state[i]));
+	return object;
+}
+
 json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 			 const struct crmg_problems *problems)
 {
@@ -139,7 +158,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 	if (crmg_policy_rows(snap, &rows) < 0)
 		return NULL;
 	document = json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:b,"
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b,"
 		" s:{s:o, s:o, s:o}, s:o, s:o, s:o}",
 		"schema", 1,
 		"version", CRMG_VERSION,
@@ -148,11 +167,8 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		"interfaces", crmg_interfaces_json(snap),
 		"services", services_json(snap, &rows),
 		"policies", policies_json(&rows),
-		"sources",
-			"tracked", crmg_json_count(snap->tracked),
-			"capacity", crmg_json_count(snap->capacity),
-			"evictions", crmg_json_count(host[CRMG_HOST_EVICTIONS]),
-		"bans", crmg_json_count(snap->ban_count),
+		"sources", sources_json(snap),
+		"bans", crmg_json_count(snap->ban_count + snap->by_state[CRMG_SOURCE_BANNED]),
 		"panic", snap->control.panic != 0,
 		"events",
 			"written", crmg_json_count(host[CRMG_HOST_EVENTS]),

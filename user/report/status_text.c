@@ -12,6 +12,26 @@ static const char *name_of(const char *field, char buf[CRMG_ESCAPED(CRMG_NAME_LE
 	return crmg_escape(field, CRMG_NAME_LEN, buf, CRMG_ESCAPED(CRMG_NAME_LEN));
 }
 
+/* What a table holds, and (as long as that is remembered) when it was too small. */
+static void sources_text(const struct crmg_snapshot *snap, FILE *out)
+{
+	const __u64 *host = snap->host.counter;
+	uint32_t banned = snap->by_state[CRMG_SOURCE_BANNED];
+	char age[CRMG_SHORT_LEN];
+
+	fprintf(out, "sources:  %u of %u tracked (%u proven, %u limited, %u banned), "
+		"%llu forgotten for others\n", snap->tracked, snap->capacity,
+		snap->by_state[CRMG_SOURCE_PROVEN], snap->by_state[CRMG_SOURCE_LIMITED], banned,
+		host[CRMG_HOST_EVICTIONS]);
+	if (snap->pressure_ns)
+		fprintf(out, "pressure: %llu packets found no slot, the last %s ago\n",
+			host[CRMG_HOST_PRESSURE],
+			crmg_format_age(snap->boot_ns > snap->pressure_ns
+					? snap->boot_ns - snap->pressure_ns : 0, age,
+					sizeof(age)));
+	fprintf(out, "bans:     %u manual, %u automatic\n", snap->ban_count, banned);
+}
+
 static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
@@ -26,9 +46,7 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 				? snap->real_ns - head->applied_at_ns : 0, age, sizeof(age)),
 		head->mode == CRMG_MODE_ENFORCE ? "" : ", at most ",
 		head->mode == CRMG_MODE_ENFORCE ? "" : crmg_mode_name(head->mode));
-	fprintf(out, "sources:  %u of %u tracked, %llu forgotten for others\n", snap->tracked,
-		snap->capacity, snap->host.counter[CRMG_HOST_EVICTIONS]);
-	fprintf(out, "bans:     %u\n", snap->ban_count);
+	sources_text(snap, out);
 	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
 		snap->host.counter[CRMG_HOST_OTHER], snap->host.counter[CRMG_HOST_FRAGMENTS]);
 }
