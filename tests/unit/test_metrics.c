@@ -44,12 +44,24 @@ static size_t lines_of(const char *text)
 	return lines;
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+	size_t count = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		count++;
+	}
+	return count;
+}
+
 static void test_golden(void **state)
 {
 	char *text;
 
 	(void)state;
 	fixture_init();
+	widen();
 	fill_row(row_of("web", "partners"), 1000, CRMG_REASON_BYTES);
 	fill_row(row_of("web", "public"), 2000, CRMG_REASON_CONNECTIONS);
 	fill_row(row_of("web", "bad"), 3000, CRMG_REASON_DENIED);
@@ -65,6 +77,8 @@ static void test_golden(void **state)
 	fx.origins[0].added = 3;
 	add_origin("feed", 500);
 	fx.snap.tracked = 99;
+	for (int i = 0; i < CRMG_SOURCE_STATE_COUNT; i++)
+		fx.snap.by_state[i] = 30 + i;
 	text = written();
 	golden("metrics.txt", text);
 	free(text);
@@ -130,6 +144,28 @@ static void test_origins_are_bounded(void **state)
 	free(text);
 }
 
+/* Automatic bans are there from 0 on, and those fed back from a list are not a second series. */
+static void test_automatic_bans(void **state)
+{
+	char *text;
+
+	(void)state;
+	fixture_init();
+	text = written();
+	assert_non_null(strstr(text, "crmgate_bans{origin=\"auto\"} 0\n"));
+	assert_non_null(strstr(text, "crmgate_bans_added_total{origin=\"auto\"} 0\n"));
+	free(text);
+	fx.snap.by_state[CRMG_SOURCE_BANNED] = 5;
+	fx.snap.host.counter[CRMG_HOST_AUTO_BANS] = 70;
+	add_origin("auto", 2);
+	crmg_copy(add_ban("10.4.0.1", 1, 60)->ban.origin, CRMG_NAME_LEN, "auto");
+	text = written();
+	assert_non_null(strstr(text, "crmgate_bans{origin=\"auto\"} 6\n"));
+	assert_int_equal(count_of(text, "\ncrmgate_bans{origin=\"auto\"}"), 1);
+	assert_non_null(strstr(text, "crmgate_bans_added_total{origin=\"auto\"} 72\n"));
+	free(text);
+}
+
 static void test_full_disk(void **state)
 {
 	FILE *full = fopen("/dev/full", "w");
@@ -149,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_series_are_bounded),
 		cmocka_unit_test(test_origins_are_bounded),
+		cmocka_unit_test(test_automatic_bans),
 		cmocka_unit_test(test_full_disk),
 	};
 	int failed = cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

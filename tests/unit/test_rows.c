@@ -96,6 +96,31 @@ static void test_reasons(void **state)
 	crmg_policy_rows_free(&rows);
 }
 
+/* Wider budgets give reasons of their own, also to a policy that has no other limit. */
+static void test_wider_reasons(void **state)
+{
+	struct crmg_policy_rows rows;
+	const struct crmg_policy_row *partners;
+	struct crmg_binding *binding;
+
+	(void)state;
+	fixture_init();
+	binding = widen();
+	assert_int_equal(crmg_policy_rows(&fx.snap, &rows), 0);
+	partners = find(&rows, "web", "partners");
+	assert_true(crmg_row_can_give(partners, CRMG_REASON_AGGREGATE));
+	assert_true(crmg_row_can_give(partners, CRMG_REASON_TOTAL));
+	binding->limits = binding->aggregate_limits = binding->total_limits = 0;
+	assert_false(crmg_row_can_give(partners, CRMG_REASON_AGGREGATE));
+	assert_false(crmg_row_can_give(partners, CRMG_REASON_PRESSURE));
+	assert_true(crmg_row_can_give(partners, CRMG_REASON_TOTAL));
+	assert_true(crmg_row_can_give(partners, CRMG_REASON_CONTENTION));
+	binding->flags = 0;
+	assert_false(crmg_row_can_give(partners, CRMG_REASON_TOTAL));
+	assert_false(crmg_row_can_give(partners, CRMG_REASON_CONTENTION));
+	crmg_policy_rows_free(&rows);
+}
+
 /* Of the bans that cover a source at a service, the one that ends last. */
 static void test_ban_of(void **state)
 {
@@ -124,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_rows_of_services),
 		cmocka_unit_test(test_clients_share),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_wider_reasons),
 		cmocka_unit_test(test_ban_of),
 	};
 	int failed = cmocka_run_group_tests_name("rows", tests, NULL, NULL);

@@ -86,6 +86,7 @@ void crmg_policy_rows_free(struct crmg_policy_rows *rows)
 bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reason)
 {
 	const struct crmg_binding *binding = row->binding;
+	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE;
 
 	switch (reason) {
 	case CRMG_REASON_MALFORMED:
@@ -94,9 +95,14 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 		return binding->kind != CRMG_BINDING_ALLOW;
 	case CRMG_REASON_DENIED:
 		return binding->kind == CRMG_BINDING_DENY;
+	case CRMG_REASON_AGGREGATE:
+		return binding->aggregate_limits;
+	case CRMG_REASON_TOTAL:
+		return total;
 	case CRMG_REASON_CONTENTION:
+		return binding->limits || binding->aggregate_limits || total;
 	case CRMG_REASON_PRESSURE:
-		return binding->limits != 0;
+		return binding->limits || binding->aggregate_limits;
 	default:
 		for (unsigned int i = 0; i < CRMG_LIMIT_COUNT; i++)
 			if (crmg_limit_reason(i) == reason)

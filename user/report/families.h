@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * families.h - what the two files of metrics share. Those of a policy have its labels
+ * and are in metrics_policies.c, those of the host in metrics.c.
+ */
+#ifndef CRMGATE_FAMILIES_H
+#define CRMGATE_FAMILIES_H
+
+#include <stdio.h>
+
+#include "problems.h"
+#include "rows.h"
+#include "text.h"
+
+/* What one scrape writes from. */
+struct crmg_scrape {
+	const struct crmg_snapshot *snap;
+	const struct crmg_problems *problems;
+	const struct crmg_policy_rows *rows;
+	char **labels;		/* of rows->items[i]: service="..",policy=".." */
+};
+
+/* Series of one name. */
+struct crmg_family {
+	const char *name;
+	const char *type;
+	const char *help;
+	void (*write)(const struct crmg_family *family, const struct crmg_scrape *ctx,
+		      FILE *out);
+	unsigned int counter;	/* write_host: enum crmg_host_id */
+};
+
+#define CRMG_LABEL_LEN (2 * CRMG_ESCAPED(CRMG_NAME_LEN))
+
+/* A label's value: harmless for terminals, then as the format wants it. buf is returned. */
+const char *crmg_label_value(const char *text, size_t max, char buf[CRMG_LABEL_LEN]);
+
+/* X(name): the families of (service, policy). */
+#define CRMG_POLICY_FAMILIES(X) \
+	X(packets) X(bytes) X(connections) X(drops) X(would_drop) X(mode) X(limits)
+
+#define CRMG_DECLARE_FAMILY(name)						\
+	void crmg_metric_##name(const struct crmg_family *family,		\
+				const struct crmg_scrape *ctx, FILE *out);
+CRMG_POLICY_FAMILIES(CRMG_DECLARE_FAMILY)
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/* metrics_policies.c - writes the metric families that have a service and a policy. */
+#include <inttypes.h>
+
+#include "families.h"
+#include "names.h"
+#include "show.h"
+
+const char *crmg_label_value(const char *text, size_t max, char buf[CRMG_LABEL_LEN])
+{
+	char plain[CRMG_ESCAPED(CRMG_NAME_LEN)];
+	size_t at = 0;
+
+	crmg_escape(text, max, plain, sizeof(plain));
+	for (const char *p = plain; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			buf[at++] = '\\';
+		buf[at++] = *p;
+	}
+	buf[at] = '\0';
+	return buf;
+}
+
+static void write_by_verdict(const struct crmg_family *family, const char *labels, const char *more,
+			     const __u64 by_verdict[CRMG_VERDICT_COUNT], FILE *out)
+{
+	for (unsigned int v = 0; v < CRMG_VERDICT_COUNT; v++)
+		fprintf(out, "%s{%s%s,verdict=\"%s\"} %" PRIu64 "\n", family->name, labels, more,
+			crmg_verdict_name(v), (uint64_t)by_verdict[v]);
+}
+
+/* What leaves is never refused: direction out has one verdict. */
+static void write_traffic(const struct crmg_family *family, const char *labels,
+			  const __u64 in[CRMG_VERDICT_COUNT], uint64_t outgoing, FILE *out)
+{
+	write_by_verdict(family, labels, ",direction=\"in\"", in, out);
+	fprintf(out, "%s{%s,direction=\"out\",verdict=\"pass\"} %" PRIu64 "\n", family->name,
+		labels, outgoing);
+}
+
+void crmg_metric_packets(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_row *row = ctx->rows->items[i].row;
+
+		write_traffic(family, ctx->labels[i], row->packets,
+			      row->packets_out, out);
+	}
+}
+
+void crmg_metric_bytes(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_row *row = ctx->rows->items[i].row;
+
+		write_traffic(family, ctx->labels[i], row->bytes,
+			      row->bytes_out, out);
+	}
+}
+
+void crmg_metric_connections(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			     FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_policy_row *item = &ctx->rows->items[i];
+
+		if (item->service && item->service->transport == CRMG_TRANSPORT_TCP)
+			write_by_verdict(family, ctx->labels[i], "",
+					 item->row->connections, out);
+	}
+}
+
+/* The reasons that the policy can give, from 0 on, and any other that it once gave. */
+static void write_reasons(const struct crmg_family *family, const struct crmg_policy_row *item,
+			  const char *labels, const __u64 *counts, FILE *out)
+{
+	for (unsigned int r = CRMG_REASON_FIRST_REFUSAL; r < CRMG_REASON_COUNT; r++)
+		if (counts[r] || crmg_row_can_give(item, r))
+			fprintf(out, "%s{%s,reason=\"%s\"} %" PRIu64 "\n", family->name, labels,
+				crmg_reason_name(r), (uint64_t)counts[r]);
+}
+
+void crmg_metric_drops(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		write_reasons(family, &ctx->rows->items[i], ctx->labels[i],
+			      ctx->rows->items[i].row->reasons, out);
+}
+
+void crmg_metric_would_drop(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			    FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		write_reasons(family, &ctx->rows->items[i], ctx->labels[i],
+			      ctx->rows->items[i].row->would_drop, out);
+}
+
+void crmg_metric_mode(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		for (unsigned int m = 0; m < CRMG_MODE_COUNT; m++)
+			fprintf(out, "%s{%s,mode=\"%s\"} %d\n", family->name, ctx->labels[i],
+				crmg_mode_name(m), ctx->rows->items[i].binding->mode == m);
+}
+
+/* The limits of one scope; those of a service stand under the reserved name "total". */
+static void write_scope(const struct crmg_family *family, const char *labels, enum crmg_scope scope,
+			unsigned int limits, const struct crmg_terms *terms, FILE *out)
+{
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++)
+		if (limits >> l & 1)
+			fprintf(out, "%s{%s,limit=\"%s\",scope=\"%s\"} %.10g\n", family->name,
+				labels, crmg_limit_name(l), crmg_scope_name(scope),
+				crmg_rate_per_second(&terms[l]));
+}
+
+static void write_service_limits(const struct crmg_family *family, const struct crmg_scrape *ctx,
+				 FILE *out)
+{
+	const struct crmg_image *image = ctx->snap->image;
+
+	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
+		const struct crmg_service *service = crmg_image_service(image, s);
+		char name[CRMG_LABEL_LEN], labels[CRMG_LABEL_LEN + 40];
+
+		if (!service)
+			continue;
+		snprintf(labels, sizeof(labels), "service=\"%s\",policy=\"total\"",
+			 crmg_label_value(service->name, sizeof(service->name), name));
+		write_scope(family, labels, CRMG_SCOPE_SERVICE,
+			    crmg_image_front(image)->budgets[s].limits, service->total, out);
+	}
+}
+
+void crmg_metric_limits(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_binding *binding = ctx->rows->items[i].binding;
+		const struct crmg_label *label = ctx->rows->items[i].label;
+
+		write_scope(family, ctx->labels[i], CRMG_SCOPE_SOURCE, binding->limits,
+			    label->terms, out);
+		write_scope(family, ctx->labels[i], CRMG_SCOPE_AGGREGATE,
+			    binding->aggregate_limits, label->aggregate, out);
+		write_scope(family, ctx->labels[i], CRMG_SCOPE_POLICY, binding->total_limits,
+			    label->total, out);
+	}
+	write_service_limits(family, ctx, out);
+}
