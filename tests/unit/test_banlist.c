@@ -190,6 +190,42 @@ static void test_table(void **state)
 	free(text);
 }
 
+/* Automatic bans that are in force stand behind manual ones, and can be fed back. */
+static void test_automatic(void **state)
+{
+	json_t *document;
+	char *text;
+
+	(void)state;
+	fixture_init();
+	add_ban("10.1.0.0/16", 0, 90);
+	add_auto_ban(3, "10.1.2.3", 600);
+	add_auto_ban(9, "2001:db8:9::", 3600)->auto_bans = 12;
+	add_auto_ban(11, "10.1.2.4", 0);
+	add_auto_ban(12, "10.1.2.5", 600)->pardoned = 1;
+	add_source(13, "10.1.2.6");
+	text = TEXT_OF(crmg_bans_text, &fx.snap, false);
+	assert_string_equal(text,
+		"PREFIX           SERVICE  UNTIL                 LEFT  ORIGIN  NOTE\n"
+		"10.1.0.0/16      all      2027-01-15T08:01:30Z    1m  manual\n"
+		"10.1.2.3         web      2027-01-15T08:10:00Z   10m  auto    1st ban\n"
+		"2001:db8:9::/64  web      2027-01-15T09:00:00Z    1h  auto    12th ban\n");
+	free(text);
+	document = crmg_bans_json(&fx.snap);
+	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(document, "bans"),
+								1), "added_at")));
+	text = json_dumps(document, JSON_INDENT(2));
+	assert_int_equal(read_text(text), 0);
+	assert_int_equal(list.count, 3);
+	assert_string_equal(prefix_of(2), "2001:db8:9::/64");
+	assert_string_equal(list.entries[2].service, "web");
+	assert_string_equal(list.entries[2].origin, "auto");
+	assert_string_equal(list.entries[2].note, "12th ban");
+	assert_true(list.entries[2].for_ns == 3600 * CRMG_NS_PER_SEC);
+	free(text);
+	json_decref(document);
+}
+
 static void test_words(void **state)
 {
 	static const struct {
@@ -225,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_automatic),
 		cmocka_unit_test(test_words),
 	};
 	int failed = cmocka_run_group_tests_name("banlist", tests, NULL, NULL);

@@ -32,6 +32,30 @@ static void test_text(void **state)
 	free(text);
 }
 
+/* What the kernel decided by itself says which limit it was about. */
+static void test_automatic(void **state)
+{
+	struct crmg_event event = exceeded();
+	char *text;
+	json_t *line;
+
+	(void)state;
+	event.kind = CRMG_EVENT_BAN;
+	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	assert_string_equal(text, "2027-01-15T08:00:00.001Z ban      10.1.2.3 web/public auto: "
+				  "packets\n");
+	free(text);
+	event.kind = CRMG_EVENT_SHARE;
+	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	assert_string_equal(text, "2027-01-15T08:00:00.001Z share    10.1.2.3 web/public not "
+				  "banned: packets\n");
+	free(text);
+	line = crmg_event_json(&event, OFFSET);
+	assert_string_equal(json_string_value(json_object_get(line, "reason")), "packets");
+	assert_true(json_is_null(json_object_get(line, "verdict")));
+	json_decref(line);
+}
+
 static void test_json(void **state)
 {
 	struct crmg_event event = exceeded();
@@ -62,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_automatic),
 		cmocka_unit_test(test_json),
 	};
 

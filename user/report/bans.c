@@ -3,6 +3,7 @@
 #include "bans.h"
 
 #include "../base/num.h"
+#include "sources.h"
 #include "text.h"
 
 static json_t *ban_json(const struct crmg_snapshot *snap, const struct crmg_ban_entry *entry)
@@ -23,7 +24,8 @@ static json_t *ban_json(const struct crmg_snapshot *snap, const struct crmg_ban_
 		: crmg_json_count((left + CRMG_NS_PER_SEC - 1) / CRMG_NS_PER_SEC),
 		"origin", crmg_json_text(ban->origin, sizeof(ban->origin)),
 		"note", crmg_json_text(ban->note, sizeof(ban->note)),
-		"added_at", crmg_json_time(crmg_boot_to_real(snap, ban->added_ns)));
+		"added_at", ban->added_ns
+			? crmg_json_time(crmg_boot_to_real(snap, ban->added_ns)) : json_null());
 }
 
 /* A ban of a service that the policy no longer has holds for nothing. */
@@ -32,14 +34,60 @@ static bool is_orphan(const struct crmg_snapshot *snap, const struct crmg_ban_en
 	return entry->key.service && !crmg_image_service(snap->image, entry->key.service);
 }
 
+/* Goes through the bans: the manual ones, then the automatic ones. */
+struct walk {
+	size_t entry;
+	uint32_t source;
+};
+
+static bool next_ban(const struct crmg_snapshot *snap, struct walk *walk,
+		     struct crmg_ban_entry *ret)
+{
+	struct crmg_slot slot;
+
+	while (walk->entry < snap->ban_entries) {
+		*ret = snap->bans[walk->entry++];
+		if (!is_orphan(snap, ret))
+			return true;
+	}
+	if (!crmg_auto_ban_next(snap, &walk->source, &slot))
+		return false;
+	*ret = crmg_auto_ban_entry(snap, &slot);
+	return true;
+}
+
 json_t *crmg_bans_json(const struct crmg_snapshot *snap)
 {
 	json_t *list = json_array();
+	struct crmg_ban_entry entry;
+	struct walk walk = { 0 };
 
-	for (size_t i = 0; i < snap->ban_entries; i++)
-		if (!is_orphan(snap, &snap->bans[i]))
-			json_array_append_new(list, ban_json(snap, &snap->bans[i]));
+	while (next_ban(snap, &walk, &entry))
+		json_array_append_new(list, ban_json(snap, &entry));
 	return json_pack("{s:i, s:o}", "schema", 1, "bans", list);
+}
+
+static void ban_row(const struct crmg_snapshot *snap, const struct crmg_ban_entry *entry,
+		    struct crmg_table *table)
+{
+	const struct crmg_ban *ban = &entry->ban;
+	const struct crmg_service *service = crmg_image_service(snap->image, entry->key.service);
+	bool forever = ban->until_ns == CRMG_BAN_FOREVER;
+	char text[CRMG_ADDR_LEN], note[CRMG_ESCAPED(sizeof(ban->note))];
+
+	crmg_table_cell(table, "%s", crmg_format_prefix(&entry->key.addr, entry->key.len, text,
+							sizeof(text)));
+	crmg_table_cell(table, "%s", service ? crmg_escape(service->name, CRMG_NAME_LEN, note,
+							   sizeof(note)) : "all");
+	crmg_table_cell(table, "%s", forever ? "unban"
+			: crmg_format_utc(crmg_boot_to_real(snap, ban->until_ns), false, text,
+					  sizeof(text)));
+	crmg_table_cell(table, "%s", forever || ban->until_ns < snap->boot_ns ? ""
+			: crmg_format_age(ban->until_ns - snap->boot_ns, text, sizeof(text)));
+	crmg_table_cell(table, "%s", crmg_escape(ban->origin, sizeof(ban->origin), note,
+						 sizeof(note)));
+	crmg_table_cell(table, "%s", crmg_escape(ban->note, sizeof(ban->note), note,
+						 sizeof(note)));
 }
 
 int crmg_bans_text(const struct crmg_snapshot *snap, bool colour, FILE *out)
@@ -49,31 +97,10 @@ int crmg_bans_text(const struct crmg_snapshot *snap, bool colour, FILE *out)
 		{ "ORIGIN", false }, { "NOTE", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
+	struct crmg_ban_entry entry;
+	struct walk walk = { 0 };
 
-	for (size_t i = 0; i < snap->ban_entries; i++) {
-		const struct crmg_ban_entry *entry = &snap->bans[i];
-		const struct crmg_ban *ban = &entry->ban;
-		const struct crmg_service *service = crmg_image_service(snap->image,
-									entry->key.service);
-		bool forever = ban->until_ns == CRMG_BAN_FOREVER;
-		char text[CRMG_ADDR_LEN], note[CRMG_ESCAPED(sizeof(ban->note))];
-
-		if (is_orphan(snap, entry))
-			continue;
-		crmg_table_cell(&table, "%s", crmg_format_prefix(&entry->key.addr, entry->key.len,
-								 text, sizeof(text)));
-		crmg_table_cell(&table, "%s", service ? crmg_escape(service->name, CRMG_NAME_LEN,
-								    note, sizeof(note)) : "all");
-		crmg_table_cell(&table, "%s", forever ? "unban"
-				: crmg_format_utc(crmg_boot_to_real(snap, ban->until_ns), false,
-						  text, sizeof(text)));
-		crmg_table_cell(&table, "%s", forever || ban->until_ns < snap->boot_ns ? ""
-				: crmg_format_age(ban->until_ns - snap->boot_ns, text,
-						  sizeof(text)));
-		crmg_table_cell(&table, "%s", crmg_escape(ban->origin, sizeof(ban->origin), note,
-							  sizeof(note)));
-		crmg_table_cell(&table, "%s", crmg_escape(ban->note, sizeof(ban->note), note,
-							  sizeof(note)));
-	}
+	while (next_ban(snap, &walk, &entry))
+		ban_row(snap, &entry, &table);
 	return crmg_table_print(&table, colour, out);
 }

@@ -14,7 +14,10 @@
 #include "../base/err.h"
 #include "snapshot.h"
 
-/* Of a snapshot with CRMG_SNAP_BANS: a new document, or NULL; a table: 0 or -ENOMEM. */
+/*
+ * Manual and automatic bans, of a snapshot with CRMG_SNAP_BANS: a new document, or
+ * NULL; a table: 0 or -ENOMEM.
+ */
 json_t *crmg_bans_json(const struct crmg_snapshot *snap);
 int crmg_bans_text(const struct crmg_snapshot *snap, bool colour, FILE *out);
 

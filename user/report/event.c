@@ -4,12 +4,20 @@
 
 #include "../base/addr.h"
 #include "names.h"
+#include "sources.h"
 #include "text.h"
 
 /* A refusal was judged: it has a verdict and a reason. */
 static bool is_judged(const struct crmg_event *event)
 {
 	return event->kind == CRMG_EVENT_EXCEEDED || event->kind == CRMG_EVENT_REFUSED;
+}
+
+/* Of an automatic ban, or one that was not made, the limit that was exceeded is the reason. */
+static bool has_reason(const struct crmg_event *event)
+{
+	return is_judged(event) || (event->reason && (event->kind == CRMG_EVENT_BAN ||
+						      event->kind == CRMG_EVENT_SHARE));
 }
 
 json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns)
@@ -29,7 +37,8 @@ json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns
 		"policy", event->policy[0] ? crmg_json_text(event->policy, CRMG_NAME_LEN)
 					   : json_null(),
 		"verdict", judged ? json_string(crmg_verdict_name(event->verdict)) : json_null(),
-		"reason", judged ? json_string(crmg_reason_name(event->reason)) : json_null(),
+		"reason", has_reason(event) ? json_string(crmg_reason_name(event->reason))
+					    : json_null(),
 		"count", crmg_json_count(event->count),
 		"generation", crmg_json_count(event->generation),
 		"detail", crmg_json_text(event->detail, sizeof(event->detail)));
@@ -55,6 +64,9 @@ void crmg_event_text(const struct crmg_event *event, uint64_t boot_to_real_ns, F
 		fprintf(out, " %s: %s, %llu packet%s", crmg_verdict_name(event->verdict),
 			crmg_reason_name(event->reason), event->count,
 			event->count == 1 ? "" : "s");
+	else if (has_reason(event))
+		fprintf(out, " %s: %s", event->kind == CRMG_EVENT_SHARE ? "not banned"
+			: CRMG_ORIGIN_AUTO, crmg_reason_name(event->reason));
 	if (event->detail[0])
 		fprintf(out, " %s", crmg_escape(event->detail, sizeof(event->detail), text,
 						sizeof(text)));
