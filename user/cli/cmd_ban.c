@@ -4,6 +4,7 @@
 
 #include "../base/num.h"
 #include "../base/util.h"
+#include "../report/sources.h"
 #include "banargs.h"
 
 /* Nothing is banned longer than this and still has an end: 100 years. */
@@ -26,6 +27,10 @@ static int settings_from(const struct crmg_args *args, struct settings *ret)
 		.origin = crmg_arg(args, "origin"),
 		.note = crmg_arg(args, "note"),
 	};
+	/* A list that `bans -j` printed may say it: who decided stays what it was. */
+	if (ret->origin && strcmp(ret->origin, CRMG_ORIGIN_AUTO) == 0)
+		return crmg_cli_usage(args, "--origin %s: reserved for automatic bans; choose "
+				      "another name, or leave it out", ret->origin);
 	if (ret->note && !crmg_is_note(ret->note))
 		return crmg_cli_usage(args, "--note: at most %d bytes of text, no control "
 				      "characters", CRMG_BAN_NOTE_MAX);
@@ -129,13 +134,14 @@ const struct crmg_command crmg_command_ban = {
 	.summary = "Refuse everything from a prefix to the services",
 	.help = "All prefixes, or none of them. Banning again sets the new end. A list has one prefix\n"
 		"a line, or is what `crmgate bans -j` printed; options given here hold for all of it.\n"
+		"An automatic ban out of such a list becomes a manual one, of origin auto, to its end.\n"
 		"Everything that is not for a service goes on: SSH, ICMP. /0 is refused, and with\n"
 		"exit status 3 own addresses and what is on the allow list.",
 	.options = (const struct crmg_option[]){
 		{ "file", 'f', false, "FILE", "read prefixes from a list; -: from standard input" },
 		{ "for", 0, false, "TIME", "how long: 10m, 24h; none (default): until unban" },
 		{ "service", 0, false, "NAME", "at this service only" },
-		{ "origin", 0, false, "NAME", "who bans (default: manual)" },
+		{ "origin", 0, false, "NAME", "who bans (default: manual); not auto" },
 		{ "note", 0, false, "TEXT", "why, at most 64 bytes" },
 		{ 0 },
 	},

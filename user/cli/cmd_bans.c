@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* cmd_bans.c - the manual bans that hold. */
+/* cmd_bans.c - the bans that hold. */
 #include "../report/bans.h"
 #include "cli.h"
 
@@ -19,8 +19,10 @@ static int run(const struct crmg_args *args)
 const struct crmg_command crmg_command_bans = {
 	.name = "bans",
 	.operands = "",
-	.summary = "List manual bans",
-	.help = "`crmgate bans -j` can be fed back: crmgate ban -f FILE. A ban without end has an\n"
+	.summary = "List manual and automatic bans",
+	.help = "Automatic bans have the origin auto, and a note of how many the source had. They hold\n"
+		"at the service where it broke the limits.\n\n"
+		"`crmgate bans -j` can be fed back: crmgate ban -f FILE. A ban without end has an\n"
 		"\"until\" of 9999-12-31T23:59:59Z and no \"remaining_seconds\".",
 	.run = run,
 };

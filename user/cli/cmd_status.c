@@ -30,7 +30,9 @@ const struct crmg_command crmg_command_status = {
 	.summary = "Interfaces, policy, counters, and what is not enforced",
 	.help = "DROPPED counts packets refused, WOULD DROP those that shadow mode let pass. With\n"
 		"--check the exit status is 4 if something is not enforced as the policy says: any\n"
-		"problem but events_suppressed.",
+		"problem but events_suppressed. A source is proven when it completed a TCP handshake:\n"
+		"its address is not forged. table_pressure is about the last minute; the line that\n"
+		"begins with \"pressure:\" stays.",
 	.options = (const struct crmg_option[]){
 		{ "check", 0, false, NULL, "exit status 4 if something is not enforced" },
 		{ 0 },

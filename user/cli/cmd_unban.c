@@ -1,23 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
-/* cmd_unban.c - removes manual bans. */
+/* cmd_unban.c - ends manual and automatic bans. */
 #include "../base/util.h"
 #include "banargs.h"
+
+/* What is to be ended, beside the prefixes. */
+static int filter_from(const struct crmg_args *args, struct crmg_kern *kern,
+		       struct crmg_unban_filter *ret, struct crmg_err *err)
+{
+	const char *service = crmg_arg(args, "service");
+	const struct crmg_image *image;
+	int code;
+
+	*ret = (struct crmg_unban_filter){ .origin = crmg_arg(args, "origin") };
+	if (!service)
+		return 0;
+	code = crmg_kern_image(kern, &image, err);
+	if (code < 0)
+		return code;
+	ret->service = (uint8_t)crmg_image_service_find(image, service);
+	return ret->service ? 0 : crmg_err_set(err, -EINVAL, "no service \"%s\"; see crmgate show "
+					       "services", service);
+}
 
 static int unban_all(const struct crmg_args *args, const struct crmg_banlist *list,
 		     size_t *ret_removed, struct crmg_err *err)
 {
 	crmg_autokern struct crmg_kern *kern = NULL;
 	crmg_autofree struct crmg_pfx *prefixes = calloc(list->count + 1, sizeof(*prefixes));
+	struct crmg_unban_filter filter;
 	int code = prefixes ? 0 : -ENOMEM;
 
 	if (!code)
 		code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, &kern, err);
+	if (!code)
+		code = filter_from(args, kern, &filter, err);
 	if (code < 0)
 		return code;
 	for (size_t i = 0; i < list->count; i++)
 		prefixes[i] = list->entries[i].prefix;
-	return crmg_kern_unban(kern, prefixes, list->count, crmg_arg(args, "origin"),
-			       ret_removed, err);
+	return crmg_kern_unban(kern, prefixes, list->count, &filter, ret_removed, err);
 }
 
 static int run(const struct crmg_args *args)
@@ -49,12 +70,14 @@ static int run(const struct crmg_args *args)
 const struct crmg_command crmg_command_unban = {
 	.name = "unban",
 	.operands = "[PREFIX...]",
-	.summary = "Remove manual bans",
-	.help = "Takes prefixes as `crmgate bans` lists them, at all services. One that is not banned\n"
-		"is no error.",
+	.summary = "End manual and automatic bans",
+	.help = "Takes prefixes as `crmgate bans` lists them, at all services; what is wider or narrower\n"
+		"stays banned. One that is not banned is no error. A source whose automatic ban was\n"
+		"ended is banned again, and longer, when it goes on as before.",
 	.options = (const struct crmg_option[]){
 		{ "file", 'f', false, "FILE", "read prefixes from a list; -: from standard input" },
-		{ "origin", 0, false, "NAME", "only bans of this origin" },
+		{ "service", 0, false, "NAME", "only bans at this service, not those at all services" },
+		{ "origin", 0, false, "NAME", "only bans of this origin; auto: automatic ones" },
 		{ 0 },
 	},
 	.max_operands = SIZE_MAX,

@@ -35,7 +35,9 @@ const struct crmg_command crmg_command_why = {
 	.name = "why",
 	.operands = "ADDRESS",
 	.summary = "Which policy holds for an address, and what is left of its limits",
-	.help = "An address that was not seen yet, or is forgotten, has its full limits.",
+	.help = "An address that was not seen yet, or is forgotten, has its full limits. What is left\n"
+		"of a limit that a wider prefix shares is not known. Strikes are refusals that count\n"
+		"towards an automatic ban.",
 	.options = (const struct crmg_option[]){
 		{ "service", 0, false, "NAME", "this service only" },
 		{ 0 },

@@ -3,13 +3,12 @@
  * bans.c - manual bans: the hash map that packets look into, and what makes that
  * cheap, kept in step with it: the lengths in use, and a filter by the first 16 bits.
  */
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
 #include "../base/util.h"
+#include "../report/sources.h"
 #include "internal.h"
 
 #define CRMG_BAN_BATCH 4096	/* more than any bucket of the hash can hold */
@@ -155,62 +154,6 @@ static void crmg_bans_publish(struct crmg_kern *kern, const struct crmg_control 
 	__atomic_add_fetch(&control->ban_epoch, 1, __ATOMIC_SEQ_CST);
 }
 
-/* True if some address of this machine lies in the prefix. */
-static bool crmg_own_address(const struct crmg_pfx *pfx)
-{
-	struct ifaddrs *list = NULL, *i;
-	bool found = false;
-
-	if (getifaddrs(&list))
-		return false;
-	for (i = list; i && !found; i = i->ifa_next) {
-		struct crmg_addr addr = { 0, 0 };
-
-		if (!i->ifa_addr)
-			continue;
-		if (i->ifa_addr->sa_family == AF_INET) {
-			addr.lo = CRMG_V4_MAPPED_LO |
-				  ntohl(((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr);
-		} else if (i->ifa_addr->sa_family == AF_INET6) {
-			memcpy(&addr, &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr,
-			       sizeof(addr));
-			addr.hi = be64toh(addr.hi);
-			addr.lo = be64toh(addr.lo);
-		} else {
-			continue;
-		}
-		found = crmg_prefix_contains(&pfx->addr, pfx->len, &addr);
-	}
-	freeifaddrs(list);
-	return found;
-}
-
-static int crmg_ban_check(const struct crmg_image *image, const struct crmg_pfx *pfx,
-			  struct crmg_err *err)
-{
-	size_t count, i;
-	const struct crmg_prefix *p = crmg_image_section(image, CRMG_SECTION_PREFIXES, &count);
-	char text[CRMG_ADDR_LEN], other[CRMG_ADDR_LEN];
-
-	crmg_format_prefix(&pfx->addr, pfx->len, text, sizeof(text));
-	if (!pfx->len || (crmg_addr_is_v4(&pfx->addr) && pfx->len == 96))
-		return crmg_err_set(err, -EINVAL, "%s: a ban of everything is refused; use a policy "
-				    "with 'deny: true'", text);
-	if (crmg_own_address(pfx))
-		return crmg_err_set(err, -EINVAL, "%s: an address of this machine is in it", text);
-	for (i = 0; i < count; i++) {
-		if (p[i].client ||
-		    (!crmg_prefix_contains(&p[i].addr, p[i].len, &pfx->addr) &&
-		     !crmg_prefix_contains(&pfx->addr, pfx->len, &p[i].addr)))
-			continue;
-		return crmg_err_set(err, -EINVAL, "%s: %s is on the allow list, which is never "
-				    "banned; take it off the list first", text,
-				    crmg_format_prefix(&p[i].addr, p[i].len, other,
-						       sizeof(other)));
-	}
-	return 0;
-}
-
 static int crmg_ban_delete(struct crmg_kern *kern, const struct crmg_ban_key *key)
 {
 	return bpf_map_delete_elem(kern->map[CRMG_MAP_BANS], key) && errno != ENOENT ? -errno : 0;
@@ -231,7 +174,7 @@ static int crmg_bans_begin(struct crmg_kern *kern, struct crmg_err *err)
 	return code;
 }
 
-static const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index)
+const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index)
 {
 	const struct crmg_service *service = crmg_image_service(&kern->image, index);
 
@@ -362,23 +305,26 @@ static int crmg_pfx_cmp(const void *a, const void *b)
 	return x->len != y->len ? x->len - y->len : crmg_addr_cmp(&x->addr, &y->addr);
 }
 
-int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, size_t count,
-		    const char *origin, size_t *ret_removed, struct crmg_err *err)
+bool crmg_pfx_listed(const struct crmg_pfx *sorted, size_t count, const struct crmg_pfx *pfx)
 {
-	crmg_autofree struct crmg_pfx *sorted = calloc(count + 1, sizeof(*sorted));
-	size_t i = 0, removed = 0;
-	int code = sorted ? crmg_bans_begin(kern, err) : -ENOMEM;
+	return bsearch(pfx, sorted, count, sizeof(*sorted), crmg_pfx_cmp);
+}
 
-	if (code)
-		return code;
-	memcpy(sorted, prefixes, count * sizeof(*sorted));
-	qsort(sorted, count, sizeof(*sorted), crmg_pfx_cmp);
+/* Removes the manual bans that are wanted away, and adds their number to *removed. */
+static int crmg_manual_unban(struct crmg_kern *kern, const struct crmg_pfx *sorted, size_t count,
+			     const struct crmg_unban_filter *filter, size_t *removed,
+			     struct crmg_err *err)
+{
+	size_t i = 0;
+	int code = 0;
+
 	while (!code && i < kern->ban_count) {
 		struct crmg_ban_entry entry = kern->bans[i];
 		struct crmg_pfx pfx = { entry.key.addr, entry.key.len };
 
-		if ((origin && strcmp(entry.ban.origin, origin)) ||
-		    !bsearch(&pfx, sorted, count, sizeof(*sorted), crmg_pfx_cmp)) {
+		if ((filter->origin && strcmp(entry.ban.origin, filter->origin)) ||
+		    (filter->service && entry.key.service != filter->service) ||
+		    !crmg_pfx_listed(sorted, count, &pfx)) {
 			i++;
 			continue;
 		}
@@ -389,8 +335,29 @@ int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, siz
 			crmg_event_add(kern, CRMG_EVENT_UNBAN, &pfx,
 				       crmg_ban_service(kern, entry.key.service), "%s",
 				       entry.ban.origin);
-		removed += !code;
+		*removed += !code;
 	}
+	return code;
+}
+
+int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, size_t count,
+		    const struct crmg_unban_filter *filter, size_t *ret_removed,
+		    struct crmg_err *err)
+{
+	crmg_autofree struct crmg_pfx *sorted = calloc(count + 1, sizeof(*sorted));
+	static const struct crmg_unban_filter any;
+	size_t removed = 0;
+	int code = sorted ? crmg_bans_begin(kern, err) : -ENOMEM;
+
+	if (code)
+		return code;
+	if (!filter)
+		filter = &any;
+	memcpy(sorted, prefixes, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), crmg_pfx_cmp);
+	code = crmg_manual_unban(kern, sorted, count, filter, &removed, err);
+	if (!code && (!filter->origin || !strcmp(filter->origin, CRMG_ORIGIN_AUTO)))
+		removed += crmg_auto_unban(kern, sorted, count, filter->service);
 	crmg_bans_finish(kern);
 	if (!code)
 		*ret_removed = removed;

@@ -189,6 +189,27 @@ int crmg_bans_read(struct crmg_kern *kern, struct crmg_err *err);
 int crmg_bans_prune(struct crmg_kern *kern, const struct crmg_image *old,
 		    const struct crmg_image *image, struct crmg_err *err);
 
+/* Name of a service of the policy in force; "" for 0: all. */
+const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index);
+
+/* True if a prefix is in a list that crmg_kern_unban() sorted. */
+bool crmg_pfx_listed(const struct crmg_pfx *sorted, size_t count, const struct crmg_pfx *pfx);
+
+/* -------------------------------------------------------------- bancheck.c */
+
+/* 0, or -EINVAL and why in err. */
+int crmg_ban_check(const struct crmg_image *image, const struct crmg_pfx *pfx,
+		   struct crmg_err *err);
+
+/* -------------------------------------------------------------- autobans.c */
+
+/*
+ * Ends the automatic bans of sources whose prefix is listed (service 0: at all of them);
+ * how many. In force for packets when the caller has made the epoch of bans grow.
+ */
+size_t crmg_auto_unban(struct crmg_kern *kern, const struct crmg_pfx *sorted, size_t count,
+		       uint8_t service);
+
 /* ---------------------------------------------------------------- events.c */
 
 /* Writes an event of user space; the user who did it is added to detail. */

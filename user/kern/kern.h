@@ -78,7 +78,7 @@ int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err);
 int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
 		    struct crmg_err *err);
 
-#define CRMG_SNAP_SOURCES 1	/* tags and slots as well */
+#define CRMG_SNAP_SOURCES 1	/* slots of all sources, and totals */
 #define CRMG_SNAP_BANS    2
 
 /*
@@ -104,12 +104,19 @@ struct crmg_ban_request {
 int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
 		  struct crmg_err *err);
 
+struct crmg_unban_filter {
+	const char *origin;		/* NULL: whatever origin */
+	uint8_t service;		/* index: only bans at this service; 0: whatever service */
+};
+
 /*
- * Removes bans by prefix (origin NULL: whatever origin; all services). The number
- * really removed in *ret_removed; unknown ones are no error.
+ * Ends bans by prefix, as they are listed: manual ones, and automatic ones (origin
+ * "auto"); filter NULL: all of them. The number really ended in *ret_removed; unknown
+ * ones are no error.
  */
 int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, size_t count,
-		    const char *origin, size_t *ret_removed, struct crmg_err *err);
+		    const struct crmg_unban_filter *filter, size_t *ret_removed,
+		    struct crmg_err *err);
 
 /*
  * Copies events with seq > *cursor into ret[max], oldest first, and moves the
