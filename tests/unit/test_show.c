@@ -2,6 +2,7 @@
 /* test_show.c - what a compiled policy says, as `check` prints it and as documents. */
 #include "snapshot.h"
 #include "golden.h"
+#include "../../user/config/config.h"
 #include "../../user/report/show.h"
 
 static void test_summary(void **state)
@@ -27,6 +28,46 @@ static void test_document(void **state)
 	golden("summary.json", text);
 	free(text);
 	json_decref(document);
+}
+
+/* A policy file with everything that is wider than a source, from its text to what is shown. */
+static void test_wider_scopes(void **state)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_model *model;
+	struct crmg_image image;
+	json_t *document;
+	char *text;
+
+	(void)state;
+	assert_int_equal(crmg_config_read("tests/golden/config/good_budgets.yaml", false, &model,
+					  &err), 0);
+	model->file[0] = '\0';	/* differs from machine to machine */
+	assert_int_equal(crmg_compile(model, NULL, 1, CRMG_MODE_ENFORCE, &image, &err), 0);
+	assert_int_equal(crmg_image_validate(&image), 0);
+	text = TEXT_OF(crmg_summary_text, &image, 2, false);
+	golden("scopes.txt", text);
+	free(text);
+	document = crmg_summary_json(&image, 2);
+	text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	golden("scopes.json", text);
+	free(text);
+	json_decref(document);
+	crmg_image_free(&image);
+	crmg_model_free(&model);
+}
+
+/* Each factor that a file may have is shown as it stands there. */
+static void test_factors(void **state)
+{
+	(void)state;
+	for (unsigned int hundredths = 100; hundredths <= 1000; hundredths++) {
+		struct crmg_ban_terms ban = {
+			.factor = ((hundredths << CRMG_BAN_FACTOR_SHIFT) + 50) / 100,
+		};
+
+		assert_int_equal(crmg_ban_factor(&ban), hundredths);
+	}
 }
 
 static void test_parts(void **state)
@@ -75,6 +116,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_document),
+		cmocka_unit_test(test_wider_scopes),
+		cmocka_unit_test(test_factors),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_rates),
 	};

@@ -69,8 +69,8 @@ static int add_services(const struct crmg_image *image, struct crmg_diff_items *
 				    service->transport << 8 | service->protocol);
 		print = hash(print, ports + service->first_port,
 			     service->port_count * sizeof(*ports));
-		item->fingerprint = hash_prefixes(print, locals + service->first_local,
-						  service->local_count);
+		print = hash_prefixes(print, locals + service->first_local, service->local_count);
+		item->fingerprint = hash(print, service->total, sizeof(service->total));
 	}
 	return 0;
 }
@@ -88,11 +88,25 @@ static int add_clients(const struct crmg_image *image, struct crmg_diff_items *i
 		if (!item)
 			return -ENOMEM;
 		snprintf(item->name, sizeof(item->name), "client %s", clients[i].name);
+		item->fingerprint = hash_number(item->fingerprint, clients[i].balancer);
 		item->fingerprint = hash_prefixes(item->fingerprint, prefixes,
 						  clients[i].prefix_count);
 		prefixes += clients[i].prefix_count;
 	}
 	return 0;
+}
+
+/* A limit that is not set has no terms; a width is only a part of an aggregate. */
+static uint64_t hash_policy(uint64_t from, const struct crmg_binding *binding,
+			    const struct crmg_label *label)
+{
+	from = hash_number(from, binding->kind | binding->mode << 8 | binding->on_exceed << 16);
+	from = hash(from, label->terms, sizeof(label->terms));
+	from = hash(from, label->aggregate, sizeof(label->aggregate));
+	if (binding->flags & CRMG_BINDING_AGGREGATE)
+		from = hash_number(from, binding->v4_wide << 8 | binding->v6_wide);
+	from = hash(from, label->total, sizeof(label->total));
+	return hash(from, &binding->ban, sizeof(binding->ban));
 }
 
 static int add_policies(const struct crmg_image *image, struct crmg_diff_items *items)
@@ -110,11 +124,7 @@ static int add_policies(const struct crmg_image *image, struct crmg_diff_items *
 			return -ENOMEM;
 		snprintf(item->name, sizeof(item->name), "policy %s of %s for %s", label->policy,
 			 label->service, label->client);
-		item->fingerprint = hash_number(item->fingerprint,
-						binding->kind | binding->mode << 8 |
-						binding->on_exceed << 16 |
-						(uint64_t)binding->limits << 24);
-		item->fingerprint = hash(item->fingerprint, label->terms, sizeof(label->terms));
+		item->fingerprint = hash_policy(item->fingerprint, binding, label);
 	}
 	return 0;
 }

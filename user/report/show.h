@@ -35,6 +35,21 @@ int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool co
 /* The line about memory that stands before a load. */
 void crmg_memory_text(const struct crmg_image *image, unsigned int cpus, FILE *out);
 
+/* The part `limits` as text; it has up to three tables. */
+int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out);
+
+/*
+ * "packets 20/s (40), bytes 10MB/s (10MB)": the limits in a mask, the burst of each
+ * in brackets; "none" if there is none. buf is returned.
+ */
+char *crmg_terms_text(unsigned int mask, const struct crmg_terms *terms, char *buf, size_t size);
+
+/* The same as a new JSON list; scope: whose limits they are. */
+json_t *crmg_terms_json(unsigned int mask, const struct crmg_terms *terms, enum crmg_scope scope);
+
+/* What each ban is longer than the last, as the policy file writes it: in hundredths. */
+unsigned int crmg_ban_factor(const struct crmg_ban_terms *ban);
+
 /* Rate of a limit as the policy file writes it. buf[CRMG_NUM_LEN] is returned. */
 char *crmg_rate_text(unsigned int limit, const struct crmg_terms *terms, char *buf);
 double crmg_rate_per_second(const struct crmg_terms *terms);

@@ -89,20 +89,48 @@ static json_t *locals_json(const struct crmg_image *image, const struct crmg_ser
 	return list;
 }
 
+json_t *crmg_terms_json(unsigned int mask, const struct crmg_terms *terms, enum crmg_scope scope)
+{
+	json_t *list = json_array();
+
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++) {
+		char rate[CRMG_NUM_LEN];
+
+		if (mask >> l & 1)
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f, s:o}",
+				"name", crmg_limit_name(l),
+				"scope", crmg_scope_name(scope),
+				"rate", crmg_rate_text(l, &terms[l], rate),
+				"rate_per_second", crmg_rate_per_second(&terms[l]),
+				"burst", crmg_json_count(terms[l].burst)));
+	}
+	return list;
+}
+
+/* What all sources of a policy or a service may do together; null: anything. */
+static json_t *total_json(unsigned int mask, const struct crmg_terms *terms, enum crmg_scope scope)
+{
+	return mask ? json_pack("{s:o}", "limits", crmg_terms_json(mask, terms, scope))
+		    : json_null();
+}
+
 static json_t *services_json(const struct crmg_image *image)
 {
+	const struct crmg_budget *budgets = crmg_image_front(image)->budgets;
 	json_t *list = json_array();
 
 	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
 		const struct crmg_service *service = crmg_image_service(image, i);
 
 		if (service)
-			json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o, s:o}",
+			json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o, s:o, s:o}",
 				"name", crmg_json_text(service->name, sizeof(service->name)),
 				"transport", crmg_transport_name(service->transport),
 				"protocol", crmg_protocol_name(service->protocol),
 				"ports", ports_json(image, service),
-				"addresses", locals_json(image, service)));
+				"addresses", locals_json(image, service),
+				"total", total_json(budgets[i].limits, service->total,
+						    CRMG_SCOPE_SERVICE)));
 	}
 	return list;
 }
@@ -133,8 +161,9 @@ static json_t *clients_json(const struct crmg_image *image)
 
 		if (own > prefix_count - at)
 			own = prefix_count - at;
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}",
+		json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o}",
 			"name", crmg_json_text(clients[i].name, sizeof(clients[i].name)),
+			"balancer", clients[i].balancer,
 			"prefix_count", crmg_json_count(own),
 			"file_count", crmg_json_count(clients[i].file_count),
 			"prefixes", prefixes_json(prefixes + at, own)));
@@ -143,23 +172,34 @@ static json_t *clients_json(const struct crmg_image *image)
 	return list;
 }
 
-static json_t *terms_json(const struct crmg_binding *binding, const struct crmg_label *label)
+static json_t *aggregate_json(const struct crmg_binding *binding, const struct crmg_label *label)
 {
-	json_t *list = json_array();
+	if (!(binding->flags & CRMG_BINDING_AGGREGATE))
+		return json_null();
+	return json_pack("{s:i, s:i, s:o}",
+		"ipv4", binding->v4_wide - 96,
+		"ipv6", binding->v6_wide,
+		"limits", crmg_terms_json(binding->aggregate_limits, label->aggregate,
+					  CRMG_SCOPE_AGGREGATE));
+}
 
-	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++) {
-		const struct crmg_terms *terms = &label->terms[l];
-		char rate[CRMG_NUM_LEN];
+static json_t *ban_json(const struct crmg_binding *binding)
+{
+	const struct crmg_ban_terms *ban = &binding->ban;
+	char within[CRMG_NUM_LEN], first[CRMG_NUM_LEN], most[CRMG_NUM_LEN];
+	json_t *on = json_array();
 
-		if (binding->limits >> l & 1)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f, s:o}",
-				"name", crmg_limit_name(l),
-				"scope", "source",
-				"rate", crmg_rate_text(l, terms, rate),
-				"rate_per_second", crmg_rate_per_second(terms),
-				"burst", crmg_json_count(terms->burst)));
-	}
-	return list;
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++)
+		if (ban->limits >> l & 1)
+			json_array_append_new(on, json_string(crmg_limit_name(l)));
+	return json_pack("{s:i, s:s, s:s, s:f, s:s, s:o}",
+		"after", ban->after,
+		"within", crmg_format_time(ban->within_ms * (CRMG_NS_PER_SEC / 1000), within,
+					   sizeof(within)),
+		"for", crmg_format_time(ban->for_s * CRMG_NS_PER_SEC, first, sizeof(first)),
+		"factor", crmg_ban_factor(ban) / 100.0,
+		"max", crmg_format_time(ban->max_s * CRMG_NS_PER_SEC, most, sizeof(most)),
+		"on", on);
 }
 
 static json_t *limits_json(const struct crmg_image *image)
@@ -171,14 +211,20 @@ static json_t *limits_json(const struct crmg_image *image)
 		const struct crmg_binding *binding = crmg_image_binding(image, i);
 		const struct crmg_label *label = crmg_image_label(image, i);
 
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:o}",
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o}",
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 			"client", crmg_json_text(label->client, sizeof(label->client)),
 			"mode", crmg_mode_name(binding->mode),
 			"deny", binding->kind == CRMG_BINDING_DENY,
 			"on_exceed", crmg_action_name(binding->on_exceed),
-			"limits", terms_json(binding, label)));
+			"limits", crmg_terms_json(binding->limits, label->terms,
+						  CRMG_SCOPE_SOURCE),
+			"aggregate", aggregate_json(binding, label),
+			"total", total_json(binding->total_limits, label->total,
+					    CRMG_SCOPE_POLICY),
+			"ban", binding->flags & CRMG_BINDING_BAN ? ban_json(binding)
+								 : json_null()));
 	}
 	return list;
 }

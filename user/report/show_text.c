@@ -106,6 +106,7 @@ static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
 		{ "CLIENT", false }, { "PREFIXES", true }, { "FILES", true },
+		{ "BALANCER", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 	size_t count;
@@ -118,51 +119,7 @@ static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 		crmg_table_cell(&table, "%s", name_of(clients[i].name, name));
 		crmg_table_cell(&table, "%u", clients[i].prefix_count);
 		crmg_table_cell(&table, "%u", clients[i].file_count);
-	}
-	return crmg_table_print(&table, colour, out);
-}
-
-/* "packets 20/s (40), bytes 10MB/s (10MB)": the burst stands in brackets. */
-static void terms_text(const struct crmg_binding *binding, const struct crmg_label *label,
-		       char *buf, size_t size)
-{
-	size_t at = 0;
-
-	snprintf(buf, size, "%s", binding->kind == CRMG_BINDING_DENY ? "deny" : "none");
-	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT && at < size; l++) {
-		const struct crmg_terms *terms = &label->terms[l];
-		char rate[CRMG_NUM_LEN], burst[CRMG_NUM_LEN];
-
-		if (!(binding->limits >> l & 1))
-			continue;
-		at += (size_t)snprintf(buf + at, size - at, "%s%s %s (%s)", at ? ", " : "",
-			crmg_limit_name(l), crmg_rate_text(l, terms, rate),
-			l == CRMG_LIMIT_BYTES
-			? crmg_format_bytes(terms->burst, burst, sizeof(burst))
-			: crmg_format_count(terms->burst, burst, sizeof(burst)));
-	}
-}
-
-static int limits_text(const struct crmg_image *image, bool colour, FILE *out)
-{
-	static const struct crmg_column columns[] = {
-		{ "SERVICE", false }, { "POLICY", false }, { "CLIENT", false }, { "MODE", false },
-		{ "ON EXCEED", false }, { "RATE (BURST) OF EACH SOURCE", false },
-	};
-	struct crmg_table table = CRMG_TABLE(columns);
-
-	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
-		const struct crmg_binding *binding = crmg_image_binding(image, i);
-		const struct crmg_label *label = crmg_image_label(image, i);
-		char name[NAME_LEN], terms[512];
-
-		terms_text(binding, label, terms, sizeof(terms));
-		crmg_table_cell(&table, "%s", name_of(label->service, name));
-		crmg_table_cell(&table, "%s", name_of(label->policy, name));
-		crmg_table_cell(&table, "%s", name_of(label->client, name));
-		crmg_table_cell(&table, "%s", crmg_mode_name(binding->mode));
-		crmg_table_cell(&table, "%s", crmg_action_name(binding->on_exceed));
-		crmg_table_cell(&table, "%s", terms);
+		crmg_table_cell(&table, "%s", clients[i].balancer ? "yes" : "no");
 	}
 	return crmg_table_print(&table, colour, out);
 }
@@ -171,7 +128,7 @@ static int (*const parts[CRMG_SHOW_COUNT])(const struct crmg_image *, bool, FILE
 	[CRMG_SHOW_POLICY]   = policy_text,
 	[CRMG_SHOW_SERVICES] = services_text,
 	[CRMG_SHOW_CLIENTS]  = clients_text,
-	[CRMG_SHOW_LIMITS]   = limits_text,
+	[CRMG_SHOW_LIMITS]   = crmg_show_limits_text,
 };
 
 int crmg_show_text(const struct crmg_image *image, enum crmg_show what, bool colour, FILE *out)

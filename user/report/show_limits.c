@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * show_limits.c - what a policy allows, as text: to each source, to sources
+ * together, and when it bans. A table without rows is left out.
+ */
+#include <errno.h>
+
+#include "../base/num.h"
+#include "names.h"
+#include "show.h"
+#include "text.h"
+
+#define NAME_LEN  CRMG_ESCAPED(CRMG_NAME_LEN)
+#define TERMS_LEN 512
+#define ROWS_MAX  (CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX)
+
+char *crmg_terms_text(unsigned int mask, const struct crmg_terms *terms, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	snprintf(buf, size, "none");
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT && at < size; l++) {
+		char rate[CRMG_NUM_LEN], burst[CRMG_NUM_LEN];
+
+		if (!(mask >> l & 1))
+			continue;
+		at += (size_t)snprintf(buf + at, size - at, "%s%s %s (%s)", at ? ", " : "",
+			crmg_limit_name(l), crmg_rate_text(l, &terms[l], rate),
+			l == CRMG_LIMIT_BYTES
+			? crmg_format_bytes(terms[l].burst, burst, sizeof(burst))
+			: crmg_format_count(terms[l].burst, burst, sizeof(burst)));
+	}
+	return buf;
+}
+
+unsigned int crmg_ban_factor(const struct crmg_ban_terms *ban)
+{
+	return (ban->factor * 100 + (1 << (CRMG_BAN_FACTOR_SHIFT - 1))) >> CRMG_BAN_FACTOR_SHIFT;
+}
+
+static void name_cell(struct crmg_table *table, const char *field)
+{
+	char name[NAME_LEN];
+
+	crmg_table_cell(table, "%s", crmg_escape(field, CRMG_NAME_LEN, name, sizeof(name)));
+}
+
+static int own_table(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "CLIENT", false }, { "MODE", false },
+		{ "ON EXCEED", false }, { "RATE (BURST) OF EACH SOURCE", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(image, i);
+		const struct crmg_label *label = crmg_image_label(image, i);
+		char terms[TERMS_LEN];
+
+		name_cell(&table, label->service);
+		name_cell(&table, label->policy);
+		name_cell(&table, label->client);
+		crmg_table_cell(&table, "%s", crmg_mode_name(binding->mode));
+		crmg_table_cell(&table, "%s", crmg_action_name(binding->on_exceed));
+		crmg_table_cell(&table, "%s", binding->kind == CRMG_BINDING_DENY ? "deny" :
+				crmg_terms_text(binding->limits, label->terms, terms,
+						sizeof(terms)));
+	}
+	return crmg_table_print(&table, colour, out);
+}
+
+/*
+ * Calls print for the first binding of each row that has the flag: clients of one
+ * policy at one service share its budgets.
+ */
+static void for_each_row(const struct crmg_image *image, unsigned int flag,
+			 struct crmg_table *table,
+			 void (*print)(struct crmg_table *table, const struct crmg_binding *binding,
+				       const struct crmg_label *label))
+{
+	uint64_t seen[ROWS_MAX / 64] = { 0 };
+
+	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(image, i);
+		uint64_t bit = 1ULL << binding->row % 64;
+
+		if (!(binding->flags & flag) || seen[binding->row / 64] & bit)
+			continue;
+		seen[binding->row / 64] |= bit;
+		print(table, binding, crmg_image_label(image, i));
+	}
+}
+
+static void aggregate_row(struct crmg_table *table, const struct crmg_binding *binding,
+			  const struct crmg_label *label)
+{
+	char terms[TERMS_LEN];
+
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	crmg_table_cell(table, "sources of one IPv4 /%u or IPv6 /%u", binding->v4_wide - 96,
+			binding->v6_wide);
+	crmg_table_cell(table, "%s", crmg_terms_text(binding->aggregate_limits, label->aggregate,
+						     terms, sizeof(terms)));
+}
+
+static void total_row(struct crmg_table *table, const struct crmg_binding *binding,
+		      const struct crmg_label *label)
+{
+	char terms[TERMS_LEN];
+
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	crmg_table_cell(table, "all sources of the policy");
+	crmg_table_cell(table, "%s", crmg_terms_text(binding->total_limits, label->total, terms,
+						     sizeof(terms)));
+}
+
+static int shared_table(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "SHARED BY", false },
+		{ "RATE (BURST) TOGETHER", false },
+	};
+	const struct crmg_budget *budgets = crmg_image_front(image)->budgets;
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for_each_row(image, CRMG_BINDING_AGGREGATE, &table, aggregate_row);
+	for_each_row(image, CRMG_BINDING_TOTAL, &table, total_row);
+	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
+		const struct crmg_service *service = crmg_image_service(image, i);
+		char terms[TERMS_LEN];
+
+		if (!service || !budgets[i].limits)
+			continue;
+		name_cell(&table, service->name);
+		crmg_table_cell(&table, "all");
+		crmg_table_cell(&table, "all sources of the service except allow");
+		crmg_table_cell(&table, "%s", crmg_terms_text(budgets[i].limits, service->total,
+							      terms, sizeof(terms)));
+	}
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
+/* "connections, packets" */
+static void strikes_text(uint32_t limits, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT && at < size; l++)
+		if (limits >> l & 1)
+			at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "",
+					       crmg_limit_name(l));
+}
+
+static void ban_row(struct crmg_table *table, const struct crmg_binding *binding,
+		    const struct crmg_label *label)
+{
+	const struct crmg_ban_terms *ban = &binding->ban;
+	char text[CRMG_NUM_LEN], strikes[128];
+
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	crmg_table_cell(table, "%u in %s", ban->after,
+			crmg_format_time(ban->within_ms * (CRMG_NS_PER_SEC / 1000), text,
+					 sizeof(text)));
+	strikes_text(ban->limits, strikes, sizeof(strikes));
+	crmg_table_cell(table, "%s", strikes);
+	crmg_table_cell(table, "%s", crmg_format_time(ban->for_s * CRMG_NS_PER_SEC, text,
+						      sizeof(text)));
+	crmg_table_cell(table, "x%s", crmg_format_hundredths(crmg_ban_factor(ban), text,
+							     sizeof(text)));
+	crmg_table_cell(table, "%s", crmg_format_time(ban->max_s * CRMG_NS_PER_SEC, text,
+						      sizeof(text)));
+}
+
+static int bans_table(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "BAN AFTER", false },
+		{ "REFUSALS BY", false }, { "FIRST BAN", true }, { "NEXT", true },
+		{ "LONGEST", true },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for_each_row(image, CRMG_BINDING_BAN, &table, ban_row);
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
+int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out)
+{
+	int code = own_table(image, colour, out);
+
+	if (!code)
+		code = shared_table(image, colour, out);
+	return code ? code : bans_table(image, colour, out);
+}
