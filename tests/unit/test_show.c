@@ -49,7 +49,7 @@ static void test_wider_scopes(void **state)
 	golden("scopes.txt", text);
 	free(text);
 	document = crmg_summary_json(&image, 2);
-	text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	text = json_dumps(document, JSON_INDENT(2));
 	golden("scopes.json", text);
 	free(text);
 	json_decref(document);
