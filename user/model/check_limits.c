@@ -217,6 +217,46 @@ static void warn_balancers(const struct crmg_model *model, const struct crmg_mod
 	}
 }
 
+/* Bit s: some policy of service s names the client. */
+static uint64_t services_of(const struct crmg_model *model, size_t client)
+{
+	uint64_t services = 0;
+
+	for (size_t i = 0; i < model->policy_count; i++) {
+		const struct crmg_model_policy *policy = &model->policies[i];
+
+		for (size_t c = 0; c < policy->client_count; c++)
+			for (size_t s = 0; policy->clients[c] == client &&
+			     s < policy->service_count; s++)
+				services |= 1ULL << policy->services[s];
+	}
+	return services;
+}
+
+/* Where no policy names a balancer it is a source like others, and others' bans hold. */
+static void warn_unnamed_balancer(const struct crmg_model *model, size_t client,
+				  struct crmg_err *err)
+{
+	const struct crmg_model_client *balancer = &model->clients[client];
+	uint64_t named = services_of(model, client);
+
+	/* That no policy at all names a client is told of each client. */
+	for (size_t i = 0; named && i < model->policy_count; i++) {
+		const struct crmg_model_policy *policy = &model->policies[i];
+
+		for (size_t s = 0; policy->ban.set && s < policy->service_count; s++) {
+			if (named >> policy->services[s] & 1)
+				continue;
+			crmg_check_warn(model, err, balancer->place,
+					"balancer '%s' has no policy for service '%s', where policy "
+					"'%s' (line %u) can ban it; name it in one", balancer->name,
+					model->services[policy->services[s]].name, policy->name,
+					policy->place.line);
+			return;
+		}
+	}
+}
+
 void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err)
 {
 	bool was_read = !err->errors;
@@ -238,6 +278,9 @@ void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err)
 		return;
 	for (size_t i = 0; i < model->service_count; i++)
 		warn_service_total(model, i, err);
+	for (size_t c = 0; c < model->client_count; c++)
+		if (model->clients[c].balancer)
+			warn_unnamed_balancer(model, c, err);
 	for (size_t i = 0; i < model->policy_count; i++) {
 		const struct crmg_model_policy *policy = &model->policies[i];
 
