@@ -51,7 +51,8 @@ static void test_wider_scopes(void **state)
 	binding = binding_of(&image, "192.0.2.1", &label);
 	assert_int_equal(binding->flags, CRMG_BINDING_WIDER | CRMG_BINDING_BAN);
 	assert_int_equal(binding->aggregate_limits, 1 << CRMG_LIMIT_PACKETS);
-	assert_int_equal(binding->total_limits, 1 << CRMG_LIMIT_CONNECTIONS | 1 << CRMG_LIMIT_BYTES);
+	assert_int_equal(binding->total_limits,
+			 1 << CRMG_LIMIT_CONNECTIONS | 1 << CRMG_LIMIT_BYTES);
 	/* 10 ms and 2 s, 20 ms and 1.2 s, 1 us and 65.5 ms in 1/256 ns */
 	assert_int_equal(binding->aggregate[CRMG_LIMIT_PACKETS].cost, 10000000ULL << 8);
 	assert_int_equal(binding->aggregate[CRMG_LIMIT_PACKETS].tolerance, 2000000000ULL << 8);

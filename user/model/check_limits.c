@@ -79,8 +79,8 @@ static void check_deny(const struct crmg_model *model, const struct crmg_model_p
 	for (size_t l = 0; l < CRMG_LIMIT_COUNT; l++)
 		if (policy->limits[l].set)
 			crmg_check_error(model, err, policy->limits[l].place,
-					 "policy '%s' has 'deny: true' and limit '%s'; one excludes "
-					 "the other", policy->name, limit_names[l]);
+					 "policy '%s' has 'deny: true' and limit '%s'; one "
+					 "excludes the other", policy->name, limit_names[l]);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(others); i++)
 		if (others[i].set)
 			crmg_check_error(model, err, others[i].place,
@@ -142,8 +142,8 @@ static void warn_strikes(const struct crmg_model *model, const struct crmg_model
 	for (size_t l = 0; l < CRMG_LIMIT_COUNT; l++)
 		if (missing >> l & 1)
 			crmg_check_warn(model, err, policy->ban.place,
-					"'ban' of policy '%s' is 'on' limit '%s', which is not among "
-					"its 'limits'", policy->name, limit_names[l]);
+					"'ban' of policy '%s' is 'on' limit '%s', which is not "
+					"among its 'limits'", policy->name, limit_names[l]);
 }
 
 /* a is the slower rate. */
@@ -211,8 +211,8 @@ static void warn_balancers(const struct crmg_model *model, const struct crmg_mod
 
 		if (client && client->balancer)
 			crmg_check_warn(model, err, policy->ban.place,
-					"'ban' of policy '%s' never applies to client '%s' (line %u): "
-					"it is a balancer", policy->name, client->name,
+					"'ban' of policy '%s' never applies to client '%s' (line "
+					"%u): it is a balancer", policy->name, client->name,
 					client->place.line);
 	}
 }
@@ -249,7 +249,8 @@ static void warn_unnamed_balancer(const struct crmg_model *model, size_t client,
 				continue;
 			crmg_check_warn(model, err, balancer->place,
 					"balancer '%s' has no policy for service '%s', where policy "
-					"'%s' (line %u) can ban it; name it in one", balancer->name,
+					"'%s' (line %u) can ban it; name it in one",
+					balancer->name,
 					model->services[policy->services[s]].name, policy->name,
 					policy->place.line);
 			return;

@@ -187,8 +187,11 @@ static json_t *ban_json(const struct crmg_binding *binding)
 {
 	const struct crmg_ban_terms *ban = &binding->ban;
 	char within[CRMG_NUM_LEN], first[CRMG_NUM_LEN], most[CRMG_NUM_LEN];
-	json_t *on = json_array();
+	json_t *on;
 
+	if (!(binding->flags & CRMG_BINDING_BAN))
+		return json_null();
+	on = json_array();
 	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++)
 		if (ban->limits >> l & 1)
 			json_array_append_new(on, json_string(crmg_limit_name(l)));
@@ -211,7 +214,8 @@ static json_t *limits_json(const struct crmg_image *image)
 		const struct crmg_binding *binding = crmg_image_binding(image, i);
 		const struct crmg_label *label = crmg_image_label(image, i);
 
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o}",
+		json_array_append_new(list, json_pack(
+			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o}",
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 			"client", crmg_json_text(label->client, sizeof(label->client)),
@@ -223,8 +227,7 @@ static json_t *limits_json(const struct crmg_image *image)
 			"aggregate", aggregate_json(binding, label),
 			"total", total_json(binding->total_limits, label->total,
 					    CRMG_SCOPE_POLICY),
-			"ban", binding->flags & CRMG_BINDING_BAN ? ban_json(binding)
-								 : json_null()));
+			"ban", ban_json(binding)));
 	}
 	return list;
 }
