@@ -72,10 +72,12 @@ __noinline __u64 crmg_ban_longest(const struct crmg_addr *addr, __u32 v4, __u32 
  * a ban could hold for a part of the source only.
  */
 static __always_inline __u64
-crmg_ban_find(const struct crmg_control *control, const struct crmg_addr *addr, bool v4,
-	      __u8 service, bool *narrow)
+crmg_ban_find(const struct crmg_addr *addr, bool v4, __u8 service, bool *narrow)
 {
-	if (!(v4 ? control->v4_lengths : control->v6_lengths) || crmg_ban_filtered(addr, v4))
+	__u32 zero = 0;
+	const struct crmg_control *control = bpf_map_lookup_elem(&control_map, &zero);
+
+	if (!control || !(v4 ? control->v4_lengths : control->v6_lengths) || crmg_ban_filtered(addr, v4))
 		return 0;
 	*narrow = v4 ? control->v4_narrow : control->v6_narrow;
 	return crmg_ban_longest(addr, v4, service);

@@ -2,7 +2,7 @@
 /*
  * crmgate.bpf.c - the two programs, as a table of contents:
  *
- *   packet -> parse -> classify -> source -> resolve -> limits -> decide
+ *   packet -> parse -> classify -> source -> resolve -> limits, budgets -> decide
  *
  * Each stage is a header of that name and writes only its own part. XDP judges
  * what arrives; TC egress counts what leaves.
@@ -24,30 +24,37 @@
 
 #include "parse.h"
 #include "classify.h"
+#include "tags.h"
+#include "limit.h"
 #include "sources.h"
 #include "bans.h"
-#include "limit.h"
+#include "flows.h"
+#include "work.h"
+#include "budgets.h"
 #include "resolve.h"
+#include "strikes.h"
 #include "report.h"
 #include "decide.h"
 #include "reset.h"
 
-/* What the standing of a source alone says about its packet. */
+/* What the standing of a source alone says about its packet. slot may be NULL. */
 static __always_inline enum crmg_reason
-crmg_reason_of(const struct crmg_control *control, const struct crmg_standing *standing,
-	       const struct crmg_pkt *pkt)
+crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 {
-	const struct crmg_binding *binding = standing->binding;
+	const struct crmg_binding *binding = c->standing.binding;
 
 	if (CRMG_READ_ONCE(control->panic))
 		return CRMG_REASON_PANIC;
-	if (pkt->malformed)
+	if (c->work->pkt.malformed)
 		return binding->mode == CRMG_MODE_OFF ? CRMG_REASON_OK : CRMG_REASON_MALFORMED;
 	if (binding->kind == CRMG_BINDING_ALLOW)
 		return CRMG_REASON_ALLOWED;
-	if (standing->banned_until_ns && standing->banned_until_ns > crmg_boot_ns())
+	if (c->standing.banned_until_ns && c->standing.banned_until_ns > crmg_boot_ns())
 		return CRMG_REASON_BANNED;
-	if (binding->kind == CRMG_BINDING_NO_POLICY)
+	if (c->slot && binding->mode == CRMG_MODE_ENFORCE && crmg_auto_banned(c->slot))
+		return CRMG_REASON_BANNED;
+	if (binding->kind == CRMG_BINDING_NO_POLICY &&
+	    !(binding->flags & CRMG_BINDING_WIDER))
 		return CRMG_REASON_NO_POLICY;
 	if (binding->kind == CRMG_BINDING_DENY && binding->mode != CRMG_MODE_OFF)
 		return CRMG_REASON_DENIED;
@@ -56,88 +63,141 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_standing *s
 
 /* Once per packet of a source that has a slot of its own. */
 static __always_inline void
-crmg_slot_seen(struct crmg_slot *slot, const struct crmg_source *source,
-	       const struct crmg_binding *binding)
+crmg_slot_seen(struct crmg_slot *slot, struct crmg_source *source, const struct crmg_pkt *pkt)
 {
 	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
 	__u32 seen = CRMG_READ_ONCE(slot->last_seen);
 
+	/*
+	 * Has it completed a handshake by now? Asked for its first packets and then once a
+	 * tick: what a source sends without a connection would else pay for the look-up.
+	 */
+	if (!source->proven &&
+	    (seen != tick || CRMG_READ_ONCE(slot->traffic) < 8ULL << CRMG_TRAFFIC_SHIFT) &&
+	    crmg_flow_proves(pkt, source->now_ns)) {
+		source->proven = 1;
+		if (crmg_source_mark(source, CRMG_TAG_PROVEN))
+			crmg_count_host(CRMG_HOST_PROVEN);
+	}
 	if (seen != tick) {
 		if (crmg_slept(tick - seen))
 			crmg_limits_fill(slot, source->now_ns);
 		CRMG_WRITE_ONCE(slot->last_seen, tick);
 	}
-	if (!source->first_ns)
-		return;
-	__sync_fetch_and_add(&slot->packets, 1);
-	__sync_fetch_and_add(&slot->bytes, source->first_len);
-	__sync_fetch_and_add(&slot->connections, source->first_syn);
-	crmg_limits_first(slot, binding, source);
+}
+
+/* The packet that left only a tag: what is known of it, now that there is a slot. */
+static __always_inline void
+crmg_slot_first(struct crmg_slot *slot, const struct crmg_source *source,
+		const struct crmg_binding *binding)
+{
+	const struct crmg_take first = {
+		source->first_ns << CRMG_UNITS_PER_NS_SHIFT, source->first_len, source->first_syn
+	};
+
+	crmg_count_slot(slot, first.len, first.syn);
+	crmg_limits_first(slot, binding, &first, source->now_ns << CRMG_UNITS_PER_NS_SHIFT);
+}
+
+/* A slot for a source that has none; the lookup of its flow decides who has to give way. */
+static __always_inline enum crmg_found
+crmg_slot_new(struct crmg_source *source, const struct crmg_pkt *pkt, struct crmg_slot **ret)
+{
+	enum crmg_found found;
+
+	source->proven = crmg_flow_proves(pkt, source->now_ns);
+	found = crmg_source_new(source, ret);
+	if (source->proven && *ret)
+		crmg_count_host(CRMG_HOST_PROVEN);
+	return found;
+}
+
+/* The limits, when nothing else has decided. */
+static __always_inline enum crmg_reason
+crmg_limited(const struct crmg_case *c, enum crmg_found found)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	const struct crmg_take take = crmg_take_of(&c->work->source);
+	struct crmg_scratch *shared;
+
+	if (binding->mode == CRMG_MODE_OFF)
+		return CRMG_REASON_OK;
+	if (found == CRMG_FOUND_NONE) {
+		crmg_count_host(CRMG_HOST_PRESSURE);
+		shared = crmg_scratch();
+		if (shared && c->work->source.now_ns - shared->pressure_ns > CRMG_NS_PER_SEC)
+			shared->pressure_ns = c->work->source.now_ns;
+	} else if (!(binding->flags & CRMG_BINDING_WIDER)) {
+		/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
+		if (found == CRMG_FOUND_AGAIN && binding->limits)
+			return CRMG_REASON_CONTENTION;
+		return c->slot ? crmg_limits(c->slot, binding->limit, binding->limits, &take,
+					     &c->work->ask[CRMG_SCOPE_SOURCE]) :
+				 CRMG_REASON_OK;
+	}
+	return crmg_budgets(c->work, c->front, c->slot, binding, found);
 }
 
 static __always_inline int
-crmg_judge(struct xdp_md *ctx, void *image, __u8 service, const struct crmg_pkt *pkt)
+crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *front, __u8 service)
 {
-	struct crmg_source source = {
-		.addr = crmg_source_addr(&pkt->src, pkt->v4),
-		.now_ns = crmg_now_ns(),
-		.len = pkt->len,
-		.service = service,
-		.syn = !pkt->malformed &&
-		       (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN,
-	};
+	struct crmg_case c = { .front = front, .work = w };
+	enum crmg_found found = CRMG_FOUND_SLOT;
 	const struct crmg_control *control;
-	struct crmg_standing standing;
-	struct crmg_slot *slot = NULL;
-	enum crmg_reason reason;
+	struct crmg_source *source = &w->source;
+	struct crmg_pkt *pkt = &w->pkt;
 	enum crmg_verdict verdict;
-	enum crmg_found found = CRMG_FOUND_TAG;
+	enum crmg_reason reason;
 	__u32 zero = 0, epoch;
 
 	control = bpf_map_lookup_elem(&control_map, &zero);
 	if (!control)
 		return XDP_PASS;
 	epoch = CRMG_READ_ONCE(control->ban_epoch);
+	source->addr = crmg_source_addr(&pkt->src, pkt->v4);
+	source->now_ns = crmg_now_ns();
+	source->first_ns = 0;
+	source->len = pkt->len;
+	source->service = service;
+	source->syn = !pkt->malformed &&
+		      (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
+	source->proven = 0;
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
-		crmg_hash_source(&source.addr, service, 0, &source.hash);
-		found = crmg_source_find(&source, &slot);
+		crmg_hash_source(&source->addr, service, 0, &source->hash);
+		c.slot = crmg_source_known(source);
+		if (!c.slot)
+			found = crmg_slot_new(source, pkt, &c.slot);
 	}
-	if (found != CRMG_FOUND_SLOT || !slot ||
-	    !crmg_resolved(image, slot, epoch, &standing)) {
-		if (!crmg_resolve(image, control, service, &pkt->src, pkt->v4, &standing))
+	if (!c.slot || !crmg_resolved(front, c.slot, epoch, &c.standing)) {
+		if (!crmg_resolve(front, service, &pkt->src, pkt->v4, &c.standing))
 			return XDP_PASS;
 		/*
 		 * Prefixes divide the source: each binding's part of it has a slot of its own.
 		 * The one of the whole is never resolved, so it sends every packet this way.
 		 */
-		if (standing.narrow && !pkt->malformed) {
-			crmg_hash_source(&source.addr, service, standing.binding->row,
-					 &source.hash);
-			found = crmg_source_find(&source, &slot);
+		if (c.standing.narrow && !pkt->malformed) {
+			crmg_hash_source(&source->addr, service, c.standing.binding->row,
+					 &source->hash);
+			found = CRMG_FOUND_SLOT;
+			c.slot = crmg_source_known(source);
+			if (!c.slot)
+				found = crmg_slot_new(source, pkt, &c.slot);
 		}
-		if (found == CRMG_FOUND_SLOT && slot)
-			crmg_slot_adopt(image, slot, &standing, epoch, source.now_ns);
+		if (c.slot)
+			crmg_slot_adopt(front, c.slot, &c.standing, epoch, source->now_ns);
 	}
-	if (found == CRMG_FOUND_SLOT && slot)
-		crmg_slot_seen(slot, &source, standing.binding);
-
-	reason = crmg_reason_of(control, &standing, pkt);
-	if (reason == CRMG_REASON_OK && standing.binding->mode != CRMG_MODE_OFF && slot)
-		reason = crmg_limits(slot, standing.binding, &source);
-	/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
-	if (reason == CRMG_REASON_OK && found == CRMG_FOUND_AGAIN &&
-	    standing.binding->mode != CRMG_MODE_OFF && standing.binding->limits)
-		reason = CRMG_REASON_CONTENTION;
-	if (found == CRMG_FOUND_OVERFLOW) {
-		if (reason > CRMG_REASON_DENIED)
-			reason = CRMG_REASON_PRESSURE;
-		crmg_count_host(CRMG_HOST_PRESSURE);
-		slot = NULL;
+	if (c.slot) {
+		crmg_slot_seen(c.slot, source, pkt);
+		if (source->first_ns)
+			crmg_slot_first(c.slot, source, c.standing.binding);
 	}
-	if (slot && reason >= CRMG_REASON_FIRST_REFUSAL)
-		crmg_source_limited(&source);
-	verdict = crmg_decide(image, pkt, slot, &standing, reason, source.syn, source.now_ns);
+	reason = crmg_reason_of(control, &c);
+	if (reason == CRMG_REASON_OK)
+		reason = crmg_limited(&c, found);
+	if (reason == CRMG_REASON_OK && c.standing.binding->kind == CRMG_BINDING_NO_POLICY)
+		reason = CRMG_REASON_NO_POLICY;
+	verdict = crmg_decide(&c, reason);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_reset(ctx, pkt);
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
@@ -147,26 +207,29 @@ SEC("xdp.frags")
 int crmg_xdp(struct xdp_md *ctx)
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct crmg_pkt pkt;
+	const struct crmg_front *front;
 	enum crmg_parsed parsed;
+	struct crmg_work *w = crmg_work();
 	__u8 service;
-	void *image;
 
-	parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &pkt);
+	if (!w)
+		return XDP_PASS;
+	parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &w->pkt);
 	if (parsed != CRMG_PARSED_PORTS) {
 		crmg_count_host(parsed == CRMG_PARSED_FRAGMENT ? CRMG_HOST_FRAGMENTS :
 								 CRMG_HOST_OTHER);
 		return XDP_PASS;
 	}
-	image = crmg_image();
-	if (!image)
+	front = crmg_front();
+	if (!front)
 		return XDP_PASS;
-	service = crmg_service_find(image, pkt.transport, pkt.dport, &pkt.dst, pkt.v4);
+	service = crmg_service_find(front, w->pkt.transport, w->pkt.dport, &w->pkt.dst,
+				    w->pkt.v4);
 	if (!service) {
 		crmg_count_host(CRMG_HOST_OTHER);
 		return XDP_PASS;
 	}
-	return crmg_judge(ctx, image, service, &pkt);
+	return crmg_judge(ctx, w, front, service);
 }
 
 /* Counts what a service sends to a source, as it goes on the wire: after segmentation. */
@@ -180,18 +243,20 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	struct crmg_slot *slot;
 	struct crmg_hash hash;
 	struct crmg_row *row;
-	void *image = crmg_image();
+	const struct crmg_front *front = crmg_front();
 	__u8 service;
 
-	if (!image || !control)
+	if (!front || !control)
 		return;
-	service = crmg_service_find(image, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
+	service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
 	if (!service)
 		return;
+	if (pkt->transport == CRMG_TRANSPORT_TCP)
+		crmg_flow_sent(pkt, crmg_now_ns());
 	crmg_hash_source(&addr, service, 0, &hash);
 	slot = crmg_source_peek(&hash);
-	if (!(slot && crmg_resolved(image, slot, CRMG_READ_ONCE(control->ban_epoch), &standing))) {
-		if (!crmg_resolve(image, control, service, &pkt->dst, pkt->v4, &standing))
+	if (!(slot && crmg_resolved(front, slot, CRMG_READ_ONCE(control->ban_epoch), &standing))) {
+		if (!crmg_resolve(front, service, &pkt->dst, pkt->v4, &standing))
 			return;
 		if (standing.narrow) {
 			crmg_hash_source(&addr, service, standing.binding->row, &hash);

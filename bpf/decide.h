@@ -39,6 +39,14 @@ crmg_may_reset(const struct crmg_binding *binding, const struct crmg_pkt *pkt,
 	return false;
 }
 
+static __always_inline void crmg_count_passed(__u32 service)
+{
+	struct crmg_host *h = crmg_host();
+
+	if (h && service <= CRMG_SERVICES_MAX)
+		h->service_packets[service]++;
+}
+
 static __always_inline void
 crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	       enum crmg_reason reason, enum crmg_reason refused, __u32 len, bool syn)
@@ -51,6 +59,8 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	/* The compiler knows these for small and would drop the masks; the verifier does not. */
 	barrier_var(why);
 	barrier_var(would);
+	if (verdict == CRMG_VERDICT_PASS)
+		crmg_count_passed(binding->service);
 	row->packets[verdict]++;
 	row->bytes[verdict] += len;
 	if (syn)
@@ -61,14 +71,85 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 }
 
 /*
- * slot: of the source, or NULL (only a tag, a shared slot, or a malformed packet).
- * Returns the verdict; the caller carries it out.
+ * Counts an arriving packet for its source. A word that is nearly full is carried over;
+ * of CPUs that see it so at once each carries what it finds.
  */
-static __always_inline enum crmg_verdict
-crmg_decide(void *image, const struct crmg_pkt *pkt, struct crmg_slot *slot,
-	    const struct crmg_standing *standing, enum crmg_reason reason, bool syn, __u64 now_ns)
+static __always_inline void crmg_count_slot(struct crmg_slot *slot, __u32 len, bool syn)
 {
-	const struct crmg_binding *binding = standing->binding;
+	__u64 word = __sync_fetch_and_add(&slot->traffic, 1ULL << CRMG_TRAFFIC_SHIFT | len);
+
+	if (syn)
+		__sync_fetch_and_add(&slot->connections, 1);
+	if (word < CRMG_TRAFFIC_FULL << CRMG_TRAFFIC_SHIFT &&
+	    CRMG_TRAFFIC_BYTES(word) < 1ULL << (CRMG_TRAFFIC_SHIFT - 1))
+		return;
+	word = __sync_lock_test_and_set(&slot->traffic, 0);
+	__sync_fetch_and_add(&slot->carried_packets, CRMG_TRAFFIC_PACKETS(word));
+	__sync_fetch_and_add(&slot->carried_bytes, CRMG_TRAFFIC_BYTES(word));
+}
+
+/* A packet on its way to a verdict. */
+struct crmg_case {
+	const struct crmg_front *front;
+	struct crmg_work *work;
+	struct crmg_slot *slot;		/* of the source; NULL: it has none, or headers lie */
+	struct crmg_standing standing;
+};
+
+/* Which limit of the source itself refused; CRMG_LIMIT_COUNT: something else did. */
+static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
+{
+	__u32 id;
+
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
+		if (reason == crmg_limit_reason(id))
+			return id;
+	return CRMG_LIMIT_COUNT;
+}
+
+/* What a refusal leaves at its source: counters, strikes, events. */
+static __noinline void
+crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	__u64 now_ns = c->work->source.now_ns;
+	__u32 limit = crmg_limit_of(reason);
+	struct crmg_slot *slot = c->slot;
+	struct crmg_telling telling = {
+		.slot = slot,
+		.standing = &c->standing,
+		.kind = reason >= CRMG_REASON_CONNECTIONS ? CRMG_EVENT_EXCEEDED :
+							    CRMG_EVENT_REFUSED,
+		.reason = reason,
+		.verdict = verdict,
+		.v4 = c->work->pkt.v4,
+	};
+	__u32 refusals;
+
+	if (!slot) {
+		crmg_count_host(CRMG_HOST_SUPPRESSED);
+		return;
+	}
+	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
+	refusals = __sync_fetch_and_add(&slot->refusals, 1) + 1;
+	if (verdict != CRMG_VERDICT_PASS)
+		__sync_fetch_and_add(&slot->dropped_packets, 1);
+	if (limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
+	    (binding->flags & (CRMG_BINDING_BAN | CRMG_BINDING_BALANCER)) == CRMG_BINDING_BAN)
+		crmg_report_strike(c->front, &telling,
+				   crmg_strike(slot, binding, &c->work->source, &c->work->pkt,
+					       limit));
+	slot->last_reason = reason;
+	slot->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
+	crmg_report(c->front, slot, &telling, refusals, now_ns);
+}
+
+/* Counts, and turns the reason into the verdict; the caller carries it out. */
+static __always_inline enum crmg_verdict
+crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
+{
+	const struct crmg_binding *binding = c->standing.binding;
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
 	enum crmg_reason refused = CRMG_REASON_OK;
 
@@ -77,30 +158,14 @@ crmg_decide(void *image, const struct crmg_pkt *pkt, struct crmg_slot *slot,
 		if (!crmg_enforced(binding, reason))
 			reason = CRMG_REASON_OK;
 		else
-			verdict = crmg_may_reset(binding, pkt, reason, now_ns) ?
+			verdict = crmg_may_reset(binding, &c->work->pkt, reason, c->work->source.now_ns) ?
 				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
-	crmg_count_row(binding, verdict, reason, refused, pkt->len, syn);
-	if (slot) {
-		__sync_fetch_and_add(&slot->packets, 1);
-		__sync_fetch_and_add(&slot->bytes, pkt->len);
-		if (syn)
-			__sync_fetch_and_add(&slot->connections, 1);
-	}
-	if (refused == CRMG_REASON_OK)
-		return verdict;
-	if (slot) {
-		__u64 refusals = __sync_fetch_and_add(&slot->refusals, 1) + 1;
-
-		if (verdict != CRMG_VERDICT_PASS)
-			__sync_fetch_and_add(&slot->dropped_packets, 1);
-		slot->last_reason = refused;
-		slot->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
-		crmg_report(image, slot, binding, standing->index, refused, verdict, pkt->v4,
-			    refusals, now_ns);
-	} else {
-		crmg_count_host(CRMG_HOST_SUPPRESSED);
-	}
+	crmg_count_row(binding, verdict, reason, refused, c->work->pkt.len, c->work->source.syn);
+	if (c->slot)
+		crmg_count_slot(c->slot, c->work->pkt.len, c->work->source.syn);
+	if (refused != CRMG_REASON_OK)
+		crmg_refused(c, refused, verdict);
 	return verdict;
 }
 

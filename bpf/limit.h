@@ -8,7 +8,10 @@
 #ifndef CRMGATE_BPF_LIMIT_H
 #define CRMGATE_BPF_LIMIT_H
 
-#define CRMG_CAS_TRIES 8
+#define CRMG_NS_PER_SEC 1000000000ULL
+
+#define CRMG_CAS_TRIES     8
+#define CRMG_CAS_TRIES_MAX 64	/* of a budget that all CPUs share */
 
 /*
  * Idle for longer, a TAT could be taken for one in the future (2^63 / 256 ns = 417
@@ -60,22 +63,27 @@ static __always_inline __u64 crmg_limit_cost(const struct crmg_limit *limit, __u
 }
 
 /*
- * TAT after a charge, or 0 if it does not conform. No tolerance is above 2^62 units
- * (208 days): what is farther ahead lies in the past, also after time has wrapped.
+ * Time units until a bucket is full again. No tolerance is above 2^62 units (208 days):
+ * a TAT that is farther ahead lies in the past, also after time has wrapped.
  */
 #define CRMG_BACKLOG_MAX (1ULL << 62)
 
-static __always_inline __u64
-crmg_gcra(__u64 tat, __u64 now, __u64 cost, __u64 tolerance)
+static __always_inline __u64 crmg_backlog(__u64 tat, __u64 now)
 {
 	__u64 backlog = tat - now;
 
-	if (backlog > CRMG_BACKLOG_MAX)
-		backlog = 0;
-	if (backlog + cost > tolerance)
+	return backlog > CRMG_BACKLOG_MAX ? 0 : backlog;
+}
+
+/* TAT after a charge, or 0 if it does not conform. */
+static __always_inline __u64
+crmg_gcra(__u64 tat, __u64 now, __u64 cost, __u64 tolerance)
+{
+	__u64 backlog = crmg_backlog(tat, now) + cost;
+
+	if (backlog > tolerance)
 		return 0;
-	tat = now + backlog + cost;
-	return tat ? tat : 1;
+	return now + backlog ? now + backlog : 1;
 }
 
 enum crmg_charge { CRMG_CHARGED, CRMG_REFUSED, CRMG_CONTENDED };
@@ -91,15 +99,15 @@ crmg_charge_once(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
 	return __sync_val_compare_and_swap(word, old, new) == old ? CRMG_CHARGED : CRMG_CONTENDED;
 }
 
-/* When another CPU was faster. A function of its own, verified once. */
-__noinline int crmg_charge_again(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
+/* When another CPU was faster, at most so often. A function of its own, verified once. */
+__noinline int crmg_charge_again(__u64 *word, __u64 now, __u64 cost, __u64 tolerance, __u32 tries)
 {
 	enum crmg_charge charge = CRMG_CONTENDED;
-	int try;
+	__u32 try;
 
 	if (!word)
 		return charge;
-	for (try = 0; try < CRMG_CAS_TRIES && charge == CRMG_CONTENDED; try++)
+	for (try = 0; try < CRMG_CAS_TRIES_MAX && try < tries && charge == CRMG_CONTENDED; try++)
 		charge = crmg_charge_once(word, now, cost, tolerance);
 	return charge;
 }
@@ -109,75 +117,176 @@ crmg_charge(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
 {
 	enum crmg_charge charge = crmg_charge_once(word, now, cost, tolerance);
 
-	return charge == CRMG_CONTENDED ? crmg_charge_again(word, now, cost, tolerance) : charge;
+	return charge == CRMG_CONTENDED ?
+	       crmg_charge_again(word, now, cost, tolerance, CRMG_CAS_TRIES) : charge;
+}
+
+/* What a packet takes, and when. */
+struct crmg_take {
+	__u64 now;		/* 1/256 ns */
+	__u32 len;
+	__u32 syn;
+};
+
+/* The TATs of a slot or of a bucket. */
+struct crmg_tats {
+	__u64 word[CRMG_BUCKET_LIMITS];
+};
+
+/* What a packet takes of one scope's limits; by value, since a policy is read-only. */
+struct crmg_ask {
+	__u64 now;
+	__u64 cost[CRMG_BUCKET_LIMITS];
+	__u64 tolerance[CRMG_BUCKET_LIMITS];
+	__u32 set;		/* bit i: cost[i] is asked for */
+	__u32 tries;
+};
+
+static __always_inline void
+crmg_ask(struct crmg_ask *ask, const struct crmg_limit *limit, __u32 set,
+	 const struct crmg_take *take, __u32 tries)
+{
+	__u32 id;
+
+	ask->now = take->now;
+	ask->set = 0;
+	ask->tries = tries;
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
+		__u64 n = crmg_limit_amount(id, take->len, take->syn);
+
+		ask->cost[id] = crmg_limit_cost(&limit[id], id, n);
+		ask->tolerance[id] = limit[id].tolerance;
+		if (n)
+			ask->set |= set & 1 << id;
+	}
+}
+
+/* Bit i: limit i refuses. Writes nothing, so a refusal moves no bucket. */
+__noinline int crmg_refuses(const struct crmg_tats *tats, const struct crmg_ask *ask)
+{
+	__u32 refused = 0, id;
+
+	if (!tats || !ask)
+		return 0;
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
+		if (ask->set & 1 << id &&
+		    !crmg_gcra(CRMG_READ_ONCE(tats->word[id]), ask->now, ask->cost[id],
+			       ask->tolerance[id]))
+			refused |= 1 << id;
+	return refused;
+}
+
+/* Takes back what was charged for the limits of `set`. */
+__noinline int crmg_give_back(struct crmg_tats *tats, const struct crmg_ask *ask, __u32 set)
+{
+	__u32 id;
+
+	if (!tats || !ask)
+		return 0;
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
+		if (ask->set & set & 1 << id)
+			__sync_fetch_and_add(&tats->word[id], -ask->cost[id]);
+	return 0;
+}
+
+#define CRMG_CHARGE_CONTENDED 0x100
+
+/*
+ * Charges all limits that are asked for, or none: 0, or bit i for the limit that refused
+ * when its turn came, with CRMG_CHARGE_CONTENDED if other CPUs were always faster.
+ */
+__noinline int crmg_charge_all(struct crmg_tats *tats, const struct crmg_ask *ask)
+{
+	__u32 done = 0, id;
+	int charge;
+
+	if (!tats || !ask)
+		return 0;
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
+		if (!(ask->set & 1 << id))
+			continue;
+		charge = crmg_charge_again(&tats->word[id], ask->now, ask->cost[id],
+					   ask->tolerance[id], ask->tries);
+		if (charge != CRMG_CHARGED) {
+			crmg_give_back(tats, ask, done);
+			return 1 << id | (charge == CRMG_CONTENDED ? CRMG_CHARGE_CONTENDED : 0);
+		}
+		done |= 1 << id;
+	}
+	return 0;
+}
+
+/* The reason of what crmg_refuses() or crmg_charge_all() says of a source's own limits. */
+static __always_inline enum crmg_reason crmg_refusal(__u32 refused)
+{
+	__u32 id;
+
+	if (refused & CRMG_CHARGE_CONTENDED)
+		return CRMG_REASON_CONTENTION;
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
+		if (refused & 1 << id)
+			return crmg_limit_reason(id);
+	return CRMG_REASON_OK;
 }
 
 /*
- * Charges a packet to every limit of a binding, or to none: first all are asked
- * without writing, so a refusal moves no bucket; then they are charged, and what
- * was charged is given back when another CPU took the last unit in between.
+ * Charges a packet to every limit of a source, or to none: first all are asked, then each
+ * is written once. Only if another CPU wrote in between it is all done again, with calls.
  */
 static __always_inline enum crmg_reason
-crmg_limits(struct crmg_slot *slot, const struct crmg_binding *binding,
-	    const struct crmg_source *source)
+crmg_limits(struct crmg_slot *slot, const struct crmg_limit *limit, __u32 set,
+	    const struct crmg_take *take, struct crmg_ask *ask)
 {
-	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	__u32 len = source->len, syn = source->syn;
-	__u32 set = binding->limits, charged = 0, id;
-	enum crmg_reason reason = CRMG_REASON_OK;
+	struct crmg_tats *tats = (struct crmg_tats *)slot->tat;
+	__u64 old[CRMG_BUCKET_LIMITS], new[CRMG_BUCKET_LIMITS];
+	__u32 id, done = 0;
 
+	if (!take->syn)
+		set &= ~(1 << CRMG_LIMIT_CONNECTIONS);
 #pragma unroll
-	for (id = 0; id < CRMG_LIMIT_COUNT; id++) {
-		const struct crmg_limit *limit = &binding->limit[id];
-		__u64 n = crmg_limit_amount(id, len, syn);
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
+		__u64 n = crmg_limit_amount(id, take->len, take->syn);
 
-		if (!n || !(set & 1 << id))
+		if (!(set & 1 << id))
 			continue;
-		if (!crmg_gcra(CRMG_READ_ONCE(slot->tat[id]), now, crmg_limit_cost(limit, id, n),
-			       limit->tolerance))
+		old[id] = CRMG_READ_ONCE(tats->word[id]);
+		new[id] = crmg_gcra(old[id], take->now, crmg_limit_cost(&limit[id], id, n),
+				    limit[id].tolerance);
+		if (!new[id])
 			return crmg_limit_reason(id);
 	}
 #pragma unroll
-	for (id = 0; id < CRMG_LIMIT_COUNT; id++) {
-		const struct crmg_limit *limit = &binding->limit[id];
-		__u64 n = crmg_limit_amount(id, len, syn);
-		enum crmg_charge charge;
-
-		if (!n || !(set & 1 << id) || reason != CRMG_REASON_OK)
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
+		if (!(set & 1 << id))
 			continue;
-		charge = crmg_charge(&slot->tat[id], now, crmg_limit_cost(limit, id, n),
-				     limit->tolerance);
-		if (charge == CRMG_CHARGED)
-			charged |= 1 << id;
-		else
-			reason = charge == CRMG_REFUSED ? crmg_limit_reason(id) :
-							  CRMG_REASON_CONTENTION;
+		if (__sync_val_compare_and_swap(&tats->word[id], old[id], new[id]) != old[id])
+			goto contended;
+		done |= 1 << id;
 	}
-	if (reason == CRMG_REASON_OK)
-		return reason;
+	return CRMG_REASON_OK;
+contended:
 	crmg_count_host(CRMG_HOST_LOST_RACES);
-#pragma unroll
-	for (id = 0; id < CRMG_LIMIT_COUNT; id++)
-		if (charged & 1 << id)
-			__sync_fetch_and_add(&slot->tat[id],
-				-crmg_limit_cost(&binding->limit[id], id,
-						 crmg_limit_amount(id, len, syn)));
-	return reason;
+	crmg_ask(ask, limit, set, take, CRMG_CAS_TRIES);
+	crmg_give_back(tats, ask, done);
+	return crmg_refusal(crmg_charge_all(tats, ask));
 }
 
-/* Charges the packet that came, and passed, before the slot was there. */
+/* Charges a packet that came, and passed, before the slot was there. */
 static __always_inline void
 crmg_limits_first(struct crmg_slot *slot, const struct crmg_binding *binding,
-		  const struct crmg_source *source)
+		  const struct crmg_take *first, __u64 now)
 {
-	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	__u32 id;
 
 #pragma unroll
-	for (id = 0; id < CRMG_LIMIT_COUNT; id++) {
-		__u64 n = crmg_limit_amount(id, source->first_len, source->first_syn);
-		__u64 tat = (source->first_ns << CRMG_UNITS_PER_NS_SHIFT) +
-			    crmg_limit_cost(&binding->limit[id], id, n);
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
+		__u64 n = crmg_limit_amount(id, first->len, first->syn);
+		__u64 tat = first->now + crmg_limit_cost(&binding->limit[id], id, n);
 
 		if (binding->limits & 1 << id && (__s64)(tat - now) > 0)
 			__sync_fetch_and_add(&slot->tat[id], tat - now);
@@ -200,29 +309,28 @@ crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 }
 
 /*
- * Takes a slot's buckets over to another binding: a limit goes on from its level, in
- * units, also when a binding without it came in between. The first of its kind finds
- * the bucket as the claim left it, full, unless another CPU has charged it already.
+ * Takes buckets over to other limits: each goes on from its level, in units, also when
+ * it had no limit in between. The first of its kind finds the bucket as the claim left
+ * it, full, unless another CPU has charged it already.
  */
 static __always_inline void
-crmg_limits_adopt(struct crmg_slot *slot, const struct crmg_binding *binding, __u64 now_ns)
+crmg_limits_adopt(__u64 *tat, __u64 *cost, const struct crmg_limit *limit, __u32 set, __u64 now)
 {
-	__u64 now = now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	__u32 id;
 
 #pragma unroll
-	for (id = 0; id < CRMG_LIMIT_COUNT; id++) {
-		const struct crmg_limit *limit = &binding->limit[id];
-		__u64 new = binding->limits & 1 << id ? limit->cost : 0;
-		__u64 old = slot->cost[id], tat;
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
+		__u64 new = set & 1 << id ? limit[id].cost : 0;
+		__u64 old = cost[id], word;
 
 		if (!new || new == old)
 			continue;
-		slot->cost[id] = new;
-		tat = CRMG_READ_ONCE(slot->tat[id]);
-		if (old && (__s64)(tat - now) > 0)
-			__sync_val_compare_and_swap(&slot->tat[id], tat, now +
-				crmg_rescale(tat - now, old, new, limit->tolerance));
+		cost[id] = new;
+		word = CRMG_READ_ONCE(tat[id]);
+		if (old && crmg_backlog(word, now))
+			__sync_val_compare_and_swap(&tat[id], word, now +
+				crmg_rescale(crmg_backlog(word, now), old, new,
+					     limit[id].tolerance));
 	}
 }
 
@@ -232,7 +340,7 @@ static __always_inline void crmg_limits_fill(struct crmg_slot *slot, __u64 now_n
 	__u32 id;
 
 #pragma unroll
-	for (id = 0; id < CRMG_LIMIT_COUNT; id++)
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
 		CRMG_WRITE_ONCE(slot->tat[id], now_ns << CRMG_UNITS_PER_NS_SHIFT);
 }
 

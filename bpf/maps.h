@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * maps.h - every map but the clock. Layouts and who writes what: abi.h. Sizes of
- * "tags" and "slots" are set at load. The maps that user space reads as memory
+ * the tables are set at load. The maps that user space reads as memory
  * are mmapable: a reader needs no system call per entry, and values start on a
  * page, so that a 64-byte line is a cache line.
  */
@@ -19,12 +19,64 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1024 + CRMG_OVERFLOW_SLOTS);
+	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, struct crmg_slot);
 } slots SEC(".maps");
 
-struct crmg_image_map {
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_AGGREGATE_LINES(1024));
+	__type(key, __u32);
+	__type(value, struct crmg_aggregates);
+} aggregates SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_TOTALS);
+	__type(key, __u32);
+	__type(value, struct crmg_bucket);
+} totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024 / CRMG_WAYS);
+	__type(key, __u32);
+	__type(value, struct crmg_flows);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_SHARE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct crmg_share);
+} shares SEC(".maps");
+
+/*
+ * One value of a fixed size: the look-up of the map is inlined by the verifier, and
+ * what is in it is then reached by arithmetic. A look-up in a map whose size may
+ * differ (BPF_F_INNER_MAP) is a call, which costs more than all of a hash.
+ */
+struct crmg_front_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct crmg_front));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct crmg_front_map);
+} fronts SEC(".maps");
+
+struct crmg_back_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
 	__uint(max_entries, 1);
@@ -34,10 +86,10 @@ struct crmg_image_map {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
-	__array(values, struct crmg_image_map);
-} images SEC(".maps");
+	__array(values, struct crmg_back_map);
+} backs SEC(".maps");
 
 struct crmg_row_chunk {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -125,13 +177,26 @@ struct {
 	__type(value, struct crmg_iface);
 } ifaces SEC(".maps");
 
-static __always_inline void crmg_count_host(enum crmg_host_id id)
+static __always_inline struct crmg_host *crmg_host(void)
 {
 	__u32 zero = 0;
-	struct crmg_host *h = bpf_map_lookup_elem(&host, &zero);
+
+	return bpf_map_lookup_elem(&host, &zero);
+}
+
+static __always_inline void crmg_count_host(enum crmg_host_id id)
+{
+	struct crmg_host *h = crmg_host();
 
 	if (h)
 		h->counter[id]++;
+}
+
+static __always_inline struct crmg_scratch *crmg_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
 }
 
 #endif

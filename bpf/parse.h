@@ -52,6 +52,8 @@ struct crmg_pkt {
 	struct crmg_addr dst;
 	__u32 len;		/* of the frame */
 	__u32 ip_end;		/* offset where the IP packet says it ends */
+	__be32 seq;		/* of well-formed TCP */
+	__be32 ack;
 	__u16 sport;		/* as they stand in the packet, loaded as host u16 */
 	__u16 dport;
 	__u16 l3;		/* offsets in the frame */
@@ -60,6 +62,8 @@ struct crmg_pkt {
 	__u8 tcp_flags;
 	__u8 v4;
 	__u8 malformed;		/* the ports can be read, but headers or lengths lie */
+	__u8 tcp_header;	/* bytes, as it says; of well-formed TCP */
+	__u8 pad[3];
 };
 
 static __always_inline struct crmg_addr crmg_addr_v4(__be32 addr)
@@ -113,7 +117,10 @@ crmg_parse_l4(const __u8 *p, const __u8 *end, __u8 proto, bool first, struct crm
 		return CRMG_PARSED_PORTS;
 	}
 	pkt->tcp_flags = p[13];
-	if (p[12] >> 4 < 5 || l4 + (p[12] >> 4) * 4 > pkt->ip_end)
+	pkt->tcp_header = (p[12] >> 4) * 4;
+	pkt->seq = ((const struct tcphdr *)p)->seq;
+	pkt->ack = ((const struct tcphdr *)p)->ack_seq;
+	if (pkt->tcp_header < sizeof(struct tcphdr) || l4 + pkt->tcp_header > pkt->ip_end)
 		pkt->malformed = 1;
 	return CRMG_PARSED_PORTS;
 }

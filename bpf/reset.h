@@ -114,7 +114,7 @@ crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *r
 }
 
 /* Rewrites the frame and sends it back. VLAN tags stay; options and extension headers go. */
-static __always_inline int crmg_reset(struct xdp_md *ctx, const struct crmg_pkt *pkt)
+static __noinline int crmg_reset(struct xdp_md *ctx, const struct crmg_pkt *pkt)
 {
 	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u32 l3 = pkt->l3, l4 = pkt->l4, need;

@@ -14,33 +14,34 @@ struct crmg_standing {
 	bool narrow;		/* holds for this address only, not for all of the source */
 };
 
-static __always_inline bool
-crmg_resolve(void *image, const struct crmg_control *control, __u8 service,
-	     const struct crmg_addr *addr, bool v4, struct crmg_standing *ret)
+static __noinline bool
+crmg_resolve(const struct crmg_front *front, __u8 service, const struct crmg_addr *addr, bool v4,
+	     struct crmg_standing *ret)
 {
 	bool whole = false, narrow = false;
 
-	ret->index = crmg_binding_find(image, service, addr, v4, &whole);
-	ret->binding = crmg_binding(image, ret->index);
-	if (!ret->binding || !ret->binding->generation)
+	ret->index = crmg_binding_find(front, service, addr, v4, &whole);
+	ret->binding = crmg_binding(front, ret->index);
+	if (!ret->binding->generation)
 		return false;
 	ret->banned_until_ns = 0;
 	if (ret->binding->kind != CRMG_BINDING_ALLOW)
-		ret->banned_until_ns = crmg_ban_find(control, addr, v4, service, &narrow);
+		ret->banned_until_ns = crmg_ban_find(addr, v4, service, &narrow);
 	ret->narrow = narrow || !whole;
 	return true;
 }
 
 /* What a slot says, if it still holds in this generation and for the bans of now. */
 static __always_inline bool
-crmg_resolved(void *image, struct crmg_slot *slot, __u32 epoch,
+crmg_resolved(const struct crmg_front *front, struct crmg_slot *slot, __u32 epoch,
 	      struct crmg_standing *ret)
 {
 	__u64 resolved = CRMG_READ_ONCE(slot->resolved);
 
 	ret->index = CRMG_SLOT_BINDING(resolved);
-	ret->binding = crmg_binding(image, ret->index);
-	if (!ret->binding || !ret->binding->generation ||
+	ret->binding = crmg_binding(front, ret->index);
+	ret->narrow = false;
+	if (!ret->binding->generation ||
 	    ret->binding->generation != CRMG_SLOT_GENERATION(resolved) ||
 	    CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_NARROW ||
 	    CRMG_READ_ONCE(slot->ban_epoch) != epoch)
@@ -51,22 +52,25 @@ crmg_resolved(void *image, struct crmg_slot *slot, __u32 epoch,
 }
 
 /* True if the slot was last resolved before the service of its index came into being. */
-static __always_inline bool crmg_slot_orphaned(void *image, __u8 service, __u32 generation)
+static __always_inline bool crmg_slot_orphaned(const struct crmg_front *front, __u8 service, __u32 generation)
 {
+	void *back = generation ? crmg_back(front) : NULL;
 	const struct crmg_service *s;
-	struct crmg_section services;
 
-	if (!generation || !crmg_section(image, CRMG_SECTION_SERVICES, &services))
+	if (!back)
 		return false;
-	s = crmg_entry(image, services.cell, service, CRMG_CELL_SHIFT);
+	s = crmg_entry(back, front->head.section[CRMG_SECTION_SERVICES].cell,
+		       service * CRMG_SERVICE_CELLS, CRMG_CELL_SHIFT);
 	return s && (__s32)(generation - s->born) < 0;
 }
 
 /* A slot whose service's index went to another service: nothing in it is the new one's. */
 static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_ns)
 {
-	slot->packets = slot->bytes = slot->connections = slot->bytes_out = 0;
+	slot->traffic = slot->carried_packets = slot->carried_bytes = 0;
+	slot->connections = slot->bytes_out = 0;
 	slot->refusals = slot->event_refusals = slot->dropped_packets = 0;
+	slot->strikes = slot->auto_until_s = slot->auto_bans = slot->pardoned = 0;
 	slot->last_reason = 0;
 	slot->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;
 	slot->cost[0] = slot->cost[1] = slot->cost[2] = 0;
@@ -78,7 +82,7 @@ static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_n
  * at once one does it; the others go on with what they found themselves.
  */
 static __always_inline void
-crmg_slot_adopt(void *image, struct crmg_slot *slot, const struct crmg_standing *standing,
+crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot, const struct crmg_standing *standing,
 		__u32 epoch, __u64 now_ns)
 {
 	__u64 old = CRMG_READ_ONCE(slot->resolved), new, flags;
@@ -89,9 +93,10 @@ crmg_slot_adopt(void *image, struct crmg_slot *slot, const struct crmg_standing 
 	/* Before the flag that makes others look at it. */
 	CRMG_WRITE_ONCE(slot->banned_until_ns, standing->banned_until_ns);
 	if (old != new && __sync_val_compare_and_swap(&slot->resolved, old, new) == old) {
-		if (crmg_slot_orphaned(image, slot->service, CRMG_SLOT_GENERATION(old)))
+		if (crmg_slot_orphaned(front, slot->service, CRMG_SLOT_GENERATION(old)))
 			crmg_slot_orphan(slot, now_ns);
-		crmg_limits_adopt(slot, standing->binding, now_ns);
+		crmg_limits_adopt(slot->tat, slot->cost, standing->binding->limit,
+				  standing->binding->limits, now_ns << CRMG_UNITS_PER_NS_SHIFT);
 	}
 	CRMG_WRITE_ONCE(slot->ban_epoch, epoch);
 }

@@ -2,12 +2,13 @@
 /*
  * sources.h - the source table: who a packet is from, and the slot that holds
  * what the source did. Set-associative, without locks, never full: a source
- * that finds no room shares an overflow slot. Layout: abi.h.
+ * that finds no room is judged with its neighbours (budgets.h). Layout: abi.h.
  *
  * A source gets its slot with its first packet while its line is at most half
  * full, else the first packet leaves only a tag and the second claims the slot:
  * a flood of one-packet sources then writes 8 bytes each and evicts only
- * others of its kind.
+ * others of its kind. Who completed a TCP handshake is proven (flows.h), gets a
+ * slot at once, and cannot be evicted by who did not.
  */
 #ifndef CRMGATE_BPF_SOURCES_H
 #define CRMGATE_BPF_SOURCES_H
@@ -23,7 +24,7 @@ struct crmg_hash {
 enum crmg_found {
 	CRMG_FOUND_SLOT,	/* the source's own */
 	CRMG_FOUND_TAG,		/* first packet: no slot */
-	CRMG_FOUND_OVERFLOW,	/* a shared slot, of which only the buckets may be used */
+	CRMG_FOUND_NONE,	/* no slot: its line is full of sources that may not go */
 	CRMG_FOUND_AGAIN,	/* another CPU did not get done with the slot in time */
 };
 
@@ -39,8 +40,15 @@ struct crmg_source {
 	__u8 service;
 	__u8 syn;
 	__u8 first_syn;
-	__u8 pad;
+	__u8 proven;		/* by this packet, or before */
 };
+
+static __always_inline struct crmg_take crmg_take_of(const struct crmg_source *source)
+{
+	return (struct crmg_take){
+		source->now_ns << CRMG_UNITS_PER_NS_SHIFT, source->len, source->syn
+	};
+}
 
 static __always_inline struct crmg_addr crmg_source_addr(const struct crmg_addr *addr, bool v4)
 {
@@ -68,11 +76,14 @@ crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct
 	const volatile __u64 *k = crmg_knobs.hash_key;
 	__u64 w0 = addr->hi >> 32, w1 = (__u32)addr->hi;
 	__u64 w2 = addr->lo >> 32, w3 = (__u32)addr->lo;
-	__u64 a = k[0] + w0 * k[1] + w1 * k[2] + w2 * k[3] + w3 * k[4] + service * k[5] +
-		  share * k[14];
-	__u64 b = k[6] + w0 * k[7] + w1 * k[8] + w2 * k[9] + w3 * k[10] + service * k[11] +
-		  share * k[15];
+	__u64 a = k[0] + w3 * k[4] + service * k[5];
+	__u64 b = k[6] + w3 * k[10] + service * k[11];
 
+	/* All the rest is the same for IPv4, of which only few are divided. */
+	if (w0 | (w2 ^ CRMG_V4_MAPPED_LO >> 32) | share) {
+		a += w0 * k[1] + w1 * k[2] + w2 * k[3] + share * k[14];
+		b += w0 * k[7] + w1 * k[8] + w2 * k[9] + share * k[15];
+	}
 	a ^= a >> 32;
 	a *= k[12] | 1;
 	a ^= a >> 29;
@@ -84,86 +95,12 @@ crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct
 	ret->check = b;
 }
 
-static __always_inline __u32 crmg_tag_state(__u64 tag)
+/* By value: before 6.2 the key may not lie in memory that a function was given. */
+static __always_inline struct crmg_tags *crmg_line(const struct crmg_hash *hash)
 {
-	return tag >> CRMG_TAG_STATE_SHIFT & 0xf;
-}
+	__u32 line = hash->line;
 
-static __always_inline __u64 crmg_tag_make(__u64 hash, __u64 state, __u64 age)
-{
-	return hash | state << CRMG_TAG_STATE_SHIFT | age;
-}
-
-static __always_inline __u32 crmg_tag_age(__u64 now_ns)
-{
-	return now_ns >> CRMG_TAG_AGE_NS_SHIFT & CRMG_TAG_AGE_MASK;
-}
-
-static __always_inline bool crmg_tag_cas(__u64 *tag, __u64 old, __u64 new)
-{
-	return __sync_val_compare_and_swap(tag, old, new) == old;
-}
-
-#define CRMG_READ_ONCE(x)     (*(volatile typeof(x) *)&(x))
-#define CRMG_WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
-
-/* 1 if a > b, else 0, for a, b < 2^31: without a branch, which the verifier would follow. */
-#define CRMG_ABOVE(a, b) ((__u64)((__s64)(b) - (__s64)(a)) >> 63)
-
-/*
- * Classes of victims, higher goes first, 0 never: a source that was idle for
- * 4.3 s, then tags without a slot, then sources idle for a second; of these,
- * who was refused something goes last, or a flood would reset his bucket.
- */
-#define CRMG_VICTIM_STALE_TICKS 16
-#define CRMG_VICTIM_IDLE_TICKS  4
-
-static __always_inline __u64 crmg_victim_class(__u32 state, __u32 idle)
-{
-	/* Four bits a state: EMPTY, BUSY, SEEN, SEEN_SYN, LIVE, LIMITED. */
-	__u64 young = 0x00440fULL >> (state * 4) & 0xf;
-	__u64 idle_gain = 0x120000ULL >> (state * 4) & 0xf;
-	__u64 stale_gain = 0x140000ULL >> (state * 4) & 0xf;
-
-	return young + idle_gain * CRMG_ABOVE(idle, CRMG_VICTIM_IDLE_TICKS - 1) +
-	       stale_gain * CRMG_ABOVE(idle, CRMG_VICTIM_STALE_TICKS - 1);
-}
-
-#define CRMG_VICTIM_WAY(v)   ((v) & 7)
-#define CRMG_VICTIM_CLASS(v) ((v) >> 16 & 0xf)
-#define CRMG_VICTIM_FREE(v)  ((v) >> 24)	/* empty ways in the line */
-
-/*
- * The way of a line that a new source may take, with its class and the number of
- * empty ways. A function of its own, so that its eight steps are verified once.
- */
-__noinline __u32 crmg_victim(const struct crmg_tags *line, __u32 age)
-{
-	__u64 best = 0, free = 0;
-	int i;
-
-	if (!line)
-		return 0;
-	for (i = 0; i < CRMG_WAYS; i++) {
-		__u64 tag = CRMG_READ_ONCE(line->tag[i]);
-		__u32 state = crmg_tag_state(tag);
-		__u32 idle = (age - (__u32)tag) & CRMG_TAG_AGE_MASK;
-		__u64 rank = crmg_victim_class(state, idle) << 16 | idle << 3 | i;
-		__u64 above = 0 - CRMG_ABOVE(rank, best);
-
-		best = (rank & above) | (best & ~above);
-		free += CRMG_ABOVE(1, state);
-	}
-	return (best & ~0xfff8ULL) | free << 24;
-}
-
-/* Gives the tag of a slot that is in use the present age, once a tick. */
-static __always_inline void crmg_tag_touch(__u64 *tag, __u64 old, __u32 age, __u64 state)
-{
-	__u64 new = crmg_tag_make(old & (~0ULL << CRMG_TAG_HASH_SHIFT), state, age);
-
-	if (old != new)
-		crmg_tag_cas(tag, old, new);
+	return bpf_map_lookup_elem(&tags, &line);
 }
 
 static __always_inline struct crmg_slot *crmg_slot_at(__u32 i)
@@ -184,25 +121,8 @@ crmg_slot_init(struct crmg_slot *slot, const struct crmg_source *source)
 	slot->service = source->service;
 	slot->first_seen = tick;
 	slot->last_seen = tick;
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
 		slot->tat[i] = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
-}
-
-/*
- * The lowest way of a line, but for `skip`, whose tag has this hash, or CRMG_WAYS. A
- * function of its own, verified once; the tag may change after it was seen.
- */
-__noinline __u32 crmg_way(const struct crmg_tags *line, __u64 hash, __u32 skip)
-{
-	__u32 way = CRMG_WAYS, i;
-
-	if (!line)
-		return way;
-	for (i = CRMG_WAYS; i-- > 0; )
-		if (i != skip &&
-		    !((CRMG_READ_ONCE(line->tag[i]) ^ hash) >> CRMG_TAG_HASH_SHIFT))
-			way = i;
-	return way;
 }
 
 /*
@@ -220,7 +140,12 @@ crmg_claim_lost(struct crmg_tags *line, __u32 way, __u64 mine)
 	return true;
 }
 
-enum crmg_claim { CRMG_CLAIM_WON, CRMG_CLAIM_TAGGED, CRMG_CLAIM_AGAIN };
+enum crmg_claim {
+	CRMG_CLAIM_WON,
+	CRMG_CLAIM_TAGGED,
+	CRMG_CLAIM_AGAIN,	/* another CPU was faster */
+	CRMG_CLAIM_NONE,	/* nobody may be evicted */
+};
 
 /*
  * Takes way of line, whose tag is old: with its slot, or (slot NULL) only the tag,
@@ -233,6 +158,7 @@ crmg_claim(struct crmg_tags *line, __u32 way, __u64 old, struct crmg_slot *slot,
 	const struct crmg_hash *hash = &source->hash;
 	__u64 *tag = &line->tag[way & 7];
 	__u32 age = crmg_tag_age(source->now_ns);
+	__u32 state = source->proven ? CRMG_TAG_PROVEN : CRMG_TAG_LIVE;
 	__u64 first = slot ? crmg_tag_make(hash->tag, CRMG_TAG_BUSY, age) : seen;
 
 	if (!crmg_tag_cas(tag, old, first) || crmg_claim_lost(line, way, first))
@@ -241,7 +167,7 @@ crmg_claim(struct crmg_tags *line, __u32 way, __u64 old, struct crmg_slot *slot,
 		return CRMG_CLAIM_TAGGED;
 	crmg_slot_init(slot, source);
 	/* A full barrier: the slot is written before anybody can see it in use. */
-	__sync_lock_test_and_set(tag, crmg_tag_make(hash->tag, CRMG_TAG_LIVE, age));
+	__sync_lock_test_and_set(tag, crmg_tag_make(hash->tag, state, age));
 	return CRMG_CLAIM_WON;
 }
 
@@ -253,35 +179,19 @@ static __always_inline __u64 crmg_tag_seen(const struct crmg_source *source)
 	if (units > 0xff)
 		units = 0xff;
 	return crmg_tag_make(source->hash.tag, source->syn ? CRMG_TAG_SEEN_SYN : CRMG_TAG_SEEN,
-			     units << CRMG_TAG_LEN_SHIFT | crmg_tag_age(source->now_ns));
+			     units << CRMG_TAG_LEN_SHIFT |
+			     (crmg_tag_age(source->now_ns) & CRMG_TAG_AGE_MASK));
 }
 
 /* Unpacks what crmg_tag_seen() left: when the tick ended in which it was written, or now. */
 static __always_inline void crmg_first_packet(__u64 tag, struct crmg_source *source)
 {
-	__u64 idle = (crmg_tag_age(source->now_ns) - (__u32)tag) & CRMG_TAG_AGE_MASK;
+	__u64 idle = crmg_tag_idle(tag, crmg_tag_age(source->now_ns));
 	__u64 begin = source->now_ns & ~((1ULL << CRMG_TAG_AGE_NS_SHIFT) - 1);
 
 	source->first_ns = idle ? begin - ((idle - 1) << CRMG_TAG_AGE_NS_SHIFT) : source->now_ns;
 	source->first_len = (tag >> CRMG_TAG_LEN_SHIFT & 0xff) * CRMG_TAG_LEN_UNIT;
 	source->first_syn = crmg_tag_state(tag) == CRMG_TAG_SEEN_SYN;
-}
-
-/* The same for the fast path: inline, and with the tag that was seen. */
-static __always_inline __u32
-crmg_way_find(const struct crmg_tags *line, const struct crmg_hash *hash, __u64 *ret_tag)
-{
-	__u32 i;
-
-	for (i = 0; i < CRMG_WAYS; i++) {
-		__u64 tag = CRMG_READ_ONCE(line->tag[i]);
-
-		if (!((tag ^ hash->tag) >> CRMG_TAG_HASH_SHIFT)) {
-			*ret_tag = tag;
-			break;
-		}
-	}
-	return i;
 }
 
 /* Takes over the way that has the source's tag; what it says of its first packet is kept. */
@@ -292,30 +202,56 @@ crmg_claim_way(struct crmg_tags *line, __u32 way, __u64 tag, struct crmg_source 
 
 	/* Another CPU writes the slot, or the tag went to another source. */
 	if (crmg_tag_state(tag) == CRMG_TAG_BUSY ||
-	    (tag ^ source->hash.tag) >> CRMG_TAG_HASH_SHIFT)
+	    !crmg_tag_is(tag, source->hash.tag))
 		return CRMG_CLAIM_AGAIN;
 	crmg_first_packet(tag, source);
 	source->index = index;
 	return crmg_claim(line, way, tag, crmg_slot_at(index), 0, source);
 }
 
+/*
+ * What the tag of a victim cannot tell. Who was refused something still has a claim
+ * while a budget of his is not full, or a flood would refill it; a ban that runs stays.
+ */
+static __always_inline bool
+crmg_victim_free(const struct crmg_slot *slot, __u32 state, const struct crmg_source *source)
+{
+	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	int i;
+
+	if (state == CRMG_TAG_BANNED)
+		return CRMG_READ_ONCE(slot->auto_until_s) < crmg_boot_ns() / CRMG_NS_PER_SEC;
+	if (state != CRMG_TAG_LIMITED || source->proven)
+		return true;
+	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
+		if (crmg_backlog(CRMG_READ_ONCE(slot->tat[i]), now))
+			return false;
+	return true;
+}
+
 static __always_inline enum crmg_claim
-crmg_claim_victim(struct crmg_tags *line, __u32 victim, struct crmg_source *source)
+crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 {
 	__u32 age = crmg_tag_age(source->now_ns);
+	__u32 victim = crmg_victim(line, age, source->proven);
 	__u32 way = CRMG_VICTIM_WAY(victim);
 	__u32 index = source->hash.line * CRMG_WAYS + way;
 	__u64 tag = CRMG_READ_ONCE(line->tag[way]);
-	bool roomy = CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
+	bool at_once = source->proven || CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
+	struct crmg_slot *slot;
 
+	if (!CRMG_VICTIM_CLASS(victim))
+		return CRMG_CLAIM_NONE;
 	/* Did it come into use, or into other hands, in the meantime? */
-	if (!crmg_victim_class(crmg_tag_state(tag), (age - (__u32)tag) & CRMG_TAG_AGE_MASK))
+	if (!crmg_victim_class(crmg_tag_state(tag), crmg_tag_idle(tag, age), source->proven))
 		return CRMG_CLAIM_AGAIN;
+	slot = crmg_slot_at(index);
+	if (!slot || !crmg_victim_free(slot, crmg_tag_state(tag), source))
+		return CRMG_CLAIM_NONE;
 	if (tag)
 		crmg_count_host(CRMG_HOST_EVICTIONS);
 	source->index = index;
-	return crmg_claim(line, way, tag, roomy ? crmg_slot_at(index) : NULL,
-			  crmg_tag_seen(source), source);
+	return crmg_claim(line, way, tag, at_once ? slot : NULL, crmg_tag_seen(source), source);
 }
 
 /*
@@ -324,17 +260,17 @@ crmg_claim_victim(struct crmg_tags *line, __u32 victim, struct crmg_source *sour
  */
 __noinline int crmg_source_try(struct crmg_source *source)
 {
-	struct crmg_tags *line;
 	enum crmg_claim claim;
-	__u32 way, victim;
+	struct crmg_tags *line;
+	__u32 way;
 	__u64 tag;
 
 	if (!source)
-		return CRMG_FOUND_OVERFLOW;
+		return CRMG_FOUND_NONE;
 	source->first_ns = 0;
-	line = bpf_map_lookup_elem(&tags, &source->hash.line);
+	line = crmg_line(&source->hash);
 	if (!line)
-		return CRMG_FOUND_OVERFLOW;
+		return CRMG_FOUND_NONE;
 	way = crmg_way(line, source->hash.tag, CRMG_WAYS);
 	if (way < CRMG_WAYS) {
 		tag = CRMG_READ_ONCE(line->tag[way]);
@@ -344,93 +280,108 @@ __noinline int crmg_source_try(struct crmg_source *source)
 		}
 		claim = crmg_claim_way(line, way, tag, source);
 	} else {
-		victim = crmg_victim(line, crmg_tag_age(source->now_ns));
-		if (!CRMG_VICTIM_CLASS(victim))
-			return CRMG_FOUND_OVERFLOW;
-		claim = crmg_claim_victim(line, victim, source);
+		claim = crmg_claim_victim(line, source);
 	}
-	return claim == CRMG_CLAIM_WON ? CRMG_FOUND_SLOT :
-	       claim == CRMG_CLAIM_TAGGED ? CRMG_FOUND_TAG : CRMG_FOUND_AGAIN;
+	switch (claim) {
+	case CRMG_CLAIM_WON:
+		return CRMG_FOUND_SLOT;
+	case CRMG_CLAIM_TAGGED:
+		return CRMG_FOUND_TAG;
+	case CRMG_CLAIM_AGAIN:
+		return CRMG_FOUND_AGAIN;
+	case CRMG_CLAIM_NONE:
+		break;
+	}
+	source->first_ns = 0;
+	return CRMG_FOUND_NONE;
 }
 
 /* The same until it succeeds: another CPU that writes a slot takes its time. */
-static __always_inline enum crmg_found crmg_source_claim(struct crmg_source *source)
+__noinline int crmg_source_claim(struct crmg_source *source)
 {
 	int found = CRMG_FOUND_AGAIN, try;
 
+	if (!source)
+		return CRMG_FOUND_NONE;
 	for (try = 0; try < CRMG_CLAIM_TRIES && found == CRMG_FOUND_AGAIN; try++)
 		found = crmg_source_try(source);
-	if (found == CRMG_FOUND_OVERFLOW) {
-		source->first_ns = 0;
-		source->index = crmg_knobs.capacity +
-				(source->hash.check & (CRMG_OVERFLOW_SLOTS - 1));
-	}
 	return found;
 }
 
 /*
- * Finds the source of an arriving packet, or makes room for it. *ret: its slot, a
- * shared one, or NULL if it has none yet.
+ * Finds the source of an arriving packet. Returns its slot, with source->index and
+ * ->proven, or NULL if it has none in use.
  */
-static __always_inline enum crmg_found
-crmg_source_find(struct crmg_source *source, struct crmg_slot **ret)
+static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *source)
 {
-	struct crmg_tags *line = bpf_map_lookup_elem(&tags, &source->hash.line);
-	enum crmg_found found = CRMG_FOUND_TAG;
-	struct crmg_slot *slot = NULL;
+	struct crmg_tags *line = crmg_line(&source->hash);
+	struct crmg_slot *slot;
 	__u64 tag = 0;
 	__u32 way;
 
 	source->first_ns = 0;
 	if (!line)
-		return found;
-	way = crmg_way_find(line, &source->hash, &tag);
-	if (way < CRMG_WAYS && crmg_tag_state(tag) >= CRMG_TAG_LIVE) {
-		crmg_tag_touch(&line->tag[way & 7], tag, crmg_tag_age(source->now_ns),
-			       crmg_tag_state(tag));
-		source->index = source->hash.line * CRMG_WAYS + way;
-		found = CRMG_FOUND_SLOT;
-	} else {
-		found = crmg_source_claim(source);
-	}
-	if (found == CRMG_FOUND_SLOT || found == CRMG_FOUND_OVERFLOW)
-		slot = crmg_slot_at(source->index);
+		return NULL;
+	way = crmg_way_find(line, source->hash.tag, &tag);
+	if (way >= CRMG_WAYS || crmg_tag_state(tag) < CRMG_TAG_LIVE)
+		return NULL;
+	crmg_tag_touch(&line->tag[way & 7], tag, crmg_tag_age(source->now_ns),
+		       crmg_tag_state(tag));
+	source->proven = crmg_tag_state(tag) >= CRMG_TAG_PROVEN;
+	source->index = source->hash.line * CRMG_WAYS + way;
+	slot = crmg_slot_at(source->index);
 	/* Given away since its tag was read? Then it is as if the source had none. */
-	if (found == CRMG_FOUND_SLOT && slot &&
-	    CRMG_READ_ONCE(slot->check) != source->hash.check) {
-		found = CRMG_FOUND_TAG;
-		slot = NULL;
+	return slot && CRMG_READ_ONCE(slot->check) == source->hash.check ? slot : NULL;
+}
+
+/* Makes room for a source that crmg_source_known() did not find. *ret: its slot, or NULL. */
+static __always_inline enum crmg_found
+crmg_source_new(struct crmg_source *source, struct crmg_slot **ret)
+{
+	enum crmg_found found = crmg_source_claim(source);
+	struct crmg_slot *slot = NULL;
+
+	if (found == CRMG_FOUND_SLOT) {
+		slot = crmg_slot_at(source->index);
+		if (!slot || CRMG_READ_ONCE(slot->check) != source->hash.check) {
+			found = CRMG_FOUND_TAG;
+			slot = NULL;
+		}
 	}
 	*ret = slot;
 	return found;
 }
 
-/* Marks a source that was refused something: it is the last to be evicted. */
-static __always_inline void crmg_source_limited(const struct crmg_source *source)
+/* Raises the state of a source that has a slot; it decides who may evict it. */
+static __always_inline bool
+crmg_source_mark(const struct crmg_source *source, enum crmg_tag_state state)
 {
 	const struct crmg_hash *hash = &source->hash;
-	struct crmg_tags *line = bpf_map_lookup_elem(&tags, &hash->line);
+	struct crmg_tags *line = crmg_line(hash);
 	__u64 *tag, old;
 
 	if (!line)
-		return;
+		return false;
 	tag = &line->tag[source->index & 7];
 	old = CRMG_READ_ONCE(*tag);
-	if (!((old ^ hash->tag) >> CRMG_TAG_HASH_SHIFT) && crmg_tag_state(old) == CRMG_TAG_LIVE)
-		crmg_tag_touch(tag, old, old & CRMG_TAG_AGE_MASK, CRMG_TAG_LIMITED);
+	if (!crmg_tag_is(old, hash->tag) || crmg_tag_state(old) < CRMG_TAG_LIVE ||
+	    crmg_tag_state(old) >= state)
+		return false;
+	return crmg_tag_cas(tag, old, crmg_tag_make(old & (~0ULL << CRMG_TAG_HASH_SHIFT), state,
+						    old & CRMG_TAG_LIVE_AGE_MASK));
 }
 
 /* The slot of a source that has one; for packets that leave. */
 static __always_inline struct crmg_slot *crmg_source_peek(const struct crmg_hash *hash)
 {
-	struct crmg_tags *line = bpf_map_lookup_elem(&tags, &hash->line);
+	struct crmg_tags *line = crmg_line(hash);
 	struct crmg_slot *slot;
 	__u64 tag = 0;
 	__u32 way;
 
 	if (!line)
 		return NULL;
-	way = crmg_way_find(line, hash, &tag);
+	way = crmg_way_find(line, hash->tag, &tag);
 	if (way >= CRMG_WAYS || crmg_tag_state(tag) < CRMG_TAG_LIVE)
 		return NULL;
 	slot = crmg_slot_at(hash->line * CRMG_WAYS + way);

@@ -488,8 +488,9 @@ struct crmg_slot {
 	__u16 strike_part;	/* number of the present part, modulo 2^16 */
 	__u32 first_seen;	/* tick */
 	__u32 last_refused;	/* tick */
-	__u32 last_event;	/* tick; valid when event_drops is not 0 */
-	__u64 event_refusals;	/* refusals that events told about, [1, ...] */
+	__u32 last_event;	/* tick; valid when event_refusals is not 0 */
+	__u32 event_refusals;	/* refusals that events told about, [1, ...], modulo 2^32 */
+	__u32 packets_refused;	/* packets when the last refusal was, modulo 2^32 */
 	__u64 refusals;		/* dropped, reset, or in shadow would have been */
 	__u64 connections;
 	__u64 bytes_out;
@@ -504,8 +505,9 @@ struct crmg_slot {
 CRMG_SIZE(struct crmg_slot, 192);
 
 /*
- * Map "shares", entry by slot % CRMG_SHARE_SLOTS: what a source and its service had sent when
- * the source's present strikes began. Entries are shared: who finds another's starts anew.
+ * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of
+ * all sources of its service, had passed when the source's present strikes began. A
+ * source takes an entry over when the one that has it struck no more for a while.
  */
 #define CRMG_SHARE_SLOTS 4096
 
@@ -513,7 +515,7 @@ struct crmg_share {
 	__u64 check;		/* of the slot */
 	__u64 source_packets;
 	__u64 service_packets;
-	__u64 reserved;
+	__u64 struck_ns;	/* last strike, CLOCK_MONOTONIC */
 };
 CRMG_SIZE(struct crmg_share, 32);
 
@@ -625,7 +627,7 @@ enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
 
 struct crmg_host {
 	__u64 counter[CRMG_HOST_COUNT];
-	__u64 service_packets[CRMG_SERVICES_MAX + 1];	/* arriving, by service index */
+	__u64 service_packets[CRMG_SERVICES_MAX + 1];	/* that passed, by service index */
 };
 
 /* ------------------------------------------------------ control and set-up */
@@ -690,7 +692,7 @@ struct crmg_scratch {
 	__u64 reset_tat;	/* 1/256 ns */
 	__u64 event_tat;
 	__u64 event_seq;	/* last sequence number given; also taken by user space */
-	__u64 pressure_ns;	/* CLOCK_BOOTTIME of a packet that found no slot; 0: none yet */
+	__u64 pressure_ns;	/* CLOCK_MONOTONIC of a packet that found no slot; 0: none yet */
 	__u64 reserved[4];
 };
 CRMG_SIZE(struct crmg_scratch, 64);

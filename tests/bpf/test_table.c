@@ -96,6 +96,12 @@ static void test_first_packet_is_charged(void **state)
 	uint32_t n = 0, tagged = 0;
 
 	(void)state;
+	/* A limit that refills in a moment: who was refused keeps nobody out for long. */
+	crmg_rig_apply(rig, "version: 1\n"
+			    "capacity: {sources: 1024}\n"
+			    "services: {api: {transport: tcp, ports: [443]}}\n"
+			    "policies: [{name: public, service: api, clients: any, "
+			    "limits: {packets: {rate: 10/10s, burst: 10}}}]\n");
 	for (; n < 8 * CAPACITY; n++)
 		passed_of(stranger(n), 1);
 	for (uint32_t end = n + CAPACITY; n < end; n++) {
@@ -121,7 +127,7 @@ static void test_apply_keeps_state(void **state)
 	assert_int_equal(passed_of(PEER4, 20), 0);
 	slot = crmg_rig_slot(rig, "api", PEER4);
 	assert_non_null(slot);
-	assert_int_equal(slot->packets, 46);
+	assert_int_equal(CRMG_TRAFFIC_PACKETS(slot->traffic), 46);
 	assert_int_equal(slot->dropped_packets, 36);
 	assert_int_equal(crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_PASS], BURST);
 	assert_int_equal(crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_DROP], 36);
@@ -222,7 +228,8 @@ static void test_events_are_bounded(void **state)
 	}
 	refused = crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_DROP];
 	written = crmg_rig_event_head(rig) + 1 - first;
-	assert_in_range(refused, (ROUNDS - 1) * SOURCES - 1000, (ROUNDS - 1) * SOURCES);
+	/* Who finds no slot shares the budget of its neighbours, so a few more. */
+	assert_in_range(refused, (ROUNDS - 1) * SOURCES - 1000, ROUNDS * SOURCES);
 	assert_int_equal(written, crmg_rig_host(rig, CRMG_HOST_EVENTS));
 	assert_in_range(written, CRMG_EVENTS_BURST,
 			CRMG_EVENTS_BURST +

@@ -76,7 +76,9 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 	assert_non_null(skel);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
 	bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
-	bpf_map__set_max_entries(skel->maps.slots, setup->capacity + CRMG_OVERFLOW_SLOTS);
+	bpf_map__set_max_entries(skel->maps.slots, setup->capacity);
+	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
+	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATE_LINES(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);
 	assert_int_equal(bpf_map__update_elem(skel->maps.setup, &zero, sizeof(zero), setup,
 					      sizeof(*setup), BPF_ANY), 0);
@@ -160,13 +162,18 @@ void crmg_rig_set_contended(struct crmg_rig *rig, bool on)
 
 void crmg_rig_forget(struct crmg_rig *rig)
 {
-	uint32_t capacity = crmg_image_head(&rig->kern->image)->capacity;
-	struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	static const enum crmg_map_id forgotten[] = {
+		/* A slot is cleared by who claims it. */
+		CRMG_MAP_TAGS, CRMG_MAP_FLOWS, CRMG_MAP_AGGREGATES, CRMG_MAP_TOTALS,
+		CRMG_MAP_SHARES,
+	};
 	struct crmg_scratch *scratch = rig->kern->view[CRMG_MAP_SCRATCH].memory;
 
-	/* A slot is cleared by who claims it; only those that are shared are not. */
-	memset(rig->kern->view[CRMG_MAP_TAGS].memory, 0, capacity * sizeof(__u64));
-	memset(slots + capacity, 0, CRMG_OVERFLOW_SLOTS * sizeof(*slots));
+	for (size_t i = 0; i < sizeof(forgotten) / sizeof(*forgotten); i++) {
+		struct crmg_view *view = &rig->kern->view[forgotten[i]];
+
+		memset(view->memory, 0, view->size);
+	}
 	scratch->reset_tat = 0;
 	scratch->event_tat = 0;
 }

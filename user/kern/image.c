@@ -8,48 +8,72 @@
 #include "internal.h"
 
 #define CRMG_IMAGE_TRIES 8
-#define CRMG_IMAGE_NEXT  "image_next"
+#define CRMG_FRONT_NEXT  "front_next"
 
 #define CRMG_FILL_BATCH 16384
 
+/* The back of a generation stays while the next one is in force: see struct crmg_front. */
+static const char *crmg_back_pin(uint32_t generation)
+{
+	return generation % 2 ? "back_1" : "back_0";
+}
+
 /* In batches: a map that programs may only read cannot be mapped for writing. */
-static int crmg_image_fill(int fd, const struct crmg_image *image)
+static int crmg_cells_fill(int fd, const struct crmg_cell *cells, size_t count)
 {
 	crmg_autofree __u32 *keys = calloc(CRMG_FILL_BATCH, sizeof(*keys));
 	size_t done, i;
 
 	if (!keys)
 		return -ENOMEM;
-	for (done = 0; done < image->cell_count; done += CRMG_FILL_BATCH) {
-		size_t left = image->cell_count - done;
-		__u32 count = left < CRMG_FILL_BATCH ? left : CRMG_FILL_BATCH;
+	for (done = 0; done < count; done += CRMG_FILL_BATCH) {
+		size_t left = count - done;
+		__u32 batch = left < CRMG_FILL_BATCH ? left : CRMG_FILL_BATCH;
 
-		for (i = 0; i < count; i++)
+		for (i = 0; i < batch; i++)
 			keys[i] = done + i;
-		if (bpf_map_update_batch(fd, keys, &image->cells[done], &count, NULL))
+		if (bpf_map_update_batch(fd, keys, &cells[done], &batch, NULL))
 			return -errno;
 	}
 	return 0;
 }
 
-int crmg_image_map(const struct crmg_image *image)
+/* Nobody changes a policy in force, not even root. Returns fd, or closes it. */
+static int crmg_frozen(int fd, int code)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts,
-		    .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "crmg_image", sizeof(__u32),
-				sizeof(struct crmg_cell), image->cell_count, &opts);
-	int code;
-
-	if (fd < 0)
-		return -errno;
-	code = crmg_image_fill(fd, image);
-	/* Nobody changes a policy in force, not even root. */
 	if (!code && bpf_map_freeze(fd))
 		code = -errno;
 	if (!code)
 		return fd;
 	close(fd);
 	return code;
+}
+
+/* A frozen map of the front of an image: a descriptor, or negative errno. */
+static int crmg_front_map(const struct crmg_image *image)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "crmg_front", sizeof(__u32),
+				sizeof(struct crmg_front), 1, &opts);
+	__u32 zero = 0;
+
+	if (fd < 0)
+		return -errno;
+	return crmg_frozen(fd, bpf_map_update_elem(fd, &zero, image->cells, 0) ? -errno : 0);
+}
+
+/* The same of its back. */
+static int crmg_back_map(const struct crmg_image *image)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		    .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
+	size_t count = image->cell_count - CRMG_IMAGE_FIXED;
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "crmg_back", sizeof(__u32),
+				sizeof(struct crmg_cell), count, &opts);
+
+	if (fd < 0)
+		return -errno;
+	return crmg_frozen(fd, crmg_cells_fill(fd, image->cells + CRMG_IMAGE_FIXED, count));
 }
 
 /* One chunk of counter rows: made, put into the outer map and pinned if it is missing. */
@@ -96,6 +120,7 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 {
 	crmg_autofree uint64_t *fresh = calloc(CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX / 64, 8);
 	crmg_autofree void *zeros = calloc(crmg_kern_cpus(), sizeof(struct crmg_row));
+	struct crmg_bucket *totals = kern->view[CRMG_MAP_TOTALS].memory;
 	uint32_t last, row;
 
 	if (!fresh || !zeros)
@@ -107,12 +132,36 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 
 		if (code)
 			return code;
-		if (fresh[row / 64] >> (row % 64) & 1 &&
-		    bpf_map_update_elem(kern->chunk[chunk].fd, &i, zeros, 0))
+		if (!(fresh[row / 64] >> (row % 64) & 1))
+			continue;
+		totals[row] = (struct crmg_bucket){ 0 };
+		if (bpf_map_update_elem(kern->chunk[chunk].fd, &i, zeros, 0))
 			return crmg_err_set(err, -errno, "cannot clear counters: %s",
 					    strerror(errno));
 	}
 	return 0;
+}
+
+/*
+ * The back goes to the place that only the generation before the one in force used;
+ * no packet is under that one any more.
+ */
+static int crmg_back_install(struct crmg_kern *kern, const struct crmg_image *image,
+			     struct crmg_err *err)
+{
+	uint32_t generation = crmg_image_head(image)->generation;
+	crmg_autoclose int fd = crmg_back_map(image);
+	__u32 place = generation % 2;
+	int code;
+
+	if (fd < 0)
+		return crmg_err_set(err, fd, "cannot load the policy (%zu KiB): %s",
+				    image->cell_count * sizeof(*image->cells) / 1024,
+				    strerror(-fd));
+	code = crmg_pin(kern, fd, crmg_back_pin(generation), err);
+	if (!code && bpf_map_update_elem(kern->map[CRMG_MAP_BACKS], &place, &fd, 0))
+		code = crmg_err_set(err, -errno, "cannot load the policy: %s", strerror(errno));
+	return code;
 }
 
 int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
@@ -123,24 +172,25 @@ int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
 	__u32 zero = 0;
 	int code = crmg_rows_prepare(kern, image, old, err);
 
+	if (!code)
+		code = crmg_back_install(kern, image, err);
 	if (code)
 		return code;
-	fd = crmg_image_map(image);
+	fd = crmg_front_map(image);
 	if (fd < 0)
 		return crmg_err_set(err, fd, "cannot load the policy (%zu KiB): %s",
-				    image->cell_count * sizeof(*image->cells) / 1024,
-				    strerror(-fd));
+				    sizeof(struct crmg_front) / 1024, strerror(-fd));
 	/* Its pin first, under another name: after the switch nothing may fail any more. */
-	code = crmg_pin(kern, fd, CRMG_IMAGE_NEXT, err);
+	code = crmg_pin(kern, fd, CRMG_FRONT_NEXT, err);
 	if (code)
 		return code;
 	/* The switch. It waits until no packet is under the old pointer any more. */
-	if (bpf_map_update_elem(kern->map[CRMG_MAP_IMAGES], &zero, &fd, 0)) {
+	if (bpf_map_update_elem(kern->map[CRMG_MAP_FRONTS], &zero, &fd, 0)) {
 		code = crmg_err_set(err, -errno, "cannot switch the policy: %s", strerror(errno));
-		crmg_unpin(kern, CRMG_IMAGE_NEXT);
+		crmg_unpin(kern, CRMG_FRONT_NEXT);
 		return code;
 	}
-	crmg_pin_rename(kern, CRMG_IMAGE_NEXT, "image");
+	crmg_pin_rename(kern, CRMG_FRONT_NEXT, "front");
 	return 0;
 }
 
@@ -156,22 +206,26 @@ static int crmg_map_info(int fd, __u32 *ret_id, __u32 *ret_entries)
 	return 0;
 }
 
-/* The map that the packets use, by its pin, or by its id when the pin is behind. */
-static int crmg_image_open(struct crmg_kern *kern, __u32 id, __u32 *ret_entries)
+/*
+ * The map that the packets use, entry `place` of an array of maps, by its pin, or by
+ * its id when the pin is behind: a command died between switch and pin (root only).
+ */
+static int crmg_part_open(struct crmg_kern *kern, enum crmg_map_id outer, __u32 place,
+			  const char *pin, __u32 *ret_id, __u32 *ret_entries)
 {
-	int fd, tries, code;
-	__u32 found = 0;
+	__u32 id, found = 0;
+	int fd, code;
 
-	for (tries = 0; tries < CRMG_IMAGE_TRIES; tries++) {
-		fd = crmg_pin_open(kern, "image", true);
-		if (fd < 0)
-			break;
+	if (bpf_map_lookup_elem(kern->map[outer], &place, &id))
+		return -errno;
+	fd = crmg_pin_open(kern, pin, true);
+	if (fd >= 0) {
 		code = crmg_map_info(fd, &found, ret_entries);
 		if (!code && found == id)
-			return fd;
+			goto done;
 		close(fd);
 	}
-	fd = bpf_map_get_fd_by_id(id);	/* a command died between switch and pin; root only */
+	fd = bpf_map_get_fd_by_id(id);
 	if (fd < 0)
 		return -ESTALE;
 	code = crmg_map_info(fd, &found, ret_entries);
@@ -179,37 +233,78 @@ static int crmg_image_open(struct crmg_kern *kern, __u32 id, __u32 *ret_entries)
 		close(fd);
 		return code;
 	}
+done:
+	*ret_id = id;
 	return fd;
+}
+
+/* Generation of a front. */
+static int crmg_front_generation(int fd, uint32_t *ret)
+{
+	struct crmg_view view = { 0 };
+	int code = crmg_view_open(&view, fd, sizeof(struct crmg_front), 1, false);
+
+	if (code)
+		return code;
+	*ret = ((const struct crmg_front *)view.memory)->head.generation;
+	crmg_view_close(&view);
+	return 0;
+}
+
+/*
+ * Front and back of the generation in force, one behind the other. Another one may come
+ * while they are opened: they belong together if the front is still the same afterwards.
+ */
+static int crmg_image_open(struct crmg_kern *kern, struct crmg_view *ret, __u32 *ret_id,
+			   __u32 *ret_cells)
+{
+	crmg_autoclose int front = -1, back = -1;
+	__u32 zero = 0, id, again, entries;
+	struct crmg_view_part parts[2];
+	uint32_t generation;
+	int code;
+
+	front = crmg_part_open(kern, CRMG_MAP_FRONTS, 0, "front", &id, &entries);
+	if (front < 0)
+		return front;
+	code = crmg_front_generation(front, &generation);
+	if (code)
+		return code;
+	back = crmg_part_open(kern, CRMG_MAP_BACKS, generation % 2, crmg_back_pin(generation),
+			      &again, &entries);
+	if (back < 0)
+		return back;
+	if (bpf_map_lookup_elem(kern->map[CRMG_MAP_FRONTS], &zero, &again) || again != id)
+		return -ESTALE;
+	parts[0] = (struct crmg_view_part){ front, sizeof(struct crmg_front), 1 };
+	parts[1] = (struct crmg_view_part){ back, sizeof(struct crmg_cell), entries };
+	code = crmg_view_open_pair(ret, parts);
+	*ret_id = id;
+	*ret_cells = CRMG_IMAGE_FIXED + entries;
+	return code;
 }
 
 int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
 		    struct crmg_err *err)
 {
-	__u32 zero = 0, id = 0, entries = 0;
+	__u32 zero = 0, id = 0, cells = 0;
 	struct crmg_view view = { 0 };
 	struct crmg_image image;
-	int fd, code, tries;
+	int code = -ESTALE, tries;
 
-	for (tries = 0; tries < CRMG_IMAGE_TRIES; tries++) {
-		if (bpf_map_lookup_elem(kern->map[CRMG_MAP_IMAGES], &zero, &id)) {
-			code = -errno;
-			return crmg_err_set(err, code, code == -ENOENT ? "no policy is in force" :
-					    "cannot read the policy: %s", strerror(-code));
-		}
-		if (id == kern->image_id)
-			goto done;
-		fd = crmg_image_open(kern, id, &entries);
-		if (fd >= 0)
-			break;
+	if (bpf_map_lookup_elem(kern->map[CRMG_MAP_FRONTS], &zero, &id)) {
+		code = -errno;
+		return crmg_err_set(err, code, code == -ENOENT ? "no policy is in force" :
+				    "cannot read the policy: %s", strerror(-code));
 	}
-	if (fd < 0)
-		return crmg_err_set(err, fd, "cannot open the policy in force: %s; run any "
-				    "changing command as root to repair its pin", strerror(-fd));
-	code = crmg_view_open(&view, fd, sizeof(struct crmg_cell), entries, false);
-	close(fd);
+	if (id == kern->image_id)
+		goto done;
+	for (tries = 0; tries < CRMG_IMAGE_TRIES && code == -ESTALE; tries++)
+		code = crmg_image_open(kern, &view, &id, &cells);
 	if (code)
-		return crmg_err_set(err, code, "cannot read the policy: %s", strerror(-code));
-	image = (struct crmg_image){ view.memory, entries };
+		return crmg_err_set(err, code, "cannot open the policy in force: %s; run any "
+				    "changing command as root to repair its pin", strerror(-code));
+	image = (struct crmg_image){ view.memory, cells };
 	if (crmg_image_validate(&image)) {
 		crmg_view_close(&view);
 		return crmg_err_set(err, -EPROTO, "the policy in force was made by another "
@@ -233,8 +328,8 @@ int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
 	struct crmg_image image = { 0 };
 	int code;
 
-	if (!generation)	/* wrapped: 0 is never in force */
-		generation = 1;
+	if (!generation)	/* wrapped: 0 is never in force, and the last one was odd */
+		generation = 2;
 	code = crmg_compile(model, old, generation, mode_cap, &image, err);
 	if (code)
 		return code;
@@ -268,13 +363,14 @@ int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
 		code = crmg_kern_image(kern, &image, err);
 	if (code)
 		return code;
-	if (model->capacity != setup.capacity || model->v4_prefix != setup.v4_prefix ||
-	    model->v6_prefix != setup.v6_prefix)
-		return crmg_err_set(err, -EBUSY, "capacity.sources %u, prefixes /%u and /%u are in "
-				    "use, the file has %u, /%u and /%u: these are fixed at attach. "
-				    "'crmgate detach --all --purge' and 'attach' take them over, and "
-				    "lose all counters, bans and limiter levels",
-				    setup.capacity, setup.v4_prefix, setup.v6_prefix,
-				    model->capacity, model->v4_prefix, model->v6_prefix);
+	if (model->capacity != setup.capacity || model->flows != setup.flows ||
+	    model->v4_prefix != setup.v4_prefix || model->v6_prefix != setup.v6_prefix)
+		return crmg_err_set(err, -EBUSY, "capacity.sources %u, capacity.flows %u, prefixes "
+				    "/%u and /%u are in use, the file has %u, %u, /%u and /%u: these "
+				    "are fixed at attach. 'crmgate detach --all --purge' and 'attach' "
+				    "take them over, and lose all counters, bans and limiter levels",
+				    setup.capacity, setup.flows, setup.v4_prefix, setup.v6_prefix,
+				    model->capacity, model->flows, model->v4_prefix,
+				    model->v6_prefix);
 	return crmg_kern_code(crmg_image_apply(kern, model, mode_cap, ret_generation, err));
 }

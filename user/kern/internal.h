@@ -56,7 +56,7 @@ struct crmg_kern {
 
 	struct crmg_image image;	/* in force; cells of `image_view` */
 	struct crmg_view image_view;
-	__u32 image_id;			/* id of its map */
+	__u32 image_id;			/* id of its front's map */
 
 	struct crmg_row_chunk chunk[CRMG_ROW_CHUNKS_MAX];
 	struct crmg_row *rows;
@@ -136,6 +136,15 @@ static inline int crmg_kern_code(int code)
 
 int crmg_view_open(struct crmg_view *view, int fd, size_t value_size, size_t entries,
 		   bool writable);
+
+/* Two array maps, one right behind the other in memory; read-only. */
+struct crmg_view_part {
+	int fd;
+	size_t value_size;	/* times entries: whole pages, of the first part */
+	size_t entries;
+};
+int crmg_view_open_pair(struct crmg_view *view, const struct crmg_view_part parts[2]);
+
 int crmg_view_refresh(struct crmg_view *view, int fd, size_t value_size, size_t entries);
 void crmg_view_close(struct crmg_view *view);
 
@@ -166,10 +175,7 @@ int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret,
 
 /* ----------------------------------------------------------------- image.c */
 
-/* Makes a frozen map of a compiled image. A descriptor, or negative errno. */
-int crmg_image_map(const struct crmg_image *image);
-
-/* Puts a compiled image in force: rows first, then the one pointer, then the pin. */
+/* Puts a compiled image in force: rows, its back, its front by one pointer, the pin. */
 int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
 		       struct crmg_err *err);
 

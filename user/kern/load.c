@@ -27,6 +27,7 @@ int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret)
 {
 	struct crmg_setup setup = {
 		.capacity = model->capacity,
+		.flows = model->flows,
 		.v4_prefix = model->v4_prefix,
 		.v6_prefix = model->v6_prefix,
 	};
@@ -57,6 +58,8 @@ void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret)
 	*ret = (struct crmg_knobs){
 		.capacity = setup->capacity,
 		.line_mask = setup->capacity / CRMG_WAYS - 1,
+		.flow_mask = setup->flows / CRMG_WAYS - 1,
+		.aggregate_mask = CRMG_AGGREGATE_LINES(setup->capacity) - 1,
 		.v4_mask_lo = v4.lo,
 		.v6_mask_hi = v6.hi,
 		.v6_mask_lo = v6.lo,
@@ -127,18 +130,14 @@ static int crmg_pin_maps(struct crmg_kern *kern, struct crmgate_bpf *skel, struc
  * What is not right as zero: the origin that `ban` gives by itself, which has a series
  * from the beginning, and buckets, of which a TAT of 0 is in the future after a long uptime.
  */
-static void crmg_state_init(struct crmg_kern *kern, const struct crmg_setup *setup)
+static void crmg_state_init(struct crmg_kern *kern)
 {
 	struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
 	struct crmg_origin *origins = kern->view[CRMG_MAP_ORIGINS].memory;
-	struct crmg_slot *slots = kern->view[CRMG_MAP_SLOTS].memory;
 	__u64 now = crmg_clock_ns(CLOCK_MONOTONIC) << CRMG_UNITS_PER_NS_SHIFT;
-	size_t i;
 
 	crmg_copy(origins->name, sizeof(origins->name), "manual");
 	scratch->event_tat = scratch->reset_tat = now;
-	for (i = setup->capacity; i < setup->capacity + CRMG_OVERFLOW_SLOTS; i++)
-		slots[i].tat[0] = slots[i].tat[1] = slots[i].tat[2] = now;
 }
 
 int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
@@ -160,7 +159,10 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	code = 0;
 	if (fresh) {
 		bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
-		bpf_map__set_max_entries(skel->maps.slots, setup->capacity + CRMG_OVERFLOW_SLOTS);
+		bpf_map__set_max_entries(skel->maps.slots, setup->capacity);
+		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
+		bpf_map__set_max_entries(skel->maps.aggregates,
+					 CRMG_AGGREGATE_LINES(setup->capacity));
 	} else {
 #define CRMG_MAP_REUSE(ID, field, pin, type, mappable) \
 		if (!code && bpf_map__reuse_fd(skel->maps.field, kern->map[CRMG_MAP_##ID])) \
@@ -184,7 +186,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	if (code)
 		goto fail;
 	if (fresh)
-		crmg_state_init(kern, setup);
+		crmg_state_init(kern);
 	*ret = skel;
 	return 0;
 fail:

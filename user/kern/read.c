@@ -131,11 +131,12 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 }
 
 /* Of the scratch, which crmg_kern_event_head() has just read. */
-static uint64_t crmg_pressure_ns(const struct crmg_kern *kern)
+static uint64_t crmg_pressure_ns(const struct crmg_kern *kern, const struct crmg_snapshot *snap)
 {
 	const struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
+	uint64_t mono_ns = __atomic_load_n(&scratch->pressure_ns, __ATOMIC_RELAXED);
 
-	return __atomic_load_n(&scratch->pressure_ns, __ATOMIC_RELAXED);
+	return mono_ns ? mono_ns + snap->boot_ns - snap->mono_ns : 0;
 }
 
 static uint32_t crmg_bans_alive(const struct crmg_kern *kern, uint64_t boot_ns)
@@ -184,7 +185,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.tags = kern->view[CRMG_MAP_TAGS].memory;
 	snap.slots = kern->view[CRMG_MAP_SLOTS].memory;
 	crmg_sources_count(&snap);
-	snap.pressure_ns = crmg_pressure_ns(kern);
+	snap.pressure_ns = crmg_pressure_ns(kern, &snap);
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
 	if (flags & CRMG_SNAP_SOURCES)
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;

@@ -63,6 +63,52 @@ int crmg_view_open(struct crmg_view *view, int fd, size_t value_size, size_t ent
 	return 0;
 }
 
+static size_t crmg_part_size(const struct crmg_view_part *part)
+{
+	return part->value_size * part->entries;
+}
+
+/* Maps both parts over memory that was reserved for them. */
+static int crmg_map_pair(char *memory, const struct crmg_view_part parts[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (mmap(memory, crmg_part_size(&parts[i]), PROT_READ, MAP_SHARED | MAP_FIXED,
+			 parts[i].fd, 0) == MAP_FAILED)
+			return -errno;
+		memory += crmg_part_size(&parts[i]);
+	}
+	return 0;
+}
+
+int crmg_view_open_pair(struct crmg_view *view, const struct crmg_view_part parts[2])
+{
+	size_t size = crmg_part_size(&parts[0]) + crmg_part_size(&parts[1]);
+	char *memory = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			    -1, 0);
+	int code;
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	if (!crmg_map_pair(memory, parts)) {
+		*view = (struct crmg_view){ memory, size, true };
+		return 0;
+	}
+	munmap(memory, size);
+	memory = malloc(size);
+	if (!memory)
+		return -ENOMEM;
+	code = crmg_read_array(parts[0].fd, memory, parts[0].value_size, parts[0].entries);
+	if (!code)
+		code = crmg_read_array(parts[1].fd, memory + crmg_part_size(&parts[0]),
+				       parts[1].value_size, parts[1].entries);
+	if (code) {
+		free(memory);
+		return code;
+	}
+	*view = (struct crmg_view){ memory, size, false };
+	return 0;
+}
+
 void crmg_view_close(struct crmg_view *view)
 {
 	if (view->mapped)

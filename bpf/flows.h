@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * flows.h - TCP flows, and what they prove. An address can be forged; but whoever
+ * acknowledges what the server has sent to an address receives there. A flow is
+ * eight bytes in a line of eight, chosen by a keyed hash: the server's next
+ * sequence number, written where packets leave, compared where they arrive.
+ *
+ * Nothing is ever refused because a flow is not known. Layout: abi.h.
+ */
+#ifndef CRMGATE_BPF_FLOWS_H
+#define CRMGATE_BPF_FLOWS_H
+
+/*
+ * What a client acknowledges lies at most so far behind what the server has sent: no
+ * window is larger. A forger has to guess the ports and then one in 2^9 numbers.
+ */
+#define CRMG_FLOW_WINDOW (1U << 23)
+
+/* An open flow of which nothing left for so long (two minutes) gives way to a handshake. */
+#define CRMG_FLOW_IDLE_TICKS 14
+
+struct crmg_flow_key {
+	__u64 hash;		/* in its place of a flow */
+	__u32 line;
+};
+
+/* The same at both ends: source and sport are the client's, local and dport the server's. */
+static __always_inline struct crmg_flow_key
+crmg_flow_key(const struct crmg_addr *source, const struct crmg_addr *local, __u16 sport,
+	      __u16 dport)
+{
+	const volatile __u64 *k = crmg_knobs.hash_key;
+	__u64 h = k[16] + (__u32)source->lo * k[17] + (__u32)local->lo * k[18] +
+		  ((__u64)sport << 16 | dport) * k[19];
+
+	if (source->hi)
+		h += (source->hi >> 32) * k[20] + (__u32)source->hi * k[21] +
+		     (source->lo >> 32) * k[22] + (local->lo >> 32) * k[23];
+	h ^= h >> 32;
+	h *= k[12] | 1;
+	h ^= h >> 29;
+	return (struct crmg_flow_key){
+		h & (0xfffffULL << CRMG_FLOW_HASH_SHIFT), h >> 32 & crmg_knobs.flow_mask
+	};
+}
+
+static __always_inline __u64
+crmg_flow_make(__u64 hash, __u32 seq, enum crmg_flow_state state, __u64 now_ns)
+{
+	return (__u64)seq << CRMG_FLOW_SEQ_SHIFT | hash | (__u64)state << CRMG_FLOW_STATE_SHIFT |
+	       (now_ns >> CRMG_FLOW_AGE_NS_SHIFT & CRMG_FLOW_AGE_MASK);
+}
+
+static __always_inline __u32 crmg_flow_state(__u64 flow)
+{
+	return flow >> CRMG_FLOW_STATE_SHIFT & 0xf;
+}
+
+static __always_inline __u32 crmg_flow_seq(__u64 flow)
+{
+	return flow >> CRMG_FLOW_SEQ_SHIFT;
+}
+
+/* Way of a line that has this hash, or CRMG_WAYS. A function of its own, verified once. */
+__noinline __u32 crmg_flow_way(const struct crmg_flows *line, __u64 hash)
+{
+	__u32 way = CRMG_WAYS, i;
+
+	if (!line)
+		return way;
+	for (i = CRMG_WAYS; i-- > 0; ) {
+		__u64 flow = CRMG_READ_ONCE(line->flow[i]);
+
+		if (flow && !((flow ^ hash) & 0xfffffULL << CRMG_FLOW_HASH_SHIFT))
+			way = i;
+	}
+	return way;
+}
+
+/*
+ * Way of a line that a new flow may take, or CRMG_WAYS: an empty one, else the oldest
+ * handshake that nobody completed, else an idle flow; a flow in which data went out may
+ * take the oldest of all. So a flood of SYNs replaces only its own.
+ */
+__noinline __u32 crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open)
+{
+	__u64 best = 0;
+	int i;
+
+	if (!line)
+		return CRMG_WAYS;
+	for (i = 0; i < CRMG_WAYS; i++) {
+		__u64 flow = CRMG_READ_ONCE(line->flow[i]);
+		__u32 state = crmg_flow_state(flow);
+		__u32 idle = (age - (__u32)flow) & CRMG_FLOW_AGE_MASK;
+		__u64 may_go = CRMG_ABOVE(idle, CRMG_FLOW_IDLE_TICKS) | !!open;
+		/* EMPTY 3, SYN_ACK 2, OPEN 1 or 0 */
+		__u64 class = CRMG_ABOVE(CRMG_FLOW_OPEN, state) * (3 - state) +
+			      CRMG_ABOVE(state, CRMG_FLOW_SYN_ACK) * may_go;
+		__u64 rank = class << 16 | idle << 3 | i;
+		__u64 above = 0 - CRMG_ABOVE(rank, best);
+
+		best = (rank & above) | (best & ~above);
+	}
+	return best >> 16 ? best & 7 : CRMG_WAYS;
+}
+
+/* ------------------------------------------------------------ what leaves */
+
+static __always_inline void
+crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
+{
+	bool open = crmg_flow_state(flow) == CRMG_FLOW_OPEN;
+
+	if (way >= CRMG_WAYS)
+		way = crmg_flow_victim(line, now_ns >> CRMG_FLOW_AGE_NS_SHIFT, open);
+	if (way < CRMG_WAYS)
+		CRMG_WRITE_ONCE(line->flow[way & 7], flow);
+}
+
+/*
+ * A segment that a service sends. A SYN-ACK begins a flow. Data begins one too, where
+ * none is known: the stack sends none before the handshake is complete.
+ */
+static __always_inline void crmg_flow_sent(const struct crmg_pkt *pkt, __u64 now_ns)
+{
+	struct crmg_flow_key key;
+	struct crmg_flows *line;
+	__u32 next, way, ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN));
+	__u32 taken = pkt->ip_end - pkt->l4 - pkt->tcp_header + ends;
+	bool begins = pkt->tcp_flags & CRMG_TCP_SYN;
+	__u64 old;
+
+	/* A bare ACK says nothing, and a SYN without ACK is not a server's. */
+	if (pkt->malformed || !taken || pkt->tcp_flags & CRMG_TCP_RST ||
+	    !(pkt->tcp_flags & CRMG_TCP_ACK))
+		return;
+	key = crmg_flow_key(&pkt->dst, &pkt->src, pkt->dport, pkt->sport);
+	line = bpf_map_lookup_elem(&flows, &key.line);
+	if (!line)
+		return;
+	next = crmg_ntohl(pkt->seq) + taken;
+	way = crmg_flow_way(line, key.hash);
+	if (way < CRMG_WAYS && !begins) {
+		old = CRMG_READ_ONCE(line->flow[way & 7]);
+		/* Sent again: the server is farther already. */
+		if (crmg_flow_state(old) == CRMG_FLOW_OPEN &&
+		    (__s32)(next - crmg_flow_seq(old)) < 0)
+			next = crmg_flow_seq(old);
+	}
+	crmg_flow_put(line, way, crmg_flow_make(key.hash, next, begins ? CRMG_FLOW_SYN_ACK :
+								 CRMG_FLOW_OPEN, now_ns),
+		      now_ns);
+}
+
+/* ----------------------------------------------------------- what arrives */
+
+/* What an arriving segment acknowledges, if it is known; verified once. */
+__noinline int crmg_flow_acked(__u32 line_index, __u64 hash, __u32 ack, __u64 now_ns)
+{
+	struct crmg_flows *line = bpf_map_lookup_elem(&flows, &line_index);
+	__u64 flow;
+	__u32 way;
+
+	if (!line)
+		return false;
+	way = crmg_flow_way(line, hash);
+	if (way >= CRMG_WAYS)
+		return false;
+	flow = CRMG_READ_ONCE(line->flow[way & 7]);
+	if (crmg_flow_state(flow) == CRMG_FLOW_OPEN)
+		return crmg_flow_seq(flow) - ack < CRMG_FLOW_WINDOW;
+	if (ack != crmg_flow_seq(flow))
+		return false;
+	__sync_val_compare_and_swap(&line->flow[way & 7], flow,
+				    crmg_flow_make(hash, ack, CRMG_FLOW_OPEN, now_ns));
+	return true;
+}
+
+/*
+ * True if an arriving segment acknowledges what only the one who receives at its source
+ * address can know: the handshake, or data of a flow that is known to be open.
+ */
+static __always_inline bool crmg_flow_proves(const struct crmg_pkt *pkt, __u64 now_ns)
+{
+	struct crmg_flow_key key;
+
+	if (pkt->transport != CRMG_TRANSPORT_TCP || pkt->malformed ||
+	    (pkt->tcp_flags & (CRMG_TCP_ACK | CRMG_TCP_SYN)) != CRMG_TCP_ACK)
+		return false;
+	key = crmg_flow_key(&pkt->src, &pkt->dst, pkt->sport, pkt->dport);
+	return crmg_flow_acked(key.line, key.hash, crmg_ntohl(pkt->ack), now_ns);
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * strikes.h - automatic bans. A strike is a refused segment of a TCP connection that
+ * its source has proved to be its own; nothing that can be forged counts. The ban is
+ * kept in the slot of the source, which nobody may evict while it runs.
+ */
+#ifndef CRMGATE_BPF_STRIKES_H
+#define CRMGATE_BPF_STRIKES_H
+
+#define CRMG_STRIKE_MS    100	/* at most one strike in such a time */
+#define CRMG_STRIKE_MASK  ((1ULL << CRMG_STRIKE_BITS) - 1)
+#define CRMG_QUIET_S      86400	/* after that time without a ban the next one is the first */
+#define CRMG_CPUS_MAX     4096
+
+/*
+ * Who is refused less often than once in so many packets keeps to the limit, as well
+ * as can be: 0.5 % too many must not end in a ban, however long it goes on.
+ */
+#define CRMG_STRIKE_SPARSE 64
+
+/* A share entry that was not used for so long (10 s) goes to who needs it. */
+#define CRMG_SHARE_IDLE_NS (10 * CRMG_NS_PER_SEC)
+
+static __always_inline __u32 crmg_boot_s(void)
+{
+	return crmg_boot_ns() / CRMG_NS_PER_SEC;
+}
+
+/* True while an automatic ban runs. pardoned is written by user space only. */
+static __always_inline bool crmg_auto_banned(const struct crmg_slot *slot)
+{
+	__u32 until = CRMG_READ_ONCE(slot->auto_until_s);
+
+	return until && until > crmg_boot_s() &&
+	       CRMG_READ_ONCE(slot->pardoned) != CRMG_READ_ONCE(slot->auto_bans);
+}
+
+/*
+ * Adds a strike to the part of time it falls into; returns their number over the last
+ * parts, and in *ret_first whether it is the only one.
+ */
+static __always_inline __u32
+crmg_strike_add(struct crmg_slot *slot, const struct crmg_ban_terms *ban, __u64 now_ns,
+		bool *ret_first)
+{
+	__u64 part_ns = (__u64)ban->within_ms * 1000000 / (CRMG_STRIKE_PARTS - 1);
+	__u16 part = now_ns / (part_ns ? part_ns : 1);
+	__u16 passed = part - slot->strike_part;
+	__u32 idle = (__u32)(now_ns >> CRMG_SLOT_TICK_SHIFT) - slot->last_refused;
+	__u64 row = slot->strikes;
+	__u32 sum = 0, i;
+
+	/* The number of a part comes again after 2^16; the last refusal tells them apart. */
+	if (passed >= CRMG_STRIKE_PARTS ||
+	    ((__u64)idle << CRMG_SLOT_TICK_SHIFT) / 1000000 > 2ULL * ban->within_ms)
+		row = 0;
+	else
+		row = row << (passed * CRMG_STRIKE_BITS) & ~(1ULL << 63);
+	*ret_first = !row;
+	if ((row & CRMG_STRIKE_MASK) != CRMG_STRIKE_MASK)
+		row++;
+	slot->strike_part = part;
+	slot->strikes = row;
+	for (i = 0; i < CRMG_STRIKE_PARTS; i++)
+		sum += row >> (i * CRMG_STRIKE_BITS) & CRMG_STRIKE_MASK;
+	return sum;
+}
+
+struct crmg_sum {
+	__u64 packets;
+	__u32 service;
+};
+
+static long crmg_sum_cpu(__u32 cpu, void *ctx)
+{
+	struct crmg_sum *sum = ctx;
+	__u32 zero = 0;
+	const struct crmg_host *h = bpf_map_lookup_percpu_elem(&host, &zero, cpu);
+
+	if (!h)		/* beyond the last CPU */
+		return 1;
+	if (sum->service <= CRMG_SERVICES_MAX)
+		sum->packets += CRMG_READ_ONCE(h->service_packets[sum->service]);
+	return 0;
+}
+
+/* Packets of a service that passed, on all CPUs. Slow: only when a row of strikes begins or ends. */
+static __always_inline __u64 crmg_service_packets(__u32 service)
+{
+	struct crmg_sum sum = { 0, service };
+
+	bpf_loop(CRMG_CPUS_MAX, crmg_sum_cpu, &sum, 0);
+	return sum.packets;
+}
+
+static __always_inline __u64 crmg_slot_passed(const struct crmg_slot *slot)
+{
+	return CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) + slot->carried_packets -
+	       slot->dropped_packets;
+}
+
+/*
+ * True if more than half of what the service let pass since this row of strikes began is
+ * from the source: then it is a balancer or a NAT, with many behind it. An entry that
+ * another source uses tells nothing; but then there are many who strike.
+ */
+static __always_inline bool
+crmg_share_large(struct crmg_slot *slot, __u32 index, bool first, bool asked, __u64 now_ns)
+{
+	__u32 at = index % CRMG_SHARE_SLOTS;
+	struct crmg_share *share = bpf_map_lookup_elem(&shares, &at);
+	bool ours;
+
+	if (!share)
+		return false;
+	ours = share->check == slot->check;
+	if (!ours && now_ns - share->struck_ns < CRMG_SHARE_IDLE_NS)
+		return false;
+	share->struck_ns = now_ns;
+	if (first || !ours) {
+		share->check = slot->check;
+		share->source_packets = crmg_slot_passed(slot);
+		share->service_packets = crmg_service_packets(slot->service);
+		return false;
+	}
+	return asked && 2 * (crmg_slot_passed(slot) - share->source_packets) >
+			crmg_service_packets(slot->service) - share->service_packets;
+}
+
+/* Each ban is longer than the one before, until a day was quiet. Returns its end. */
+static __always_inline __u32
+crmg_ban_source(struct crmg_slot *slot, const struct crmg_ban_terms *ban)
+{
+	__u32 now = crmg_boot_s(), before = slot->auto_bans, i;
+	__u64 lasts = ban->for_s;
+
+	if (now - slot->auto_until_s > CRMG_QUIET_S)
+		before = 0;
+	for (i = 0; i < 32 && i < before && lasts < ban->max_s; i++)
+		lasts = lasts * ban->factor >> CRMG_BAN_FACTOR_SHIFT;
+	if (lasts > ban->max_s)
+		lasts = ban->max_s;
+	slot->pardoned = 0;
+	slot->auto_bans = before < 0xff ? before + 1 : 0xff;
+	slot->strikes = 0;
+	CRMG_WRITE_ONCE(slot->auto_until_s, now + (__u32)lasts);
+	return now + lasts;
+}
+
+enum crmg_strike {
+	CRMG_STRIKE_NONE,
+	CRMG_STRIKE_BAN,	/* the source is banned from now on */
+	CRMG_STRIKE_SHARE,	/* it would be, but carries most of the service */
+};
+
+/*
+ * A packet of a source with a slot was refused by one of the source's own limits.
+ * Strikes are rare, so this is a call. Nothing here is exact when CPUs come at once: a
+ * strike may be lost, none is invented.
+ */
+static __noinline enum crmg_strike
+crmg_strike(struct crmg_slot *slot, const struct crmg_binding *binding,
+	    const struct crmg_source *source, const struct crmg_pkt *pkt, __u32 limit)
+{
+	const struct crmg_ban_terms *ban = &binding->ban;
+	__u16 at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
+	__u32 packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
+			(__u32)slot->carried_packets;
+	__u32 since = packets - slot->packets_refused, strikes;
+	bool first, large;
+
+	slot->packets_refused = packets;
+	if (!(ban->limits & 1 << limit) || (slot->strikes && slot->strike_at == at) ||
+	    since > CRMG_STRIKE_SPARSE || !crmg_flow_proves(pkt, source->now_ns))
+		return CRMG_STRIKE_NONE;
+	slot->strike_at = at;
+	crmg_count_host(CRMG_HOST_STRIKES);
+	strikes = crmg_strike_add(slot, ban, source->now_ns, &first);
+	large = crmg_share_large(slot, source->index, first, strikes >= ban->after,
+				 source->now_ns);
+	if (strikes < ban->after)
+		return CRMG_STRIKE_NONE;
+	if (large) {
+		slot->strikes = 0;
+		crmg_count_host(CRMG_HOST_LARGE_SHARES);
+		return CRMG_STRIKE_SHARE;
+	}
+	crmg_ban_source(slot, ban);
+	crmg_source_mark(source, CRMG_TAG_BANNED);
+	crmg_count_host(CRMG_HOST_AUTO_BANS);
+	return CRMG_STRIKE_BAN;
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * work.h - what is known of the packet that a CPU has under XDP. Not on the stack, of
+ * which 512 bytes have to do for all calls; and what the verifier reads from a map is
+ * any value to it, so it does not follow each kind of packet through all of the path.
+ */
+#ifndef CRMGATE_BPF_WORK_H
+#define CRMGATE_BPF_WORK_H
+
+struct crmg_work {
+	struct crmg_pkt pkt;
+	struct crmg_source source;
+	struct crmg_ask ask[CRMG_SCOPE_COUNT];
+	__u64 wide;		/* enum crmg_reason: what a refusal by the wider prefix is called */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct crmg_work);
+} work SEC(".maps");
+
+static __always_inline struct crmg_work *crmg_work(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&work, &zero);
+}
+
+#endif
