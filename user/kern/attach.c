@@ -164,8 +164,8 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	code = crmg_kern_new(o->instance, CRMG_KERN_WRITE, lock, &kern, err);
 	if (code)
 		return code;
-	/* "image" is pinned last: without it an earlier attach did not come to its end. */
-	code = crmg_pin_open(kern, "image", true);
+	/* Pinned last: without it an earlier attach did not come to its end. */
+	code = crmg_pin_open(kern, CRMG_FRONT_PIN, true);
 	fresh = code == -ENOENT;
 	if (code >= 0)
 		close(code);

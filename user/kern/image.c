@@ -190,7 +190,7 @@ int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
 		crmg_unpin(kern, CRMG_FRONT_NEXT);
 		return code;
 	}
-	crmg_pin_rename(kern, CRMG_FRONT_NEXT, "front");
+	crmg_pin_rename(kern, CRMG_FRONT_NEXT, CRMG_FRONT_PIN);
 	return 0;
 }
 
@@ -264,7 +264,7 @@ static int crmg_image_open(struct crmg_kern *kern, struct crmg_view *ret, __u32 
 	uint32_t generation;
 	int code;
 
-	front = crmg_part_open(kern, CRMG_MAP_FRONTS, 0, "front", &id, &entries);
+	front = crmg_part_open(kern, CRMG_MAP_FRONTS, 0, CRMG_FRONT_PIN, &id, &entries);
 	if (front < 0)
 		return front;
 	code = crmg_front_generation(front, &generation);

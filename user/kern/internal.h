@@ -76,7 +76,7 @@ struct crmg_kern {
 
 #define CRMG_PIN_LEN 128
 
-/* Folder of an instance, "/sys/fs/bpf/crmgate/NAME/v1"; buf is returned. */
+/* Folder of an instance, "/sys/fs/bpf/crmgate/NAME/v2"; buf is returned. */
 char *crmg_pin_dir(const char *instance, char *buf, size_t size);
 
 /* A pin as a path that works through kern->dir; buf is returned. */
@@ -174,6 +174,9 @@ int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret,
 		    struct crmg_err *err);
 
 /* ----------------------------------------------------------------- image.c */
+
+/* Pin of the front that is in force. */
+#define CRMG_FRONT_PIN "front"
 
 /* Puts a compiled image in force: rows, its back, its front by one pointer, the pin. */
 int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
