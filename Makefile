@@ -144,6 +144,29 @@ demo: ## install what is missing, build, show it at work in namespaces (root)
 	$(Q)$(MAKE) --no-print-directory all $(LAB_TOOLS)
 	$(Q)tools/demo
 
+# ------------------------------------------------------------------- bench
+BENCH_BIN := $(BUILD)/tests/bench/packet
+BENCH_LIB := $(BUILD)/tests/bench/driver.o $(BUILD)/tests/lib/packet.o
+
+$(BUILD)/bench.skel.h: $(BUILD)/tests/bench/driver.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name bench_bpf > $@
+
+$(BUILD)/tests/bench/driver.o: | $(BUILD)/bench.skel.h
+
+$(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz -ljansson -lpthread
+
+# Parts: tests/bench/*.sh, in this order.
+PARTS := packet
+
+.PHONY: bench
+bench: ## measure: install what is missing, build, run the bench (root); PARTS=, BENCH_QUICK=1
+	$(Q)tools/deps bench
+	$(Q)$(MAKE) --no-print-directory all $(LAB_TOOLS) $(BENCH_BIN)
+	$(Q)BUILD=$(BUILD) tests/bench/run $(BUILD)/bench.json $(PARTS)
+
 .PHONY: help
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
