@@ -21,7 +21,7 @@ LDFLAGS += -fsanitize=address,undefined
 BUILD   := build/san
 endif
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
-	-Iheaders -I/usr/include/$(MULTIARCH)
+	-Iheaders -I/usr/include/$(MULTIARCH) $(BPF_DEFINES)
 LIBS    := -lbpf -lelf -lz -lyaml -lmicrohttpd -ljansson -lncursesw -ltinfo -lpthread
 
 # Folders that build and test without root, kernel and libbpf.
@@ -145,7 +145,7 @@ demo: ## install what is missing, build, show it at work in namespaces (root)
 	$(Q)tools/demo
 
 # ------------------------------------------------------------------- bench
-BENCH_BIN := $(BUILD)/tests/bench/packet
+BENCH_BIN := $(BUILD)/tests/bench/packet $(BUILD)/tests/bench/hammer
 BENCH_LIB := $(BUILD)/tests/bench/driver.o $(BUILD)/tests/lib/packet.o
 
 $(BUILD)/bench.skel.h: $(BUILD)/tests/bench/driver.bpf.o
@@ -158,13 +158,18 @@ $(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz -ljansson -lpthread
 
+# The same program with a clock that is read for every packet, to compare with.
+.PHONY: precise
+precise:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/precise BPF_DEFINES=-DCRMG_CLOCK_BATCH=1 all
+
 # Parts: tests/bench/*.sh, in this order.
-PARTS := packet
+PARTS := packet exact
 
 .PHONY: bench
 bench: ## measure: install what is missing, build, run the bench (root); PARTS=, BENCH_QUICK=1
 	$(Q)tools/deps bench
-	$(Q)$(MAKE) --no-print-directory all $(LAB_TOOLS) $(BENCH_BIN)
+	$(Q)$(MAKE) --no-print-directory all precise $(LAB_TOOLS) $(BENCH_BIN)
 	$(Q)BUILD=$(BUILD) tests/bench/run $(BUILD)/bench.json $(PARTS)
 
 .PHONY: help

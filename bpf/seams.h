@@ -8,7 +8,9 @@
 
 #ifndef CRMG_SEAMS
 
+#ifndef CRMG_CLOCK_BATCH		/* 1: read it for every packet, to compare with */
 #define CRMG_CLOCK_BATCH   16
+#endif
 #define CRMG_CLOCK_FAST_NS 64000
 
 struct crmg_clock {
