@@ -105,7 +105,7 @@ $(BUILD)/tools/flood: $(BUILD)/tools/flood.o $(BUILD)/tools/frame.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
 
 .PHONY: tests
-tests: all $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) ## build everything that the tests need
+tests: all $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
 
 .PHONY: unit
 unit: $(UNIT_BIN) ## build and run the unit tests (no root)
@@ -145,7 +145,7 @@ demo: ## install what is missing, build, show it at work in namespaces (root)
 	$(Q)tools/demo
 
 # ------------------------------------------------------------------- bench
-BENCH_BIN := $(BUILD)/tests/bench/packet $(BUILD)/tests/bench/hammer
+BENCH_BIN := $(addprefix $(BUILD)/tests/bench/,packet hammer proginfo)
 BENCH_LIB := $(BUILD)/tests/bench/driver.o $(BUILD)/tests/lib/packet.o
 
 $(BUILD)/bench.skel.h: $(BUILD)/tests/bench/driver.bpf.o
@@ -164,7 +164,7 @@ precise:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/precise BPF_DEFINES=-DCRMG_CLOCK_BATCH=1 all
 
 # Parts: tests/bench/*.sh, in this order.
-PARTS := packet exact
+PARTS := packet exact verifier
 
 .PHONY: bench
 bench: ## measure: install what is missing, build, run the bench (root); PARTS=, BENCH_QUICK=1

@@ -62,3 +62,24 @@ prefixes() {
 		}
 	}'
 }
+
+# sized POLICIES PREFIXES [CAPACITY]: a policy file of that size. A policy that
+# refuses nothing holds for the sources that packet.c measures, whatever the size.
+sized() {
+	local n
+	prefixes "$2" 28 | policy "prefixes-$2.txt" >/dev/null
+	echo 'version: 1'
+	echo "capacity: {sources: ${3:-1048576}}"
+	echo 'services: {api: {transport: tcp, ports: [443]}}'
+	echo 'clients:'
+	echo "  denied: {files: [prefixes-$2.txt]}"
+	for ((n = 2; n < $1; n++)); do
+		echo "  client$n: {prefixes: [172.20.$((n / 256)).$((n % 256))/32]}"
+	done
+	echo 'policies:'
+	echo '  - {name: public, service: api, clients: any, limits: {connections: {rate: 1G/s}, packets: {rate: 1G/s}, bytes: {rate: 100GB/s}}}'
+	echo '  - {name: denied, service: api, clients: denied, deny: true}'
+	for ((n = 2; n < $1; n++)); do
+		echo "  - {name: policy$n, service: api, clients: client$n, limits: {packets: {rate: $n/s}}}"
+	done
+}

@@ -102,28 +102,6 @@ generation() {
 	printf '%s\n' "${after[@]}" | jq -sc '{packet: "policy just changed", cost_ns: min, spread_ns: (max - min)}'
 }
 
-# sized POLICIES PREFIXES: a policy file, in which the same policy as ever holds for
-# the source that is measured.
-sized() {
-	local n
-	prefixes "$2" 28 >"$LAB_DIR/prefixes-$2.txt"
-	chmod 644 "$LAB_DIR/prefixes-$2.txt"
-	echo 'version: 1'
-	echo 'capacity: {sources: 1048576}'
-	echo 'services: {api: {transport: tcp, ports: [443]}}'
-	echo 'clients:'
-	echo "  denied: {files: [prefixes-$2.txt]}"
-	for ((n = 2; n < $1; n++)); do
-		echo "  client$n: {prefixes: [172.20.$((n / 256)).$((n % 256))/32]}"
-	done
-	echo 'policies:'
-	echo '  - {name: public, service: api, clients: any, limits: {connections: {rate: 1G/s}, packets: {rate: 1G/s}, bytes: {rate: 100GB/s}}}'
-	echo '  - {name: denied, service: api, clients: denied, deny: true}'
-	for ((n = 2; n < $1; n++)); do
-		echo "  - {name: policy$n, service: api, clients: client$n, limits: {packets: {rate: $n/s}}}"
-	done
-}
-
 # The same source under policies of all sizes; the first is measured twice in each
 # round, to see how far apart two measurements of one and the same thing are.
 sizes() {
