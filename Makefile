@@ -164,7 +164,7 @@ precise:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/precise BPF_DEFINES=-DCRMG_CLOCK_BATCH=1 all
 
 # Parts: tests/bench/*.sh, in this order.
-PARTS := packet exact verifier
+PARTS := packet exact scale verifier
 
 .PHONY: bench
 bench: ## measure: install what is missing, build, run the bench (root); PARTS=, BENCH_QUICK=1
