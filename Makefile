@@ -163,8 +163,7 @@ $(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_LIB)
 precise:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/precise BPF_DEFINES=-DCRMG_CLOCK_BATCH=1 all
 
-# Parts: tests/bench/*.sh, in this order.
-PARTS := packet exact scale verifier
+PARTS := $(filter-out lib,$(patsubst tests/bench/%.sh,%,$(sort $(wildcard tests/bench/*.sh))))
 
 .PHONY: bench
 bench: ## measure: install what is missing, build, run the bench (root); PARTS=, BENCH_QUICK=1

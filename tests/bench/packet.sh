@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 lab_up
-ROUNDS=$(quick 3 15)
+ROUNDS=$(quick 3 11)
 PACKETS=$(quick 100000 400000)
 
 prefixes 2000 28 >"$LAB_DIR/denied.txt"
