@@ -39,6 +39,16 @@ void bench_die(const char *format, ...)
 	exit(1);
 }
 
+uint64_t bench_number(const char *text, uint64_t min, uint64_t max)
+{
+	char *end;
+	uint64_t value = strtoull(text, &end, 10);
+
+	if (*end || end == text || value < min || value > max)
+		bench_die("'%s' is not a number from %lu to %lu", text, min, max);
+	return value;
+}
+
 void bench_pin_to_cpu(unsigned int cpu)
 {
 	cpu_set_t set;

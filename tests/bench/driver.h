@@ -58,7 +58,10 @@ struct bench_result bench_run(struct bench_driver *driver, const struct bench_st
 
 void bench_pin_to_cpu(unsigned int cpu);
 
-/* Descriptors of crmgate's program: of the attached one. */
+/* An argument of the command line, min to max. */
+uint64_t bench_number(const char *text, uint64_t min, uint64_t max);
+
+/* A descriptor of crmgate's program on an interface. */
 int bench_program(const char *iface, enum bench_hook hook);
 
 __attribute__((noreturn, format(printf, 1, 2))) void bench_die(const char *format, ...);

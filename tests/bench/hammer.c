@@ -56,16 +56,6 @@ static void *hammer(void *arg)
 	return NULL;
 }
 
-static uint64_t number(const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-	uint64_t value = strtoull(text, &end, 10);
-
-	if (*end || end == text || value < min || value > max)
-		bench_die("'%s' is not a number from %lu to %lu", text, min, max);
-	return value;
-}
-
 static void options_read(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
@@ -80,17 +70,17 @@ static void options_read(int argc, char **argv, struct options *ret)
 	*ret = (struct options) { .cpus = 1, .packets = 100000, .size = 64 };
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 'c': ret->cpus = (unsigned int)number(optarg, 1, CPUS_MAX); break;
-		case 'p': ret->packets = number(optarg, 2, 1000000000); break;
-		case 's': ret->size = (uint32_t)number(optarg, HEADERS + 1, 1514); break;
-		case 'n': ret->source = (uint32_t)number(optarg, 0, 65535); break;
+		case 'c': ret->cpus = (unsigned int)bench_number(optarg, 1, CPUS_MAX); break;
+		case 'p': ret->packets = bench_number(optarg, 2, 1000000000); break;
+		case 's': ret->size = (uint32_t)bench_number(optarg, HEADERS + 1, 1514); break;
+		case 'n': ret->source = (uint32_t)bench_number(optarg, 0, 65535); break;
 		default: exit(2);
 		}
 	}
 	if (argc - optind != 2)
 		bench_die("which interface, and which port?");
 	ret->iface = argv[optind];
-	ret->port = (uint16_t)number(argv[optind + 1], 1, 65535);
+	ret->port = (uint16_t)bench_number(argv[optind + 1], 1, 65535);
 }
 
 int main(int argc, char **argv)

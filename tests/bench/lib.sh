@@ -13,7 +13,7 @@ BENCH_OUT=${1:?which file shall the results be written to?}
 BUILD=$(realpath "$BUILD")
 BENCH=$BUILD/tests/bench
 QUICK=${BENCH_QUICK:-}
-CRMGATE=${CRMGATE:-$BUILD/crmgate} LAB_TOOLS=$BUILD/tools
+CRMGATE=$BUILD/crmgate LAB_TOOLS=$BUILD/tools
 # shellcheck source=../../tools/lab.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/lab.sh"
 export NO_COLOR=1 LC_ALL=C.UTF-8

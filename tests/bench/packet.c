@@ -259,16 +259,6 @@ static json_t *measure_all(struct bench_driver *driver, const struct options *op
 
 /* --------------------------------------------------------------------- main */
 
-static uint64_t number(const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-	uint64_t value = strtoull(text, &end, 10);
-
-	if (*end || end == text || value < min || value > max)
-		bench_die("'%s' is not a number from %lu to %lu", text, min, max);
-	return value;
-}
-
 static int options_read(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
@@ -284,10 +274,10 @@ static int options_read(int argc, char **argv, struct options *ret)
 	*ret = (struct options) { .sources = 1, .rounds = 9, .packets = 400000, .warm = 4 };
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 's': ret->sources = (uint32_t)number(optarg, 1, 1 << 24); break;
-		case 'r': ret->rounds = (unsigned int)number(optarg, 1, ROUNDS_MAX); break;
-		case 'p': ret->packets = number(optarg, 2, 100000000); break;
-		case 'w': ret->warm = (unsigned int)number(optarg, 0, 100); break;
+		case 's': ret->sources = (uint32_t)bench_number(optarg, 1, 1 << 24); break;
+		case 'r': ret->rounds = (unsigned int)bench_number(optarg, 1, ROUNDS_MAX); break;
+		case 'p': ret->packets = bench_number(optarg, 2, 100000000); break;
+		case 'w': ret->warm = (unsigned int)bench_number(optarg, 0, 100); break;
 		case 't': ret->in_turn = true; break;
 		default: exit(2);
 		}
