@@ -46,14 +46,17 @@ passed() { crmgate status -j | jq --arg p "$1" '.policies[] | select(.name == $p
 hammer() { in_host "$BENCH/hammer" crm0 "$@"; }
 
 # one CLOCK BURST INDEX CPUS: a row, from a source of its own. The number of packets
-# that fill the time is found with another, whose bucket is another.
+# that fill the time is found with another, whose bucket is another; it is half as
+# many again as may pass in that time at least, or nothing would be limited.
 one() {
 	local clock=$1 name=$2$3 port=$((9000 + $3)) cpus=$4 kind rate burst size packets before sent
 	read -r kind rate burst size <<<"${LIMITS[$3]}"
 	if [[ $2 == ms ]]; then port=$((9100 + $3)); else burst=$rate; fi
 	sent=$(hammer "$port" --cpus "$cpus" --size "$size" --source "10$cpus")
-	packets=$(jq --argjson t "$SECONDS_EACH" --argjson cpus "$cpus" \
-		'.packets / $cpus / .seconds * $t | floor' <<<"$sent")
+	packets=$(jq --argjson t "$SECONDS_EACH" --argjson cpus "$cpus" --argjson burst "$burst" \
+		--argjson rate "$rate" --argjson unit "$([[ $kind == bytes ]] && echo "$size" || echo 1)" \
+		'[.packets / .seconds * $t, 1.5 * ($burst + $rate * $t) / $unit] | max / $cpus | floor' \
+		<<<"$sent")
 	before=$(passed "$name")
 	sent=$(hammer "$port" --cpus "$cpus" --size "$size" --source "$cpus" --packets "$packets")
 	jq -c --arg clock "$clock" --arg kind "$kind" --argjson rate "$rate" --argjson burst "$burst" \
