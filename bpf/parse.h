@@ -199,7 +199,8 @@ crmg_parse_v6(const __u8 *p, const __u8 *end, struct crmg_pkt *pkt)
 
 	for (i = 0; i < CRMG_EXT_HEADERS; i++) {
 		const struct crmg_ext *ext = &crmg_ext[next];
-		__u32 length, frag;
+		__u32 frag;
+		__u64 length;
 
 		if (!ext->unit)
 			break;
