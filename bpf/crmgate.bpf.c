@@ -35,6 +35,7 @@
 #include "strikes.h"
 #include "report.h"
 #include "decide.h"
+#include "fast.h"
 #include "reset.h"
 
 /* What the standing of a source alone says about its packet. slot may be NULL. */
@@ -73,7 +74,7 @@ crmg_slot_seen(struct crmg_slot *slot, struct crmg_source *source, const struct 
 	 * tick: what a source sends without a connection would else pay for the look-up.
 	 */
 	if (!source->proven &&
-	    (seen != tick || CRMG_READ_ONCE(slot->traffic) < 8ULL << CRMG_TRAFFIC_SHIFT) &&
+	    (seen != tick || CRMG_READ_ONCE(slot->traffic) < CRMG_PROOF_PACKETS << CRMG_TRAFFIC_SHIFT) &&
 	    crmg_flow_proves(pkt, source->now_ns)) {
 		source->proven = 1;
 		if (crmg_source_mark(source, CRMG_TAG_PROVEN))
@@ -112,16 +113,21 @@ crmg_slot_new(struct crmg_source *source, const struct crmg_pkt *pkt, struct crm
 	return found;
 }
 
-/* The limits, when nothing else has decided. */
+static __always_inline enum crmg_reason crmg_passes(const struct crmg_binding *binding)
+{
+	return binding->kind == CRMG_BINDING_NO_POLICY ? CRMG_REASON_NO_POLICY : CRMG_REASON_OK;
+}
+
+/* The limits, when nothing else has decided, and wider budgets. */
 static __always_inline enum crmg_reason
 crmg_limited(const struct crmg_case *c, enum crmg_found found)
 {
 	const struct crmg_binding *binding = c->standing.binding;
-	const struct crmg_take take = crmg_take_of(&c->work->source);
+	enum crmg_reason reason;
 	struct crmg_scratch *shared;
 
 	if (binding->mode == CRMG_MODE_OFF)
-		return CRMG_REASON_OK;
+		return crmg_passes(binding);
 	if (found == CRMG_FOUND_NONE) {
 		crmg_count_host(CRMG_HOST_PRESSURE);
 		shared = crmg_scratch();
@@ -131,11 +137,13 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 		/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
 		if (found == CRMG_FOUND_AGAIN && binding->limits)
 			return CRMG_REASON_CONTENTION;
-		return c->slot ? crmg_limits(c->slot, binding->limit, binding->limits, &take,
-					     &c->work->ask[CRMG_SCOPE_SOURCE]) :
-				 CRMG_REASON_OK;
+		reason = c->slot ? crmg_limits(c->slot, binding, &c->work->source,
+					       &c->work->ask[CRMG_SCOPE_SOURCE]) :
+				   CRMG_REASON_OK;
+		return reason == CRMG_REASON_OK ? crmg_passes(binding) : reason;
 	}
-	return crmg_budgets(c->work, c->front, c->slot, binding, found);
+	reason = crmg_budgets(c->work, c->front, c->slot, binding, found);
+	return reason == CRMG_REASON_OK ? crmg_passes(binding) : reason;
 }
 
 static __always_inline int
@@ -155,7 +163,7 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 		return XDP_PASS;
 	epoch = CRMG_READ_ONCE(control->ban_epoch);
 	source->addr = crmg_source_addr(&pkt->src, pkt->v4);
-	source->now_ns = crmg_now_ns();
+	source->now_ns = crmg_now_ns(&w->clock);
 	source->first_ns = 0;
 	source->len = pkt->len;
 	source->service = service;
@@ -195,34 +203,25 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_limited(&c, found);
-	if (reason == CRMG_REASON_OK && c.standing.binding->kind == CRMG_BINDING_NO_POLICY)
-		reason = CRMG_REASON_NO_POLICY;
 	verdict = crmg_decide(&c, reason);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_reset(ctx, pkt);
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
 
-SEC("xdp.frags")
-int crmg_xdp(struct xdp_md *ctx)
+/* Every question that a packet can raise, in the order of product and reasons. */
+static __always_inline int
+crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *w)
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	const struct crmg_front *front;
-	enum crmg_parsed parsed;
-	struct crmg_work *w = crmg_work();
+	enum crmg_parsed parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &w->pkt);
 	__u8 service;
 
-	if (!w)
-		return XDP_PASS;
-	parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &w->pkt);
 	if (parsed != CRMG_PARSED_PORTS) {
 		crmg_count_host(parsed == CRMG_PARSED_FRAGMENT ? CRMG_HOST_FRAGMENTS :
 								 CRMG_HOST_OTHER);
 		return XDP_PASS;
 	}
-	front = crmg_front();
-	if (!front)
-		return XDP_PASS;
 	service = crmg_service_find(front, w->pkt.transport, w->pkt.dport, &w->pkt.dst,
 				    w->pkt.v4);
 	if (!service) {
@@ -230,6 +229,19 @@ int crmg_xdp(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 	return crmg_judge(ctx, w, front, service);
+}
+
+SEC("xdp.frags")
+int crmg_xdp(struct xdp_md *ctx)
+{
+	const struct crmg_front *front = crmg_front();
+	struct crmg_work *w = crmg_work();
+	int action;
+
+	if (!front || !w)
+		return XDP_PASS;
+	action = crmg_fast(ctx, front, w);
+	return action == CRMG_NOT_FAST ? crmg_slow(ctx, front, w) : action;
 }
 
 /* Counts what a service sends to a source, as it goes on the wire: after segmentation. */
@@ -244,6 +256,7 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	struct crmg_hash hash;
 	struct crmg_row *row;
 	const struct crmg_front *front = crmg_front();
+	struct crmg_work *w = crmg_work();
 	__u8 service;
 
 	if (!front || !control)
@@ -251,8 +264,8 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
 	if (!service)
 		return;
-	if (pkt->transport == CRMG_TRANSPORT_TCP)
-		crmg_flow_sent(pkt, crmg_now_ns());
+	if (pkt->transport == CRMG_TRANSPORT_TCP && w)
+		crmg_flow_sent(pkt, crmg_now_ns(&w->clock));
 	crmg_hash_source(&addr, service, 0, &hash);
 	slot = crmg_source_peek(&hash);
 	if (!(slot && crmg_resolved(front, slot, CRMG_READ_ONCE(control->ban_epoch), &standing))) {

@@ -39,14 +39,6 @@ crmg_may_reset(const struct crmg_binding *binding, const struct crmg_pkt *pkt,
 	return false;
 }
 
-static __always_inline void crmg_count_passed(__u32 service)
-{
-	struct crmg_host *h = crmg_host();
-
-	if (h && service <= CRMG_SERVICES_MAX)
-		h->service_packets[service]++;
-}
-
 static __always_inline void
 crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	       enum crmg_reason reason, enum crmg_reason refused, __u32 len, bool syn)
@@ -59,8 +51,6 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	/* The compiler knows these for small and would drop the masks; the verifier does not. */
 	barrier_var(why);
 	barrier_var(would);
-	if (verdict == CRMG_VERDICT_PASS)
-		crmg_count_passed(binding->service);
 	row->packets[verdict]++;
 	row->bytes[verdict] += len;
 	if (syn)
@@ -125,6 +115,7 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 		.verdict = verdict,
 		.v4 = c->work->pkt.v4,
 	};
+	enum crmg_strike strike = CRMG_STRIKE_NONE;
 	__u32 refusals;
 
 	if (!slot) {
@@ -133,16 +124,15 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	}
 	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
 	refusals = __sync_fetch_and_add(&slot->refusals, 1) + 1;
-	if (verdict != CRMG_VERDICT_PASS)
-		__sync_fetch_and_add(&slot->dropped_packets, 1);
+	if (verdict == CRMG_VERDICT_PASS)
+		__sync_fetch_and_add(&slot->shadow_refusals, 1);
 	if (limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
 	    (binding->flags & (CRMG_BINDING_BAN | CRMG_BINDING_BALANCER)) == CRMG_BINDING_BAN)
-		crmg_report_strike(c->front, &telling,
-				   crmg_strike(slot, binding, &c->work->source, &c->work->pkt,
-					       limit));
+		strike = crmg_strike(slot, binding, &c->work->source, &c->work->pkt, limit);
 	slot->last_reason = reason;
 	slot->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
 	crmg_report(c->front, slot, &telling, refusals, now_ns);
+	crmg_report_strike(c->front, &telling, strike);
 }
 
 /* Counts, and turns the reason into the verdict; the caller carries it out. */
@@ -162,6 +152,8 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
 	crmg_count_row(binding, verdict, reason, refused, c->work->pkt.len, c->work->source.syn);
+	if (verdict == CRMG_VERDICT_PASS && binding->service <= CRMG_SERVICES_MAX)
+		c->work->passed[binding->service]++;
 	if (c->slot)
 		crmg_count_slot(c->slot, c->work->pkt.len, c->work->source.syn);
 	if (refused != CRMG_REASON_OK)

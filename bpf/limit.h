@@ -239,8 +239,8 @@ static __always_inline enum crmg_reason crmg_refusal(__u32 refused)
  * is written once. Only if another CPU wrote in between it is all done again, with calls.
  */
 static __always_inline enum crmg_reason
-crmg_limits(struct crmg_slot *slot, const struct crmg_limit *limit, __u32 set,
-	    const struct crmg_take *take, struct crmg_ask *ask)
+crmg_charge_source(struct crmg_slot *slot, const struct crmg_limit *limit, __u32 set,
+		   const struct crmg_take *take, struct crmg_ask *ask)
 {
 	struct crmg_tats *tats = (struct crmg_tats *)slot->tat;
 	__u64 old[CRMG_BUCKET_LIMITS], new[CRMG_BUCKET_LIMITS];

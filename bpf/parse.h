@@ -236,7 +236,8 @@ crmg_parse(const void *data, const void *end, __u32 len, struct crmg_pkt *pkt)
 
 	if (p + sizeof(*eth) > (const __u8 *)end)
 		return CRMG_PARSED_SHORT;
-	proto = eth->h_proto;
+	/* The struct is packed, and would be read byte by byte. */
+	proto = *(const __be16 *)(p + offsetof(struct ethhdr, h_proto));
 	p += sizeof(*eth);
 	pkt->l3 = sizeof(*eth);
 	for (i = 0; i < CRMG_VLAN_TAGS; i++) {

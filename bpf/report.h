@@ -96,17 +96,16 @@ crmg_report(const struct crmg_front *front, struct crmg_slot *slot, struct crmg_
 
 /* What the strikes of a source have led to: rare, and never left out. */
 static __always_inline void
-crmg_report_strike(const struct crmg_front *front, const struct crmg_telling *refusal,
+crmg_report_strike(const struct crmg_front *front, struct crmg_telling *telling,
 		   enum crmg_strike strike)
 {
 	struct crmg_scratch *shared = crmg_scratch();
-	struct crmg_telling telling = *refusal;
 
 	if (strike == CRMG_STRIKE_NONE || !shared)
 		return;
-	telling.kind = strike == CRMG_STRIKE_BAN ? CRMG_EVENT_BAN : CRMG_EVENT_SHARE;
-	telling.count = 0;
-	crmg_event_write(front, shared, &telling);
+	telling->kind = strike == CRMG_STRIKE_BAN ? CRMG_EVENT_BAN : CRMG_EVENT_SHARE;
+	telling->count = 0;
+	crmg_event_write(front, shared, telling);
 }
 
 #endif

@@ -69,7 +69,7 @@ static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_n
 {
 	slot->traffic = slot->carried_packets = slot->carried_bytes = 0;
 	slot->connections = slot->bytes_out = 0;
-	slot->refusals = slot->event_refusals = slot->dropped_packets = 0;
+	slot->refusals = slot->event_refusals = slot->shadow_refusals = 0;
 	slot->strikes = slot->auto_until_s = slot->auto_bans = slot->pardoned = 0;
 	slot->last_reason = 0;
 	slot->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;

@@ -13,6 +13,7 @@
 #endif
 #define CRMG_CLOCK_FAST_NS 64000
 
+/* Of each CPU; part of what it works with (work.h). */
 struct crmg_clock {
 	__u64 now_ns;		/* last reading */
 	__u64 batch_ns;		/* when the current batch began */
@@ -21,27 +22,16 @@ struct crmg_clock {
 	__u32 fast;		/* the batch before took less than CRMG_CLOCK_FAST_NS */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct crmg_clock);
-} clock SEC(".maps");
-
 /*
  * CLOCK_MONOTONIC in ns. A reading costs as much as a whole packet, and orders
  * the loads after it; so while packets come fast it is taken once in 16 of them
  * (at most 64 us and one jiffy old), else for each. An old reading is never
  * ahead of time: it can only refuse, and by less than 0.1 ms of the rate.
  */
-static __always_inline __u64 crmg_now_ns(void)
+static __always_inline __u64 crmg_now_ns(struct crmg_clock *c)
 {
-	__u32 zero = 0;
-	struct crmg_clock *c = bpf_map_lookup_elem(&clock, &zero);
 	__u64 jiffies = bpf_jiffies64();
 
-	if (!c)
-		return bpf_ktime_get_ns();
 	if (++c->packets < CRMG_CLOCK_BATCH && c->fast && c->jiffies == jiffies)
 		return c->now_ns;
 	c->now_ns = bpf_ktime_get_ns();

@@ -41,6 +41,8 @@ struct crmg_source {
 	__u8 syn;
 	__u8 first_syn;
 	__u8 proven;		/* by this packet, or before */
+	__u8 state;		/* of the tag, when the source was found */
+	__u8 pad[7];
 };
 
 static __always_inline struct crmg_take crmg_take_of(const struct crmg_source *source)
@@ -48,6 +50,15 @@ static __always_inline struct crmg_take crmg_take_of(const struct crmg_source *s
 	return (struct crmg_take){
 		source->now_ns << CRMG_UNITS_PER_NS_SHIFT, source->len, source->syn
 	};
+}
+
+static __always_inline enum crmg_reason
+crmg_limits(struct crmg_slot *slot, const struct crmg_binding *binding,
+	    const struct crmg_source *source, struct crmg_ask *ask)
+{
+	const struct crmg_take take = crmg_take_of(source);
+
+	return crmg_charge_source(slot, binding->limit, binding->limits, &take, ask);
 }
 
 static __always_inline struct crmg_addr crmg_source_addr(const struct crmg_addr *addr, bool v4)
@@ -327,7 +338,8 @@ static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *s
 		return NULL;
 	crmg_tag_touch(&line->tag[way & 7], tag, crmg_tag_age(source->now_ns),
 		       crmg_tag_state(tag));
-	source->proven = crmg_tag_state(tag) >= CRMG_TAG_PROVEN;
+	source->state = crmg_tag_state(tag);
+	source->proven = source->state >= CRMG_TAG_PROVEN;
 	source->index = source->hash.line * CRMG_WAYS + way;
 	slot = crmg_slot_at(source->index);
 	/* Given away since its tag was read? Then it is as if the source had none. */

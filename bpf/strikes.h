@@ -75,12 +75,12 @@ static long crmg_sum_cpu(__u32 cpu, void *ctx)
 {
 	struct crmg_sum *sum = ctx;
 	__u32 zero = 0;
-	const struct crmg_host *h = bpf_map_lookup_percpu_elem(&host, &zero, cpu);
+	const struct crmg_work *w = bpf_map_lookup_percpu_elem(&work, &zero, cpu);
 
-	if (!h)		/* beyond the last CPU */
+	if (!w)		/* beyond the last CPU */
 		return 1;
 	if (sum->service <= CRMG_SERVICES_MAX)
-		sum->packets += CRMG_READ_ONCE(h->service_packets[sum->service]);
+		sum->packets += CRMG_READ_ONCE(w->passed[sum->service]);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static __always_inline __u64 crmg_service_packets(__u32 service)
 static __always_inline __u64 crmg_slot_passed(const struct crmg_slot *slot)
 {
 	return CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) + slot->carried_packets -
-	       slot->dropped_packets;
+	       (slot->refusals - slot->shadow_refusals);
 }
 
 /*

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * work.h - what is known of the packet that a CPU has under XDP. Not on the stack, of
- * which 512 bytes have to do for all calls; and what the verifier reads from a map is
- * any value to it, so it does not follow each kind of packet through all of the path.
+ * work.h - what a CPU has at hand: what is known of the packet under XDP, its clock.
+ * Not on the stack, of which 512 bytes have to do for all calls; and what the verifier
+ * reads from a map is any value to it, so it does not follow each kind of packet through
+ * all of the path. One look-up for all. Not pinned: nothing is lost with the program.
  */
 #ifndef CRMGATE_BPF_WORK_H
 #define CRMGATE_BPF_WORK_H
@@ -12,6 +13,8 @@ struct crmg_work {
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	__u64 wide;		/* enum crmg_reason: what a refusal by the wider prefix is called */
+	struct crmg_clock clock;
+	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */
 };
 
 struct {

@@ -285,6 +285,7 @@ CRMG_SIZE(struct crmg_budget, 64);
 #define CRMG_BINDING_BAN       8	/* ban is set */
 #define CRMG_BINDING_BALANCER  16	/* the client is a balancer: never banned */
 #define CRMG_BINDING_WIDER     7	/* any of the wider scopes */
+#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, with no wider scope */
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
@@ -491,12 +492,12 @@ struct crmg_slot {
 	__u32 last_event;	/* tick; valid when event_refusals is not 0 */
 	__u32 event_refusals;	/* refusals that events told about, [1, ...], modulo 2^32 */
 	__u32 packets_refused;	/* packets when the last refusal was, modulo 2^32 */
-	__u64 refusals;		/* dropped, reset, or in shadow would have been */
+	__u64 refusals;		/* dropped or reset, or in shadow passed */
 	__u64 connections;
 	__u64 bytes_out;
 
 	__u64 cost[CRMG_BUCKET_LIMITS];	/* of tat[i] when it was written; 0: no limit */
-	__u64 dropped_packets;	/* really dropped or reset */
+	__u64 shadow_refusals;	/* of the refusals, those that passed in shadow */
 	__u64 banned_until_ns;	/* by hand, CLOCK_BOOTTIME; with CRMG_SLOT_BANNED */
 	__u64 carried_packets;
 	__u64 carried_bytes;
@@ -627,7 +628,6 @@ enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
 
 struct crmg_host {
 	__u64 counter[CRMG_HOST_COUNT];
-	__u64 service_packets[CRMG_SERVICES_MAX + 1];	/* that passed, by service index */
 };
 
 /* ------------------------------------------------------ control and set-up */

@@ -19,13 +19,13 @@ volatile __u64 crmg_test_now_ns;	/* 0: the kernel's clocks, ... */
 volatile __u64 crmg_test_first_ns;	/* ... and what they said to the first packet */
 volatile __u64 crmg_test_last_ns;	/* and to the last */
 
-static __always_inline __u64 crmg_now_ns(void)
+static __always_inline __u64 crmg_now_ns(struct crmg_clock *clock)
 {
 	__u64 now = crmg_test_now_ns;
 
 	if (now)
 		return now;
-	now = crmg_kernel_now_ns();
+	now = crmg_kernel_now_ns(clock);
 	if (!crmg_test_first_ns)
 		crmg_test_first_ns = now;
 	crmg_test_last_ns = now;

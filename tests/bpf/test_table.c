@@ -128,7 +128,8 @@ static void test_apply_keeps_state(void **state)
 	slot = crmg_rig_slot(rig, "api", PEER4);
 	assert_non_null(slot);
 	assert_int_equal(CRMG_TRAFFIC_PACKETS(slot->traffic), 46);
-	assert_int_equal(slot->dropped_packets, 36);
+	assert_int_equal(slot->refusals, 36);
+	assert_int_equal(slot->shadow_refusals, 0);
 	assert_int_equal(crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_PASS], BURST);
 	assert_int_equal(crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_DROP], 36);
 }

@@ -93,7 +93,7 @@ static void test_service_total_by_kind(void **state)
 	assert_int_equal(binding_of(&image, "11.0.0.1", &label)->flags, 0);
 	assert_int_equal(binding_of(&image, "10.0.0.9", &label)->flags, 0);
 	assert_int_equal(crmg_image_binding(&image, crmg_image_service(&image, 2)->none_binding)
-			 ->flags, 0);
+			 ->flags, CRMG_BINDING_PLAIN);
 	crmg_image_free(&image);
 }
 

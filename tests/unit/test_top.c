@@ -129,7 +129,7 @@ static void test_json(void **state)
 	fixture_init();
 	slot = add_source(5, "2001:db8:7::");
 	slot->refusals = 7;
-	slot->dropped_packets = 3;
+	slot->shadow_refusals = 4;
 	add_ban("2001:db8::/32", 0, 600);
 	crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 1);
 	document = crmg_top_json(&fx.snap, rows, 1);

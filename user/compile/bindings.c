@@ -209,4 +209,7 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	if (bind->at->total.set &&
 	    (bind->kind == CRMG_BINDING_POLICY || bind->kind == CRMG_BINDING_NO_POLICY))
 		binding->flags |= CRMG_BINDING_SERVICE;
+	if (bind->kind == CRMG_BINDING_POLICY && binding->mode != CRMG_MODE_OFF &&
+	    !(binding->flags & CRMG_BINDING_WIDER))
+		binding->flags |= CRMG_BINDING_PLAIN;
 }

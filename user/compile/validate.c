@@ -63,8 +63,11 @@ static bool scopes_are_valid(const struct crmg_head *head, const struct crmg_bin
 {
 	const uint8_t own = CRMG_BINDING_AGGREGATE | CRMG_BINDING_TOTAL | CRMG_BINDING_BAN |
 			    CRMG_BINDING_BALANCER;
+	bool plain = b->kind == CRMG_BINDING_POLICY && b->mode != CRMG_MODE_OFF &&
+		     !(b->flags & CRMG_BINDING_WIDER);
 
-	if (b->flags & ~(own | CRMG_BINDING_SERVICE) ||
+	if (b->flags & ~(own | CRMG_BINDING_SERVICE | CRMG_BINDING_PLAIN) ||
+	    !(b->flags & CRMG_BINDING_PLAIN) == plain ||
 	    b->aggregate_limits >> CRMG_BUCKET_LIMITS || b->total_limits >> CRMG_BUCKET_LIMITS ||
 	    !(b->flags & CRMG_BINDING_AGGREGATE) != !b->aggregate_limits ||
 	    !(b->flags & CRMG_BINDING_TOTAL) != !b->total_limits)

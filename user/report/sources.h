@@ -39,6 +39,12 @@ static inline uint64_t crmg_slot_bytes(const struct crmg_slot *slot)
 	return slot->carried_bytes + CRMG_TRAFFIC_BYTES(slot->traffic);
 }
 
+/* Packets of a source that were dropped or reset. */
+static inline uint64_t crmg_slot_dropped(const struct crmg_slot *slot)
+{
+	return slot->refusals > slot->shadow_refusals ? slot->refusals - slot->shadow_refusals : 0;
+}
+
 /* One pass over the tags: fills tracked, recent and by_state. */
 void crmg_sources_count(struct crmg_snapshot *snap);
 

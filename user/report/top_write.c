@@ -12,8 +12,7 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 	const struct crmg_service *service = crmg_image_service(snap->image, slot->service);
 	const struct crmg_label *label = crmg_source_label(snap, slot);
 	uint64_t until = crmg_top_banned_until(snap, slot);
-	uint64_t would = slot->refusals > slot->dropped_packets
-			 ? slot->refusals - slot->dropped_packets : 0;
+	uint64_t dropped = crmg_slot_dropped(slot);
 	char address[CRMG_ADDR_LEN];
 
 	if (!label)
@@ -29,8 +28,8 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 		"connections", crmg_json_count(slot->connections),
 		"open_connections",
 		"bytes_out", crmg_json_count(slot->bytes_out),
-		"dropped_packets", crmg_json_count(slot->dropped_packets),
-		"would_drop_packets", crmg_json_count(would),
+		"dropped_packets", crmg_json_count(dropped),
+		"would_drop_packets", crmg_json_count(slot->shadow_refusals),
 		"first_seen", crmg_json_time(crmg_tick_to_real(snap, slot->first_seen)),
 		"last_seen", crmg_json_time(crmg_tick_to_real(snap, slot->last_seen)),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
@@ -77,7 +76,7 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 		crmg_table_cell(&table, "%llu", slot->connections);
 		crmg_table_cell(&table, "%s", crmg_format_short(slot->bytes_out, text,
 								sizeof(text)));
-		crmg_table_cell(&table, "%llu", slot->dropped_packets);
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_slot_dropped(slot));
 		crmg_table_cell(&table, "%llu", slot->refusals);
 		crmg_table_cell(&table, "%s", crmg_format_age(snap->real_ns -
 				crmg_tick_to_real(snap, slot->last_seen), text, sizeof(text)));

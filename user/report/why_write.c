@@ -72,7 +72,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 			: json_null(),
 		"packets", crmg_json_count(crmg_slot_packets(slot)),
 		why->service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
-		"dropped_packets", crmg_json_count(slot->dropped_packets));
+		"dropped_packets", crmg_json_count(crmg_slot_dropped(slot)));
 }
 
 json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *why)

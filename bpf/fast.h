@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * fast.h - a packet that raises no question: from a source that is known, under a policy
+ * that has only limits of the source, neither banned nor watched; or for no service. It
+ * stays in registers and costs half. Whatever is not so plain is left, with nothing
+ * counted or charged, to the whole path, which reads it again.
+ */
+#ifndef CRMGATE_BPF_FAST_H
+#define CRMGATE_BPF_FAST_H
+
+#define CRMG_NOT_FAST (-1)
+
+/*
+ * Length of a frame, of which fragments may hold a part. No driver begins fragments
+ * before its linear part holds so much; for a short frame this saves a call.
+ */
+#define CRMG_LINEAR_MIN 128
+
+static __always_inline __u32 crmg_frame_len(struct xdp_md *ctx)
+{
+	__u32 linear = ctx->data_end - ctx->data;
+
+	return linear < CRMG_LINEAR_MIN ? linear : bpf_xdp_get_buff_len(ctx);
+}
+
+/* True if the slot says all that is to know of its source. */
+static __always_inline bool
+crmg_slot_plain(const struct crmg_slot *slot, const struct crmg_source *source)
+{
+	/* Once a tick the slot is looked after, and the first packets may prove the source. */
+	if (CRMG_READ_ONCE(slot->last_seen) != (__u32)(source->now_ns >> CRMG_SLOT_TICK_SHIFT))
+		return false;
+	if (!source->proven &&
+	    CRMG_READ_ONCE(slot->traffic) < CRMG_PROOF_PACKETS << CRMG_TRAFFIC_SHIFT)
+		return false;
+	return !CRMG_READ_ONCE(slot->auto_until_s);
+}
+
+/* Counts a packet that passes for this reason. */
+static __always_inline int
+crmg_fast_pass(struct crmg_work *w, struct crmg_slot *slot, const struct crmg_binding *binding,
+	       const struct crmg_source *source, enum crmg_reason reason)
+{
+	struct crmg_row *row = crmg_row(binding->row);
+	__u32 service = binding->service;
+
+	if (row) {
+		row->packets[CRMG_VERDICT_PASS]++;
+		row->bytes[CRMG_VERDICT_PASS] += source->len;
+		row->reasons[reason & (CRMG_ROW_REASONS - 1)]++;
+		if (source->syn)
+			row->connections[CRMG_VERDICT_PASS]++;
+	}
+	if (service <= CRMG_SERVICES_MAX)
+		w->passed[service]++;
+	crmg_count_slot(slot, source->len, source->syn);
+	return XDP_PASS;
+}
+
+/*
+ * Drops and counts one more packet of a source whose refusals were told about within
+ * this second: no event is due, no strike counts, and its tag says already that it is
+ * limited.
+ */
+static __always_inline int
+crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
+	       const struct crmg_source *source, enum crmg_reason reason)
+{
+	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
+	struct crmg_row *row;
+
+	if (binding->mode != CRMG_MODE_ENFORCE || binding->on_exceed != CRMG_ACTION_DROP ||
+	    binding->flags & CRMG_BINDING_BAN || source->state < CRMG_TAG_LIMITED ||
+	    !CRMG_READ_ONCE(slot->event_refusals) ||
+	    tick - CRMG_READ_ONCE(slot->last_event) > CRMG_TICKS_PER_SEC)
+		return CRMG_NOT_FAST;
+	row = crmg_row(binding->row);
+	if (row) {
+		row->packets[CRMG_VERDICT_DROP]++;
+		row->bytes[CRMG_VERDICT_DROP] += source->len;
+		row->reasons[reason & (CRMG_ROW_REASONS - 1)]++;
+		if (source->syn)
+			row->connections[CRMG_VERDICT_DROP]++;
+	}
+	crmg_count_slot(slot, source->len, source->syn);
+	__sync_fetch_and_add(&slot->refusals, 1);
+	slot->last_reason = reason;
+	slot->last_refused = tick;
+	crmg_count_host(CRMG_HOST_SUPPRESSED);
+	return XDP_DROP;
+}
+
+static __always_inline int
+crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
+		const struct crmg_control *control, struct crmg_source *source)
+{
+	struct crmg_slot *slot = crmg_source_known(source);
+	const struct crmg_binding *binding;
+	struct crmg_standing standing;
+	enum crmg_reason reason;
+
+	if (!slot || !crmg_slot_plain(slot, source) ||
+	    !crmg_resolved(front, slot, CRMG_READ_ONCE(control->ban_epoch), &standing) ||
+	    standing.banned_until_ns || CRMG_READ_ONCE(control->panic))
+		return CRMG_NOT_FAST;
+	binding = standing.binding;
+	if (binding->flags & CRMG_BINDING_PLAIN)
+		reason = crmg_limits(slot, binding, source, &w->ask[CRMG_SCOPE_SOURCE]);
+	else if (binding->kind == CRMG_BINDING_DENY)
+		reason = CRMG_REASON_DENIED;
+	else if (binding->kind == CRMG_BINDING_ALLOW)
+		reason = CRMG_REASON_ALLOWED;
+	else
+		return CRMG_NOT_FAST;
+	if (reason < CRMG_REASON_FIRST_REFUSAL)
+		return crmg_fast_pass(w, slot, binding, source, reason);
+	return crmg_fast_drop(slot, binding, source, reason);
+}
+
+static __always_inline int
+crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *w)
+{
+	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const struct crmg_control *control;
+	struct crmg_source source = { 0 };
+	struct crmg_pkt pkt;
+	__u32 zero = 0;
+
+	if (crmg_parse(data, end, crmg_frame_len(ctx), &pkt) != CRMG_PARSED_PORTS)
+		return CRMG_NOT_FAST;
+	source.service = front->ports[(__u32)(pkt.transport & 1) << 16 | pkt.dport];
+	if (!source.service) {
+		crmg_count_host(CRMG_HOST_OTHER);
+		return XDP_PASS;
+	}
+	control = bpf_map_lookup_elem(&control_map, &zero);
+	if (pkt.malformed || source.service >= CRMG_PORT_GROUP || !control)
+		return CRMG_NOT_FAST;
+	source.addr = crmg_source_addr(&pkt.src, pkt.v4);
+	source.now_ns = crmg_now_ns(&w->clock);
+	source.len = pkt.len;
+	source.syn = (pkt.tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
+	crmg_hash_source(&source.addr, source.service, 0, &source.hash);
+	return crmg_fast_judge(w, front, control, &source);
+}
+
+#endif
