@@ -117,6 +117,15 @@ check: ## install what is missing, build, run every test (root)
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(SCRIPT_TESTS)
 
+# Debian's kernels, oldest first, each emulated by qemu: a script boots one.
+KERNEL_TESTS := $(shell ls -v tests/kernels/linux-*.sh)
+
+.PHONY: check-kernels
+check-kernels: ## install what is missing, run tests on Debian's 6.1 and 6.12 in qemu (root)
+	$(Q)tools/deps kernels
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run -o $(BUILD)/check-kernels.result $(KERNEL_TESTS)
+
 # Native fuzzers, bounded: the packet reader against one written from the RFCs, and
 # the policy reader. -fsanitize belongs to clang.
 FUZZ := $(BUILD)/tests/fuzz/fuzz_parse $(BUILD)/tests/fuzz/fuzz_config
