@@ -107,12 +107,13 @@ fresh() {
 
 # What is refused changes nothing: neither policy nor mode.
 refused_changes_nothing() {
-	local one two
+	local one two other=clsact
 	one=$(public 'limits: {packets: {rate: 1000/s}}')
 	two=$(sed 's|rate: 1000/s|rate: 7/s|' "$one" | policy two)
 	attach "$one" -q
 	expect_exit 3 crmgate attach crm0 --mode generic
-	expect_exit 3 crmgate attach crm0 --tc clsact
+	[[ $(crmgate status -j | jq -r '.interfaces[0].tc') == tcx ]] || other=tcx
+	expect_exit 3 crmgate attach crm0 --tc "$other"
 	in_host ip link add rvx0 type veth peer name rvx1
 	in_host ip link set rvx0 xdp object "$LAB_TOOLS/pass.bpf.o" section xdp
 	expect_exit 3 crmgate attach rvx0 --policy "$two"
