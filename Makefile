@@ -100,7 +100,13 @@ $(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS_ALL) -shared -fPIC -o $@ $<
 
-$(BUILD)/tools/flood: $(BUILD)/tools/flood.o $(BUILD)/tools/frame.o
+$(BUILD)/live.skel.h: $(BUILD)/tools/live.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name live_bpf > $@
+
+$(BUILD)/tools/live.o: | $(BUILD)/live.skel.h
+
+$(BUILD)/tools/flood: $(BUILD)/tools/flood.o $(BUILD)/tools/frame.o $(BUILD)/tools/live.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
 
