@@ -75,7 +75,8 @@ BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh)))
-LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/pass.bpf.o $(BUILD)/tests/lib/failbpf.so
+LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
+	$(BUILD)/tests/lib/failbpf.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)
