@@ -48,4 +48,15 @@ static inline struct crmg_test_packet tcp_packet(struct crmg_addr src, uint16_t 
 	};
 }
 
+/* How many of `offered` packets of a kind pass. */
+static inline unsigned int volley(struct crmg_rig *rig, const struct crmg_test_packet *packet,
+				  unsigned int offered)
+{
+	unsigned int passed = 0;
+
+	while (offered--)
+		passed += crmg_rig_xdp_packet(rig, packet) == XDP_PASS;
+	return passed;
+}
+
 #endif

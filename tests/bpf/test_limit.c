@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "../lib/bucket.h"
 #include "../lib/random.h"
 
 #define DAY_NS  (86400 * CRMG_NS_PER_SEC)
@@ -164,35 +165,6 @@ static void test_refusals_are_free(void **state)
 #define SCHEDULES 100000
 #define STEPS     20
 
-/* A token bucket, in units of 1/per_ns tokens: no rounding anywhere. */
-struct bucket {
-	bool set;
-	struct crmg_terms terms;
-	__int128 level;
-	uint64_t charged;	/* units */
-};
-
-static __int128 bucket_size(const struct bucket *b)
-{
-	return (__int128)b->terms.burst * b->terms.per_ns;
-}
-
-static void bucket_refill(struct bucket *b, uint64_t elapsed_ns)
-{
-	b->level += (__int128)elapsed_ns * b->terms.count;
-	if (b->level > bucket_size(b))
-		b->level = bucket_size(b);
-}
-
-/*
- * What 1/256 ns of rounding in each charge and in the burst may come to. An
- * answer this near to the edge is not judged.
- */
-static __int128 bucket_blur(const struct bucket *b)
-{
-	return (__int128)(b->charged + b->terms.burst + 2) * b->terms.count / 256 + 1;
-}
-
 static void write_policies(char *text, size_t size, struct crmg_test_random *random)
 {
 	static const char *const per[] = { "s", "s", "10s", "m", "h", "d" };
@@ -224,7 +196,7 @@ static void write_policies(char *text, size_t size, struct crmg_test_random *ran
 }
 
 /* Buckets of a new source of policy i, as the compiled policy says. */
-static void new_buckets(struct crmg_rig *rig, unsigned int i, struct bucket *b)
+static void new_buckets(struct crmg_rig *rig, unsigned int i, struct crmg_test_bucket *b)
 {
 	const struct crmg_image *image = crmg_rig_image(rig);
 	char name[8];
@@ -236,18 +208,15 @@ static void new_buckets(struct crmg_rig *rig, unsigned int i, struct bucket *b)
 		uint32_t at = crmg_image_service(image, service)->none_binding;
 		const struct crmg_binding *binding = crmg_image_binding(image, at);
 
-		b[k] = (struct bucket) {
-			.set = binding->limits & 1 << k,
-			.terms = crmg_image_label(image, at)->terms[k],
-		};
-		b[k].level = bucket_size(&b[k]);
+		b[k] = crmg_test_bucket(binding->limits & 1 << k,
+					&crmg_image_label(image, at)->terms[k]);
 	}
 }
 
 /* Nanoseconds to the next packet: a volley, about an interval, exactly one, or a pause. */
-static uint64_t next_step(struct crmg_test_random *random, const struct bucket *b)
+static uint64_t next_step(struct crmg_test_random *random, const struct crmg_test_bucket *b)
 {
-	const struct bucket *pace = &b[crmg_test_below(random, CRMG_LIMIT_COUNT)];
+	const struct crmg_test_bucket *pace = &b[crmg_test_below(random, CRMG_LIMIT_COUNT)];
 	uint64_t interval;
 
 	if (!pace->set || crmg_test_below(random, 2))
@@ -264,27 +233,26 @@ static uint64_t next_step(struct crmg_test_random *random, const struct bucket *
 }
 
 /* One packet through the model, with what the program said (reason OK: it passed). */
-static bool model_agrees(struct bucket *b, const uint64_t *units, enum crmg_reason reason)
+static bool model_agrees(struct crmg_test_bucket *b, const uint64_t *units,
+			 enum crmg_reason reason)
 {
 	static const enum crmg_reason reasons[] = {
 		CRMG_REASON_CONNECTIONS, CRMG_REASON_PACKETS, CRMG_REASON_BYTES,
 	};
 	for (int k = 0; k < CRMG_LIMIT_COUNT; k++) {
-		__int128 left = b[k].level - (__int128)units[k] * b[k].terms.per_ns;
+		__int128 left = crmg_test_left(&b[k], units[k]);
 
 		if (!b[k].set || !units[k])
 			continue;
 		if (reason == reasons[k])
-			return left < bucket_blur(&b[k]);
-		if (left < -bucket_blur(&b[k]))
+			return left < crmg_test_blur(&b[k]);
+		if (left < -crmg_test_blur(&b[k]))
 			return false;
 	}
 	if (reason != CRMG_REASON_OK)
 		return false;
-	for (int k = 0; k < CRMG_LIMIT_COUNT; k++) {
-		b[k].level -= (__int128)units[k] * b[k].terms.per_ns;
-		b[k].charged += units[k];
-	}
+	for (int k = 0; k < CRMG_LIMIT_COUNT; k++)
+		crmg_test_charge(&b[k], units[k]);
 	return true;
 }
 
@@ -293,7 +261,7 @@ static void run_schedule(struct crmg_rig *rig, struct crmg_test_random *random, 
 {
 	unsigned int policy = crmg_test_below(random, POLICIES);
 	struct crmg_test_packet p = tcp_packet(stranger(n), (uint16_t)(1000 + policy), 0);
-	struct bucket buckets[CRMG_LIMIT_COUNT];
+	struct crmg_test_bucket buckets[CRMG_LIMIT_COUNT];
 	char service[8];
 
 	snprintf(service, sizeof(service), "s%u", policy);
@@ -312,7 +280,7 @@ static void run_schedule(struct crmg_rig *rig, struct crmg_test_random *random, 
 		units[CRMG_LIMIT_BYTES] = frame.len;
 		for (int k = 0; k < CRMG_LIMIT_COUNT; k++)
 			if (buckets[k].set)
-				bucket_refill(&buckets[k], step);
+				crmg_test_refill(&buckets[k], step);
 		if (!admitted(rig, *now)) {
 			const struct crmg_slot *slot = crmg_rig_slot(rig, service, p.src);
 

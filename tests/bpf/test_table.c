@@ -36,11 +36,8 @@ static void apply(const char *name, unsigned int burst, const char *more)
 static unsigned int passed_of(struct crmg_addr src, unsigned int offered)
 {
 	const struct crmg_test_packet p = tcp_packet(src, 443, CRMG_TEST_ACK);
-	unsigned int passed = 0;
 
-	while (offered--)
-		passed += crmg_rig_xdp_packet(rig, &p) == XDP_PASS;
-	return passed;
+	return volley(rig, &p, offered);
 }
 
 static int set_up(void **state)

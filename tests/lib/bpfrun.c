@@ -258,6 +258,14 @@ uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 	return crmg_rig_tc_by(crmg_rig_tc_fd(rig), frame, gso);
 }
 
+uint32_t crmg_rig_tc_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet)
+{
+	static struct crmg_test_frame frame;
+
+	crmg_test_build(packet, &frame);
+	return crmg_rig_tc(rig, &frame, NULL);
+}
+
 int crmg_rig_tc_fd(const struct crmg_rig *rig)
 {
 	return bpf_program__fd(rig->skel->progs.crmg_tc);
@@ -308,22 +316,54 @@ uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id)
 	return snapshot(rig, 0).host.counter[id];
 }
 
-const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
-				      struct crmg_addr addr)
+/* A source's slot in use: returns the state of its tag, or CRMG_TAG_EMPTY if it has none. */
+static enum crmg_tag_state find_slot(struct crmg_rig *rig, const char *service,
+				     struct crmg_addr addr, struct crmg_slot **ret)
 {
 	const struct crmg_image *image = &rig->kern->image;
 	const struct crmg_tags *tags = rig->kern->view[CRMG_MAP_TAGS].memory;
-	const struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
 	uint32_t index = crmg_image_service_find(image, service);
 
 	for (uint32_t i = 0; i < crmg_image_head(image)->capacity; i++) {
 		uint64_t tag = tags[i / CRMG_WAYS].tag[i % CRMG_WAYS];
+		enum crmg_tag_state state = tag >> CRMG_TAG_STATE_SHIFT & 0xf;
 
-		if ((tag >> CRMG_TAG_STATE_SHIFT & 0xf) >= CRMG_TAG_LIVE &&
-		    slots[i].service == index && !crmg_addr_cmp(&slots[i].addr, &addr))
-			return &slots[i];
+		if (state >= CRMG_TAG_LIVE && slots[i].service == index &&
+		    !crmg_addr_cmp(&slots[i].addr, &addr)) {
+			*ret = &slots[i];
+			return state;
+		}
 	}
-	return NULL;
+	*ret = NULL;
+	return CRMG_TAG_EMPTY;
+}
+
+const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
+				      struct crmg_addr addr)
+{
+	struct crmg_slot *slot;
+
+	find_slot(rig, service, addr, &slot);
+	return slot;
+}
+
+enum crmg_tag_state crmg_rig_state(struct crmg_rig *rig, const char *service,
+				   struct crmg_addr addr)
+{
+	struct crmg_slot *slot;
+
+	return find_slot(rig, service, addr, &slot);
+}
+
+void crmg_rig_set_traffic(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
+			  uint64_t word)
+{
+	struct crmg_slot *slot;
+
+	find_slot(rig, service, addr, &slot);
+	assert_non_null(slot);
+	slot->traffic = word;
 }
 
 uint32_t crmg_rig_tracked(struct crmg_rig *rig)

@@ -80,6 +80,9 @@ bool crmg_rig_tc_takes(const struct crmg_test_frame *frame);
 uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		     const struct crmg_rig_gso *gso);
 
+/* The same for a packet: built, then run. */
+uint32_t crmg_rig_tc_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet);
+
 /* Descriptor of the TC program; and a frame through another one, that tail-calls it. */
 int crmg_rig_tc_fd(const struct crmg_rig *rig);
 uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
@@ -98,6 +101,14 @@ uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id);
 const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
 				      struct crmg_addr addr);
 uint32_t crmg_rig_tracked(struct crmg_rig *rig);
+
+/* State of the tag of that slot; CRMG_TAG_EMPTY: there is none. */
+enum crmg_tag_state crmg_rig_state(struct crmg_rig *rig, const char *service,
+				   struct crmg_addr addr);
+
+/* As if a source with a slot had sent so much already: packets << CRMG_TRAFFIC_SHIFT | bytes. */
+void crmg_rig_set_traffic(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
+			  uint64_t word);
 
 /* Number of the newest event; the event of a number in (head - CRMG_EVENT_RING, head]. */
 uint64_t crmg_rig_event_head(struct crmg_rig *rig);
