@@ -23,17 +23,25 @@ static __always_inline bool crmg_bucket_full(const struct crmg_bucket *bucket, _
 	return !backlog;
 }
 
-/* The bucket may be another's: its levels are void, and who comes next adopts it. */
-static __always_inline bool crmg_bucket_claim(struct crmg_bucket *bucket, __u64 check)
+/*
+ * The bucket may be another's: its levels are void, and who comes next adopts it. What a
+ * prefix may have taken from home, while it had no bucket, goes with it.
+ */
+static __always_inline bool
+crmg_bucket_claim(struct crmg_bucket *bucket, const struct crmg_bucket *home, __u64 check)
 {
-	__u64 old = CRMG_READ_ONCE(bucket->check);
+	__u64 old = CRMG_READ_ONCE(bucket->check), charged = CRMG_READ_ONCE(home->shared);
 	int i;
 
 	if (__sync_val_compare_and_swap(&bucket->check, old, check) != old)
 		return false;
 #pragma unroll
-	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
-		CRMG_WRITE_ONCE(bucket->cost[i], 0);
+	for (i = 0; i < CRMG_BUCKET_LIMITS; i++) {
+		if (charged)
+			CRMG_WRITE_ONCE(bucket->tat[i], CRMG_READ_ONCE(home->tat[i]));
+		CRMG_WRITE_ONCE(bucket->cost[i], charged ? CRMG_READ_ONCE(home->cost[i]) : 0);
+	}
+	CRMG_WRITE_ONCE(bucket->shared, 0);
 	return true;
 }
 
@@ -43,7 +51,7 @@ static __always_inline bool crmg_bucket_claim(struct crmg_bucket *bucket, __u64 
  */
 __noinline __u32 crmg_bucket_way(struct crmg_aggregates *line, __u64 check, __u64 now)
 {
-	__u32 i;
+	__u32 i, home = check >> 1 & (CRMG_AGGREGATE_WAYS - 1);
 
 	if (!line)
 		return 0;
@@ -52,9 +60,10 @@ __noinline __u32 crmg_bucket_way(struct crmg_aggregates *line, __u64 check, __u6
 			return i;
 	for (i = 0; i < CRMG_AGGREGATE_WAYS; i++)
 		if (crmg_bucket_full(&line->way[i], now) &&
-		    crmg_bucket_claim(&line->way[i], check))
+		    crmg_bucket_claim(&line->way[i], &line->way[home], check))
 			return i;
-	return check >> 1 & (CRMG_AGGREGATE_WAYS - 1);
+	CRMG_WRITE_ONCE(line->way[home].shared, 1);
+	return home;
 }
 
 /* The bucket of the wider prefix of a source; use: CRMG_HASH_*. */

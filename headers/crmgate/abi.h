@@ -534,7 +534,7 @@ struct crmg_bucket {
 	__u64 check;		/* whose it is; 0: nobody's yet */
 	__u64 tat[CRMG_BUCKET_LIMITS];
 	__u64 cost[CRMG_BUCKET_LIMITS];
-	__u64 reserved;
+	__u64 shared;		/* 1: prefixes that found no bucket are charged here too */
 };
 CRMG_SIZE(struct crmg_bucket, 64);
 
