@@ -67,12 +67,12 @@ static __always_inline void crmg_tag_touch(__u64 *tag, __u64 old, __u32 age, __u
  *   1  a proven one that was idle for an hour
  *   1  one whose automatic ban is over, idle for a day: until then it is remembered
  *
- * A proven source also takes the room of any that proved nothing (3), and of a proven
- * one that was idle for a second (1). A table row a state, EMPTY in the lowest four
+ * A proven source also takes the room of any that proved nothing (3, or 2 if it was refused
+ * something), and of a proven one that was idle for a second (1). A table row a state, EMPTY in the lowest four
  * bits, then BUSY, SEEN, SEEN_SYN, LIVE, LIMITED, PROVEN, BANNED.
  */
 #define CRMG_CLASS_YOUNG         0x00005507ULL
-#define CRMG_CLASS_YOUNG_PROVEN  0x00035507ULL
+#define CRMG_CLASS_YOUNG_PROVEN  0x00235507ULL
 #define CRMG_CLASS_SECOND        0x00040000ULL	/* gained after a second, ... */
 #define CRMG_CLASS_SECOND_PROVEN 0x01010000ULL
 #define CRMG_CLASS_STALE         0x00220000ULL
