@@ -23,6 +23,8 @@ static const char policy[] =
 	"  quiet: {transport: tcp, ports: [9001]}\n"
 	"  idle: {transport: tcp, ports: [9002]}\n"
 	"  angry: {transport: tcp, ports: [9003]}\n"
+	"  shared: {transport: tcp, ports: [9004],\n"
+	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"clients:\n"
 	"  partners: {prefixes: [203.0.113.0/24, \"2001:db8:7::/48\"]}\n"
 	"  enemies: {prefixes: [198.51.100.0/24, \"2001:db8:bad::/48\", 203.0.113.66/32]}\n"
@@ -41,6 +43,10 @@ static const char policy[] =
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
 	"  - {name: angry, service: angry, clients: any, on_exceed: reset,\n"
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
+	"  - {name: shared, service: shared, clients: any,\n"
+	"     limits: {packets: {rate: 9/s, burst: 9}, bytes: {rate: 1kB/s, burst: 64KiB}},\n"
+	"     aggregate: {limits: {packets: {rate: 5/s, burst: 5}}},\n"
+	"     total: {limits: {bytes: {rate: 1kB/s, burst: 64KiB}}}}\n"
 	"allow: [192.0.2.10/32, \"2001:db8:a::/64\"]\n";
 
 #define ALLOWED4 CRMG_TEST_V4(192, 0, 2, 10)
@@ -271,6 +277,16 @@ static const struct row rows[] = {
 	  DROPPED(MALFORMED, "dns", "dns") },
 	{ "malformed goes before allow", .packet = { TCP4(ALLOWED4, 443, SYN) }, .lie = lie_doff,
 	  DROPPED(MALFORMED, "api", "allow") },
+	{ "the budget of a wider prefix", .packet = { TCP4(PUBLIC4, 9004, ACK) }, .before = 5,
+	  DROPPED(AGGREGATE, "shared", "shared") },
+	{ "D6 a /48 around the /64", .packet = { TCP6(PUBLIC6, 9004, ACK) }, .before = 5,
+	  DROPPED(AGGREGATE, "shared", "shared") },
+	{ "the total of a service, asked before packets", .packet = { TCP4(PUBLIC4, 9004, SYN) },
+	  .before = 3, .opens = true, DROPPED(TOTAL, "shared", "shared") },
+	{ "a source's own bytes, asked before the policy's", .packet = { TCP4(PUBLIC4, 9004, ACK),
+	  .payload = 30000 }, .before = 2, DROPPED(BYTES, "shared", "shared") },
+	{ "allowed, in spite of a total", .packet = { TCP4(ALLOWED4, 9004, SYN) }, .before = 100,
+	  .opens = true, PASSED(ALLOWED, "shared", "allow") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,
