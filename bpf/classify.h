@@ -206,12 +206,22 @@ crmg_group_find(const struct crmg_front *front, __u8 group, const struct crmg_ad
 	return service ? *service : 0;
 }
 
+/* Entry of front->ports. Added, not ored: 6.1 forgets the bounds of an OR with zero. */
+static __always_inline __u8
+crmg_port_entry(const struct crmg_front *front, __u8 transport, __u16 port)
+{
+	__u64 at = (__u64)(transport & 1) << 16;
+
+	barrier_var(at);
+	return front->ports[at + port];
+}
+
 /* Index of the service at a local address and port; 0: none. */
 static __always_inline __u8
 crmg_service_find(const struct crmg_front *front, __u8 transport, __u16 port,
 		  const struct crmg_addr *local, bool v4)
 {
-	__u8 service = front->ports[(__u32)(transport & 1) << 16 | port];
+	__u8 service = crmg_port_entry(front, transport, port);
 
 	if (service < CRMG_PORT_GROUP)
 		return service;

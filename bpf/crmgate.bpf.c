@@ -203,7 +203,7 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_limited(&c, found);
-	verdict = crmg_decide(&c, reason);
+	verdict = crmg_decide(&c, crmg_forget(w, reason));
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_reset(ctx, pkt);
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;

@@ -98,16 +98,11 @@ static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
 	return CRMG_LIMIT_COUNT;
 }
 
-/* What a refusal leaves at its source: counters, strikes, events. */
-static __noinline void
-crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
+static __always_inline struct crmg_telling
+crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
 {
-	const struct crmg_binding *binding = c->standing.binding;
-	__u64 now_ns = c->work->source.now_ns;
-	__u32 limit = crmg_limit_of(reason);
-	struct crmg_slot *slot = c->slot;
-	struct crmg_telling telling = {
-		.slot = slot,
+	return (struct crmg_telling){
+		.slot = c->slot,
 		.standing = &c->standing,
 		.kind = reason >= CRMG_REASON_CONNECTIONS ? CRMG_EVENT_EXCEEDED :
 							    CRMG_EVENT_REFUSED,
@@ -115,23 +110,49 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 		.verdict = verdict,
 		.v4 = c->work->pkt.v4,
 	};
-	enum crmg_strike strike = CRMG_STRIKE_NONE;
-	__u32 refusals;
+}
+
+/* What a refusal leaves at its source: counters, an event. Returns whether it is a strike. */
+static __noinline bool
+crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	struct crmg_telling telling = crmg_telling(c, reason, verdict);
+	__u64 now_ns = c->work->source.now_ns;
+	__u32 limit = crmg_limit_of(reason), refusals;
+	struct crmg_slot *slot = c->slot;
+	bool strike;
 
 	if (!slot) {
 		crmg_count_host(CRMG_HOST_SUPPRESSED);
-		return;
+		return false;
 	}
 	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
 	refusals = __sync_fetch_and_add(&slot->refusals, 1) + 1;
 	if (verdict == CRMG_VERDICT_PASS)
 		__sync_fetch_and_add(&slot->shadow_refusals, 1);
-	if (limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
-	    (binding->flags & (CRMG_BINDING_BAN | CRMG_BINDING_BALANCER)) == CRMG_BINDING_BAN)
-		strike = crmg_strike(slot, binding, &c->work->source, &c->work->pkt, limit);
+	strike = limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
+		 (binding->flags & (CRMG_BINDING_BAN | CRMG_BINDING_BALANCER)) ==
+			CRMG_BINDING_BAN &&
+		 crmg_strikes(slot, binding, &c->work->source, &c->work->pkt, limit);
 	slot->last_reason = reason;
-	slot->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
 	crmg_report(c->front, slot, &telling, refusals, now_ns);
+	if (!strike)
+		slot->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
+	return strike;
+}
+
+/* The strike counts, and what comes of it is told. */
+static __noinline void
+crmg_struck(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
+{
+	struct crmg_telling telling = crmg_telling(c, reason, verdict);
+	enum crmg_strike strike;
+
+	if (!c->slot)
+		return;
+	strike = crmg_strike(c->slot, c->standing.binding, &c->work->source);
+	c->slot->last_refused = c->work->source.now_ns >> CRMG_SLOT_TICK_SHIFT;
 	crmg_report_strike(c->front, &telling, strike);
 }
 
@@ -156,8 +177,8 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		c->work->passed[binding->service]++;
 	if (c->slot)
 		crmg_count_slot(c->slot, c->work->pkt.len, c->work->source.syn);
-	if (refused != CRMG_REASON_OK)
-		crmg_refused(c, refused, verdict);
+	if (refused != CRMG_REASON_OK && crmg_refused(c, refused, verdict))
+		crmg_struck(c, refused, verdict);
 	return verdict;
 }
 

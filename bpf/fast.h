@@ -128,7 +128,7 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 
 	if (crmg_parse(data, end, crmg_frame_len(ctx), &pkt) != CRMG_PARSED_PORTS)
 		return CRMG_NOT_FAST;
-	source.service = front->ports[(__u32)(pkt.transport & 1) << 16 | pkt.dport];
+	source.service = crmg_port_entry(front, pkt.transport, pkt.dport);
 	if (!source.service) {
 		crmg_count_host(CRMG_HOST_OTHER);
 		return XDP_PASS;

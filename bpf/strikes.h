@@ -154,26 +154,36 @@ enum crmg_strike {
 };
 
 /*
- * A packet of a source with a slot was refused by one of the source's own limits.
- * Strikes are rare, so this is a call. Nothing here is exact when CPUs come at once: a
+ * True if the refusal of a packet by one of its source's own limits is a strike. The
+ * flow is looked up here, not in crmg_strike(): the stack has room for so many calls.
+ */
+static __always_inline bool
+crmg_strikes(struct crmg_slot *slot, const struct crmg_binding *binding,
+	     const struct crmg_source *source, const struct crmg_pkt *pkt, __u32 limit)
+{
+	__u16 at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
+	__u32 packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
+			(__u32)slot->carried_packets;
+	__u32 since = packets - slot->packets_refused;
+
+	slot->packets_refused = packets;
+	return binding->ban.limits & 1 << limit && !(slot->strikes && slot->strike_at == at) &&
+	       since <= CRMG_STRIKE_SPARSE && crmg_flow_proves(pkt, source->now_ns);
+}
+
+/*
+ * A strike. Rare, so this is a call. Nothing here is exact when CPUs come at once: a
  * strike may be lost, none is invented.
  */
 static __noinline enum crmg_strike
 crmg_strike(struct crmg_slot *slot, const struct crmg_binding *binding,
-	    const struct crmg_source *source, const struct crmg_pkt *pkt, __u32 limit)
+	    const struct crmg_source *source)
 {
 	const struct crmg_ban_terms *ban = &binding->ban;
-	__u16 at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
-	__u32 packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
-			(__u32)slot->carried_packets;
-	__u32 since = packets - slot->packets_refused, strikes;
 	bool first, large;
+	__u32 strikes;
 
-	slot->packets_refused = packets;
-	if (!(ban->limits & 1 << limit) || (slot->strikes && slot->strike_at == at) ||
-	    since > CRMG_STRIKE_SPARSE || !crmg_flow_proves(pkt, source->now_ns))
-		return CRMG_STRIKE_NONE;
-	slot->strike_at = at;
+	slot->strike_at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
 	crmg_count_host(CRMG_HOST_STRIKES);
 	strikes = crmg_strike_add(slot, ban, source->now_ns, &first);
 	large = crmg_share_large(slot, source->index, first, strikes >= ban->after,

@@ -13,6 +13,7 @@ struct crmg_work {
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	__u64 wide;		/* enum crmg_reason: what a refusal by the wider prefix is called */
+	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */
 };
@@ -29,6 +30,16 @@ static __always_inline struct crmg_work *crmg_work(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&work, &zero);
+}
+
+/*
+ * The same reason, of which the verifier knows nothing any more: else it walks all that
+ * follows once for each way that led here, and 6.1 runs out of its million steps.
+ */
+static __always_inline enum crmg_reason crmg_forget(struct crmg_work *w, enum crmg_reason reason)
+{
+	CRMG_WRITE_ONCE(w->reason, reason);
+	return CRMG_READ_ONCE(w->reason);
 }
 
 #endif
