@@ -35,8 +35,10 @@ static void *hammer_run(void *arg)
 	struct hammer *h = arg;
 
 	pin_to_cpu(h->cpu);
-	for (; now_ns() < h->until_ns; h->packets += CHUNK)
+	do {
 		crmg_rig_xdp_repeat(h->rig, h->frame, CHUNK);
+		h->packets += CHUNK;
+	} while (now_ns() < h->until_ns);
 	return NULL;
 }
 
@@ -71,13 +73,14 @@ static void check_rate(const struct budget *budget, uint64_t rate, unsigned int 
 {
 	static struct crmg_test_frame frames[THREADS];
 	struct hammer hammers[THREADS];
-	uint64_t passed, offered = 0, until = now_ns() + RUN_NS;
+	uint64_t passed, offered = 0, until;
 	struct crmg_rig *rig;
 	char policy[512];
 	double model, off;
 
 	snprintf(policy, sizeof(policy), budget->policy, rate);
 	rig = crmg_rig_new(policy);
+	until = now_ns() + RUN_NS;
 	for (unsigned int i = 0; i < threads; i++) {
 		const struct crmg_test_packet p =
 			tcp_packet(stranger(budget->shared ? i : 0), 443, CRMG_TEST_ACK);
