@@ -6,9 +6,6 @@
 #ifndef CRMGATE_BPF_CLASSIFY_H
 #define CRMGATE_BPF_CLASSIFY_H
 
-/* A bucket of the directory has at most 2^21 keys (1 M prefixes have two ends each). */
-#define CRMG_SEARCH_STEPS 22
-
 static __always_inline const struct crmg_front *crmg_front(void)
 {
 	__u32 zero = 0;
@@ -25,152 +22,185 @@ static __always_inline void *crmg_back(const struct crmg_front *front)
 	return bpf_map_lookup_elem(&backs, &place);
 }
 
-/* Entry i of a section of entries of 2^shift bytes; NULL outside the image. */
+/*
+ * Entry i of a section of entries of 2^shift bytes; NULL outside the image. In the
+ * back that is a call: see struct crmg_front_map.
+ */
 static __always_inline const void *
-crmg_entry(void *back, __u32 cell, __u32 i, __u32 shift)
+crmg_entry(const struct crmg_front *front, __u32 cell, __u32 i, __u32 shift)
 {
-	__u32 at = cell - CRMG_IMAGE_FIXED + (i >> (CRMG_CELL_SHIFT - shift));
-	const __u8 *c = bpf_map_lookup_elem(back, &at);
+	__u32 at = cell + (i >> (CRMG_CELL_SHIFT - shift)), in_cell = (i << shift) & (CRMG_CELL - 1);
+	const __u8 *c;
+	void *back;
 
-	return c ? c + ((i << shift) & (CRMG_CELL - 1)) : NULL;
+	if (at < CRMG_FRONT_CELLS)
+		return (const __u8 *)front + at * CRMG_CELL + in_cell;
+	back = crmg_back(front);
+	if (!back)
+		return NULL;
+	at -= CRMG_FRONT_CELLS;
+	c = bpf_map_lookup_elem(back, &at);
+	if (!c)
+		return NULL;
+	barrier_var(in_cell);	/* or the sum is formed before c is known to be there */
+	return c + in_cell;
+}
+
+struct crmg_interval {		/* of addresses, or of halves of them */
+	__u64 first;
+	__u64 last;
+};
+
+static __always_inline bool
+crmg_interval_holds(const struct crmg_interval *interval, __u64 first, __u64 last)
+{
+	return interval->first <= first && interval->last >= last;
 }
 
 struct crmg_search {
-	void *back;
+	const struct crmg_front *front;
+	struct crmg_interval interval;	/* that holds key, as far as the keys on the way say */
 	__u64 key;
-	__u32 cell;		/* of the keys */
-	__u32 low;		/* every key before it is <= key */
-	__u32 high;		/* every key from it on is > key */
+	__u32 cell;			/* of the keys */
+	__u32 at;			/* the last key that is known to be <= key */
+	__u32 more;			/* so many behind it may be, too */
 };
 
 static long crmg_search_step(__u32 step __attribute__((unused)), void *ctx)
 {
 	struct crmg_search *s = ctx;
-	__u32 middle = s->low + (s->high - s->low) / 2;
+	__u32 half = s->more - s->more / 2;
 	const __u64 *key;
 
-	if (s->low >= s->high)
+	if (!s->more)
 		return 1;
-	key = crmg_entry(s->back, s->cell, middle, 3);
+	key = crmg_entry(s->front, s->cell, s->at + half, 3);
 	if (!key)
 		return 1;
-	if (*key <= s->key)
-		s->low = middle + 1;
-	else
-		s->high = middle;
+	if (*key <= s->key) {
+		s->interval.first = *key;
+		s->at += half;
+		s->more -= half;
+	} else {
+		s->interval.last = *key - 1;
+		s->more = half - 1;
+	}
 	return 0;
 }
 
 /*
- * Index of the last of keys [low, high) that is <= key, or low - 1: the caller knows
- * that it is one before. bpf_loop, since the verifier follows a plain loop through
- * every turn of the search.
+ * Index of the last key <= s->key, which is one of [first, end). bpf_loop, since the
+ * verifier follows a plain loop through every turn of the search.
  */
-static __always_inline __u32
-crmg_search(void *back, __u32 cell, __u32 low, __u32 high, __u64 key)
+static __always_inline __u32 crmg_search(struct crmg_search *s, __u32 first, __u32 end)
 {
-	struct crmg_search s = { back, key, cell, low, high };
-
-	bpf_loop(CRMG_SEARCH_STEPS, crmg_search_step, &s, 0);
-	return s.low - 1;
+	s->at = first;
+	s->more = end - first - 1;
+	bpf_loop(CRMG_DIR_STEPS_MAX, crmg_search_step, s, 0);
+	return s->at;
 }
 
-struct crmg_leaf {
-	__u32 number;
-	bool whole;		/* the leaf holds for the whole source, not only this address */
-};
-
 /*
- * Where two address spaces are divided alike: keys, leaves and subs of remote
- * prefixes, or of local addresses.
+ * Where two address spaces are divided alike: remote prefixes, or local addresses; and
+ * where in it the keys are among which an address is.
  */
 struct crmg_space {
-	struct crmg_section keys;
-	struct crmg_section leaves;
-	struct crmg_section subs;
+	__u32 keys;		/* cells */
+	__u32 leaves;
+	__u32 subs;
+	__u32 first;		/* of keys */
+	__u32 end;
+	struct crmg_interval interval;	/* that the keys from first to end divide */
 };
 
-/* True if the interval of key i of [0, end) holds all of [first, last]. */
-static __always_inline bool
-crmg_interval_holds(void *back, __u32 cell, __u32 i, __u32 end, __u64 first, __u64 last)
+static __always_inline void
+crmg_space_remote(const struct crmg_front *front, __u32 place, bool v4, struct crmg_space *ret)
 {
-	const __u64 *key = crmg_entry(back, cell, i, 3);
+	const struct crmg_section *section = front->head.section;
+	__u32 entry = front->dir[place & (CRMG_DIR_COUNT - 1)];
 
-	if (!key || *key > first)
-		return false;
-	if (i + 1 >= end)
-		return true;
-	key = crmg_entry(back, cell, i + 1, 3);
-	return key && *key > last;
+	ret->keys = section[CRMG_SECTION_KEYS].cell;
+	ret->leaves = section[CRMG_SECTION_LEAVES].cell;
+	ret->subs = section[CRMG_SECTION_SUBS].cell;
+	ret->first = CRMG_DIR_FIRST(entry);
+	ret->end = v4 ? front->head.first_v6 : front->head.end_v6;
+	if (ret->end - ret->first > 1u << CRMG_DIR_STEPS(entry))
+		ret->end = ret->first + (1u << CRMG_DIR_STEPS(entry));
+	ret->interval.first = (__u64)place << 48;	/* CRMG_DIR_V6 is shifted out */
+	ret->interval.last = ret->interval.first | 0xffffffffffff;
 }
 
-/*
- * Leaf of addr: the last key <= addr among [first, end), and below a divided /64
- * the same again with the low half. family_end: where the keys of the family end.
- */
-static __always_inline bool
-crmg_leaf_find(void *back, const struct crmg_space *space, __u32 first, __u32 end,
-	       __u32 family_end, const struct crmg_addr *addr, bool v4, struct crmg_leaf *ret)
+static __always_inline void
+crmg_space_local(const struct crmg_front *front, bool v4, struct crmg_space *ret)
 {
-	__u64 key = v4 ? addr->lo << 32 : addr->hi;
-	__u64 spread = v4 ? ~crmg_knobs.v4_mask_lo << 32 | 0xffffffff : ~crmg_knobs.v6_mask_hi;
-	__u32 i = crmg_search(back, space->keys.cell, first, end, key);
-	const __u32 *leaf = crmg_entry(back, space->leaves.cell, i, 2);
+	const struct crmg_section *section = front->head.section;
+
+	ret->keys = section[CRMG_SECTION_LKEYS].cell;
+	ret->leaves = section[CRMG_SECTION_LLEAVES].cell;
+	ret->subs = section[CRMG_SECTION_LSUBS].cell;
+	ret->first = v4 ? 0 : front->head.lfirst_v6;
+	ret->end = v4 ? front->head.lfirst_v6 : front->head.lend_v6;
+	ret->interval = (struct crmg_interval) { 0, ~0ULL };
+}
+
+/* A leaf that no section has an entry of. */
+#define CRMG_LEAF_NONE (~0u)
+
+/*
+ * Leaf of addr, as in an entry of the directory: the last key <= addr, and below a
+ * divided /64 the same again with the low half. place: in the directory;
+ * CRMG_DIR_COUNT for a local address.
+ */
+static __noinline __u32
+crmg_leaf_find(const struct crmg_front *front, const struct crmg_addr *addr, __u32 v4, __u32 place)
+{
+	struct crmg_search search;
+	struct crmg_space space;
+	const __u32 *leaf;
 	const __u64 *sub;
+	__u64 key, spread;
+	__u32 i;
 
+	if (place < CRMG_DIR_COUNT)
+		crmg_space_remote(front, place, v4, &space);
+	else
+		crmg_space_local(front, v4, &space);
+	key = v4 ? addr->lo << 32 : addr->hi;
+	spread = v4 ? ~crmg_knobs.v4_mask_lo << 32 | 0xffffffff : ~crmg_knobs.v6_mask_hi;
+	search = (struct crmg_search) { front, space.interval, key, space.keys, 0, 0 };
+	i = crmg_search(&search, space.first, space.end);
+	leaf = crmg_entry(front, space.leaves, i, 2);
+	if (leaf && *leaf & CRMG_LEAF_SUB) {
+		sub = crmg_entry(front, space.subs, *leaf & ~CRMG_LEAF_SUB, 3);
+		if (!sub)
+			return CRMG_LEAF_NONE;
+		search.key = key = addr->lo;
+		search.interval = (struct crmg_interval) { 0, ~0ULL };
+		spread = ~crmg_knobs.v6_mask_lo;
+		i = crmg_search(&search, CRMG_SUB_FIRST(*sub), CRMG_SUB_END(*sub));
+		leaf = crmg_entry(front, space.leaves, i, 2);
+	}
 	if (!leaf)
-		return false;
-	ret->whole = crmg_interval_holds(back, space->keys.cell, i, family_end,
-					 key & ~spread, key | spread);
-	ret->number = *leaf;
-	if (!(ret->number & CRMG_LEAF_SUB))
-		return true;
-
-	sub = crmg_entry(back, space->subs.cell, ret->number & ~CRMG_LEAF_SUB, 3);
-	if (!sub)
-		return false;
-	first = CRMG_SUB_FIRST(*sub);
-	end = CRMG_SUB_END(*sub);
-	i = crmg_search(back, space->keys.cell, first, end, addr->lo);
-	leaf = crmg_entry(back, space->leaves.cell, i, 2);
-	if (!leaf)
-		return false;
-	spread = ~crmg_knobs.v6_mask_lo;
-	ret->whole = crmg_interval_holds(back, space->keys.cell, i, end,
-					 addr->lo & ~spread, addr->lo | spread);
-	ret->number = *leaf;
-	return true;
+		return CRMG_LEAF_NONE;
+	return *leaf | (crmg_interval_holds(&search.interval, key & ~spread, key | spread)
+			? 0 : CRMG_DIR_NARROW);
 }
 
 /* Binding of a remote address at a service. 0: the image has no such service. */
 static __always_inline __u16
-crmg_binding_find(const struct crmg_front *front, __u8 service, const struct crmg_addr *addr, bool v4, bool *whole)
+crmg_binding_find(const struct crmg_front *front, __u8 service, const struct crmg_addr *addr,
+		  bool v4, bool *whole)
 {
 	const struct crmg_section *section = front->head.section;
-	const struct crmg_space space = {
-		section[CRMG_SECTION_KEYS], section[CRMG_SECTION_LEAVES],
-		section[CRMG_SECTION_SUBS],
-	};
-	__u32 dir = section[CRMG_SECTION_DIR].cell;
-	struct crmg_leaf leaf;
-	const __u32 *first, *end, *family_end;
-	const __u16 *binding;
 	__u32 place = v4 ? (__u32)addr->lo >> 16 : CRMG_DIR_V6 + (__u32)(addr->hi >> 48);
+	__u32 leaf = front->dir[place & (CRMG_DIR_COUNT - 1)];
+	const __u16 *binding;
 
-	void *back = crmg_back(front);
-
-	if (!back)
-		return 0;
-	first = crmg_entry(back, dir, place, 2);
-	end = crmg_entry(back, dir, place + 1, 2);
-	family_end = crmg_entry(back, dir, v4 ? CRMG_DIR_V6 : CRMG_DIR_COUNT - 1, 2);
-	if (!first || !end || !family_end)
-		return 0;
-	if (!crmg_leaf_find(back, &space, *first, *end, *family_end, addr, v4, &leaf))
-		return 0;
-	*whole = leaf.whole;
-	binding = crmg_entry(back, section[CRMG_SECTION_MATRIX].cell,
-			     leaf.number * section[CRMG_SECTION_SERVICES].count + service, 1);
+	if (!(leaf & CRMG_DIR_LEAF))
+		leaf = crmg_leaf_find(front, addr, v4, place & (CRMG_DIR_COUNT - 1));
+	*whole = !(leaf & CRMG_DIR_NARROW);
+	binding = crmg_entry(front, section[CRMG_SECTION_MATRIX].cell, CRMG_DIR_NUMBER(leaf) *
+			     section[CRMG_SECTION_SERVICES].count + service, 1);
 	return binding ? *binding : 0;
 }
 
@@ -178,31 +208,11 @@ crmg_binding_find(const struct crmg_front *front, __u8 service, const struct crm
 static __always_inline __u8
 crmg_group_find(const struct crmg_front *front, __u8 group, const struct crmg_addr *local, bool v4)
 {
-	const struct crmg_section *section = front->head.section;
-	const struct crmg_space space = {
-		section[CRMG_SECTION_LKEYS], section[CRMG_SECTION_LLEAVES],
-		section[CRMG_SECTION_LSUBS],
-	};
-	__u32 first_v6 = front->head.lfirst_v6, end = space.keys.count;
-	void *back = crmg_back(front);
-	struct crmg_leaf leaf;
-	const __u64 *lsub;
+	__u32 leaf = crmg_leaf_find(front, local, v4, CRMG_DIR_COUNT);
 	const __u8 *service;
 
-	if (!back)
-		return 0;
-	if (space.subs.count) {
-		lsub = crmg_entry(back, space.subs.cell, 0, 3);
-		if (!lsub)
-			return 0;
-		end = CRMG_SUB_FIRST(*lsub);
-	}
-	if (v4)
-		end = first_v6;
-	if (!crmg_leaf_find(back, &space, v4 ? 0 : first_v6, end, end, local, v4, &leaf))
-		return 0;
-	service = crmg_entry(back, section[CRMG_SECTION_GROUPS].cell,
-			     leaf.number * CRMG_PORT_GROUP + group, 0);
+	service = crmg_entry(front, front->head.section[CRMG_SECTION_GROUPS].cell,
+			     CRMG_DIR_NUMBER(leaf) * CRMG_PORT_GROUP + group, 0);
 	return service ? *service : 0;
 }
 

@@ -43,14 +43,11 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 		 const struct crmg_telling *telling)
 {
 	const struct crmg_label *label;
-	void *back = crmg_back(front);
 	struct crmg_event *e;
 	__u64 seq;
 	__u32 at;
 
-	if (!back)
-		return;
-	label = crmg_entry(back, front->head.section[CRMG_SECTION_LABELS].cell,
+	label = crmg_entry(front, front->head.section[CRMG_SECTION_LABELS].cell,
 			   telling->standing->index * CRMG_LABEL_CELLS, CRMG_CELL_SHIFT);
 	if (!label)
 		return;

@@ -52,14 +52,14 @@ crmg_resolved(const struct crmg_front *front, struct crmg_slot *slot, __u32 epoc
 }
 
 /* True if the slot was last resolved before the service of its index came into being. */
-static __always_inline bool crmg_slot_orphaned(const struct crmg_front *front, __u8 service, __u32 generation)
+static __noinline bool
+crmg_slot_orphaned(const struct crmg_front *front, __u8 service, __u32 generation)
 {
-	void *back = generation ? crmg_back(front) : NULL;
 	const struct crmg_service *s;
 
-	if (!back)
+	if (!generation)
 		return false;
-	s = crmg_entry(back, front->head.section[CRMG_SECTION_SERVICES].cell,
+	s = crmg_entry(front, front->head.section[CRMG_SECTION_SERVICES].cell,
 		       service * CRMG_SERVICE_CELLS, CRMG_CELL_SHIFT);
 	return s && (__s32)(generation - s->born) < 0;
 }

@@ -151,12 +151,13 @@ CRMG_SIZE(struct crmg_addr, 16);
 /* ----------------------------------------------------- the compiled policy */
 
 /*
- * A policy is compiled into cells, the image; the head says what it is. Its fixed
- * part, struct crmg_front, holds all that a packet of a known source needs, at fixed
- * places in one map value; the back are the sections behind it, for new sources and
- * for user space. Both are filled by user space and frozen. A packet takes the front
- * by one pointer (map "fronts", entry 0), and with it everything that belongs to
- * one generation: the back is entry generation % 2 of map "backs", which is not
+ * A policy is compiled into cells, the image; the head says what it is. Its first
+ * CRMG_FRONT_CELLS, struct crmg_front, are one map value, all of which is reached by
+ * arithmetic: at fixed places what a packet of a known source needs, and the directory
+ * of prefixes; then the sections as far as there is room. What is left of them is the
+ * back, a cell a map entry. Both are filled by user space and frozen. A packet takes
+ * the front by one pointer (map "fronts", entry 0), and with it everything that belongs
+ * to one generation: the back is entry generation % 2 of map "backs", which is not
  * written again before the front has been replaced. Written by apply; read by the
  * packet path, and by `show`.
  */
@@ -170,12 +171,19 @@ CRMG_SIZE(struct crmg_cell, CRMG_CELL);
 
 #define CRMG_BINDING_CELLS 2
 
-/* Cell of the image at which each part of the front begins; the back follows. */
+/* Cell of the image at which each part of the front begins; from _SECTIONS on, sections. */
 #define CRMG_IMAGE_HEAD     0
 #define CRMG_IMAGE_PORTS    8
 #define CRMG_IMAGE_BUDGETS   (CRMG_IMAGE_PORTS + 2 * 65536 / CRMG_CELL)
 #define CRMG_IMAGE_BINDINGS (CRMG_IMAGE_BUDGETS + (CRMG_SERVICES_MAX + 8) / 2)
-#define CRMG_IMAGE_FIXED    (CRMG_IMAGE_BINDINGS + CRMG_BINDING_CELLS * CRMG_BINDINGS_MAX + 20)
+#define CRMG_IMAGE_DIR      (CRMG_IMAGE_BINDINGS + CRMG_BINDING_CELLS * CRMG_BINDINGS_MAX)
+#define CRMG_IMAGE_SECTIONS (CRMG_IMAGE_DIR + 4 * CRMG_DIR_COUNT / CRMG_CELL)
+
+/*
+ * Whole pages (706 of 4 KiB), so that front and back can be mapped in a row. That leaves
+ * 130 KiB for sections: enough for some thousand prefixes.
+ */
+#define CRMG_FRONT_CELLS    (706 * 4096 / CRMG_CELL)
 
 #define CRMG_IMAGE_MAGIC    0x676d7263	/* "crmg" */
 
@@ -196,32 +204,31 @@ struct crmg_section {
 };
 
 /*
- * X(ID, name, entry type). Prefix look-up: `dir` has 2 * 65536 + 1 entries,
- * indexed by the top 16 bits of an IPv4 address, or 65536 + the top 16 bits of
- * an IPv6 address; entry i is the first index in `keys` whose key belongs to
- * directory place >= i. `keys` are starts of intervals, ascending within
- * IPv4 (address << 32) and then within IPv6 (high 64 bits), each family
- * starting with key 0; the interval of an address is the last key <= it.
- * `leaves[i]` belongs to keys[i]: a leaf number, or CRMG_LEAF_SUB | s when the
- * /64 is divided: subs[s] is a range of keys (low 64 bits; the first is 0).
- * `matrix[leaf * services.count + service index]` is the binding; leaf 0 is "no
- * prefix"; services[0] is unused but counted, so services.count is the stride. `lkeys`, `lleaves`, `lsubs`: the same for local addresses,
- * without directory (`lkeys` IPv4 first; lfirst_v6 says where IPv6 begins, the
- * first of `lsubs`, if any, where it ends); a leaf is a row of `groups` (u8, 128
- * columns).
+ * X(ID, name, entry type), in the order in which they stand in the image: first what a
+ * packet of a new source needs, so that small policies have it in the front.
+ *
+ * `matrix[leaf * services.count + service index]` is the binding of a source; leaf 0
+ * is "no prefix"; services[0] is unused but counted, so services.count is the stride.
+ * `keys` are starts of intervals of remote addresses, ascending within IPv4
+ * (address << 32) and from first_v6 to end_v6 within IPv6 (high 64 bits), each family
+ * starting with key 0; the interval of an address is the last key <= it. `leaves[i]`
+ * belongs to keys[i]: a leaf number, or CRMG_LEAF_SUB | s when the /64 is divided:
+ * subs[s] is a range of keys behind end_v6 (low 64 bits; the first is 0). Where to
+ * look in `keys` the front's directory says (CRMG_DIR_LEAF). `lkeys`, `lleaves`,
+ * `lsubs`: the same for local addresses, without directory; a leaf is a row of
+ * `groups` (u8, 128 columns).
  */
 #define CRMG_SECTIONS(X) \
-	X(SERVICES, services, struct crmg_service) \
-	X(LABELS,   labels,   struct crmg_label) \
-	X(DIR,      dir,      __u32) \
-	X(KEYS,     keys,     __u64) \
-	X(LEAVES,   leaves,   __u32) \
-	X(SUBS,     subs,     __u64) \
 	X(MATRIX,   matrix,   __u16) \
-	X(LKEYS,    lkeys,    __u64) \
+	X(LEAVES,   leaves,   __u32) \
+	X(KEYS,     keys,     __u64) \
+	X(SUBS,     subs,     __u64) \
 	X(LLEAVES,  lleaves,  __u32) \
+	X(LKEYS,    lkeys,    __u64) \
 	X(LSUBS,    lsubs,    __u64) \
 	X(GROUPS,   groups,   __u8) \
+	X(SERVICES, services, struct crmg_service) \
+	X(LABELS,   labels,   struct crmg_label) \
 	X(CLIENTS,  clients,  struct crmg_client) \
 	X(PREFIXES, prefixes, struct crmg_prefix) \
 	X(LOCALS,   locals,   struct crmg_prefix) \
@@ -230,9 +237,27 @@ struct crmg_section {
 #define CRMG_ENUM_SECTION(ID, ...) CRMG_SECTION_##ID,
 enum crmg_section_id { CRMG_SECTIONS(CRMG_ENUM_SECTION) CRMG_SECTION_COUNT };
 
-#define CRMG_DIR_V6    65536
-#define CRMG_DIR_COUNT (2 * 65536 + 1)
-#define CRMG_LEAF_SUB  0x80000000u
+/*
+ * The directory of remote prefixes: its place is the top 16 bits of an IPv4 address, or
+ * CRMG_DIR_V6 + the top 16 bits of an IPv6 address. With CRMG_DIR_LEAF the whole place
+ * is one leaf, which is in the low bits; with CRMG_DIR_NARROW too, a source is wider
+ * than a place (IPv4 /8 to /15) and other leaves are in it. Else the place is divided:
+ * _FIRST is the last key <= its begin, and the keys inside are among the next
+ * 2^_STEPS - 1 (or what there is of them in the family): so many steps a search takes.
+ */
+#define CRMG_DIR_V6          65536
+#define CRMG_DIR_COUNT       (2 * 65536)
+#define CRMG_DIR_LEAF        0x80000000u
+#define CRMG_DIR_NARROW      0x40000000u
+#define CRMG_DIR_STEPS_SHIFT 24
+#define CRMG_DIR_NUMBER(e)   ((e) & 0x3fffffff)
+#define CRMG_DIR_FIRST(e)    ((e) & ((1u << CRMG_DIR_STEPS_SHIFT) - 1))
+#define CRMG_DIR_STEPS(e)    ((e) >> CRMG_DIR_STEPS_SHIFT & 31)
+
+/* A place has at most some 2^21 keys (1 M prefixes have two ends each). */
+#define CRMG_DIR_STEPS_MAX   22
+
+#define CRMG_LEAF_SUB        0x80000000u
 
 /* subs[] entry: first key index in the low, end index in the high 32 bits */
 #define CRMG_SUB_FIRST(sub) ((__u32)(sub))
@@ -247,7 +272,10 @@ struct crmg_head {
 	__u64 applied_at_ns;	/* CLOCK_REALTIME */
 	__u64 cells;		/* of the whole image */
 	struct crmg_section section[CRMG_SECTION_COUNT];
-	__u32 lfirst_v6;
+	__u32 first_v6;		/* in keys */
+	__u32 end_v6;
+	__u32 lfirst_v6;	/* in lkeys */
+	__u32 lend_v6;
 	__u32 capacity;		/* slots of the source table */
 	__u32 flows;		/* entries of the flow table */
 	__u8 v4_prefix;		/* width of a source */
@@ -255,7 +283,7 @@ struct crmg_head {
 	__u8 mode;		/* strongest mode of any binding */
 	__u8 mode_cap;		/* of these, what --shadow asked for */
 	char file[512];		/* absolute path of the policy file, or "" */
-	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 8 - 8 - 512];
+	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 
@@ -336,9 +364,10 @@ struct crmg_front {
 	__u8 ports[2 * 65536];
 	struct crmg_budget budgets[CRMG_SERVICES_MAX + 8];	/* by service index: its total */
 	struct crmg_binding bindings[CRMG_BINDINGS_MAX];
-	__u8 pad[20 * CRMG_CELL];	/* whole pages, so that front and back can be mapped in a row */
+	__u32 dir[CRMG_DIR_COUNT];
+	struct crmg_cell section[CRMG_FRONT_CELLS - CRMG_IMAGE_SECTIONS];
 };
-CRMG_SIZE(struct crmg_front, CRMG_IMAGE_FIXED * CRMG_CELL);
+CRMG_SIZE(struct crmg_front, CRMG_FRONT_CELLS * CRMG_CELL);
 
 struct crmg_terms {		/* a limit as the operator wrote it */
 	__u64 count;		/* units ... */

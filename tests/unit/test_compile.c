@@ -161,7 +161,6 @@ static void test_empty_model(void **state)
 	struct crmg_addr source = addr("192.0.2.1");
 	struct crmg_image image;
 	const uint32_t *dir;
-	size_t count;
 
 	(void)state;
 	policy_init(&policy);
@@ -169,15 +168,53 @@ static void test_empty_model(void **state)
 	assert_int_equal(crmg_image_head(&image)->bindings, 0);
 	assert_int_equal(crmg_image_resolve(&image, 1, &source), 0);
 	assert_int_equal(crmg_image_classify(&image, &source, CRMG_TRANSPORT_TCP, 443), 0);
-	dir = crmg_image_section(&image, CRMG_SECTION_DIR, &count);
-	assert_int_equal(count, CRMG_DIR_COUNT);
-	assert_int_equal(dir[0], 0);
-	assert_int_equal(dir[1], 1);
-	assert_int_equal(dir[CRMG_DIR_V6], 1);
-	assert_int_equal(dir[CRMG_DIR_V6 + 1], 2);
-	assert_int_equal(dir[CRMG_DIR_COUNT - 1], 2);
+	dir = crmg_image_front(&image)->dir;
+	for (size_t i = 0; i < CRMG_DIR_COUNT; i++)
+		assert_int_equal(dir[i], CRMG_DIR_LEAF);
+	assert_int_equal(crmg_image_head(&image)->first_v6, 1);
+	assert_int_equal(crmg_image_head(&image)->end_v6, 2);
 	assert_int_equal(crmg_image_head(&image)->section[CRMG_SECTION_MATRIX].count, 1);
 	crmg_image_free(&image);
+}
+
+/* The entry at the place of an IPv4 address a.b.0.0. */
+static uint32_t entry_at(const struct crmg_image *image, uint32_t a, uint32_t b)
+{
+	return crmg_image_front(image)->dir[a << 8 | b];
+}
+
+/* Undivided places are leaves; a leaf is marked where the rest of a source has another one. */
+static void test_directory(void **state)
+{
+	const uint32_t narrow = CRMG_DIR_LEAF | CRMG_DIR_NARROW;
+	struct crmg_image image;
+	uint32_t leaf, entry;
+
+	(void)state;
+	for (uint8_t width = 8; width <= 32; width++) {
+		policy_init(&policy);
+		policy.model.v4_prefix = width;
+		add_service(&policy, "api", CRMG_TRANSPORT_TCP, 443, 443);
+		add_client(&policy, "a");
+		add_prefix(&policy, pfx("10.16.0.0/15"));
+		add_prefix(&policy, pfx("10.32.1.0/24"));
+		add_prefix(&policy, pfx("10.32.4.0/24"));
+		add_policy(&policy, "one", 0, 0);
+		image = compiled(&policy, NULL, 1);
+		leaf = CRMG_DIR_NUMBER(entry_at(&image, 10, 16));
+		assert_int_not_equal(leaf, 0);
+		assert_int_equal(entry_at(&image, 10, 17),
+				 (width < 15 ? narrow : CRMG_DIR_LEAF) | leaf);
+		assert_int_equal(entry_at(&image, 10, 18), width < 15 ? narrow : CRMG_DIR_LEAF);
+		assert_int_equal(entry_at(&image, 10, 33), width < 16 ? narrow : CRMG_DIR_LEAF);
+		assert_int_equal(entry_at(&image, 9, 255), CRMG_DIR_LEAF);
+		assert_int_equal(entry_at(&image, 11, 0), CRMG_DIR_LEAF);
+		entry = entry_at(&image, 10, 32);	/* two prefixes: four keys */
+		assert_int_equal(entry >> CRMG_DIR_STEPS_SHIFT, 3);
+		/* 0.0.0.0, 10.16.0.0, and 10.18.0.0, from which on it is none of the client's */
+		assert_int_equal(CRMG_DIR_FIRST(entry), 2);
+		crmg_image_free(&image);
+	}
 }
 
 static void test_head(void **state)
@@ -337,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_random_policies),
 		cmocka_unit_test(test_low_bits_of_ipv6),
 		cmocka_unit_test(test_empty_model),
+		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_too_many_bindings),

@@ -62,12 +62,15 @@ static void test_sections(void **state)
 	size_t count;
 
 	(void)state;
-	assert_int_equal(section[0].cell, CRMG_IMAGE_FIXED);
+	assert_int_equal(section[0].cell, CRMG_IMAGE_SECTIONS);
 	for (size_t i = 1; i < CRMG_SECTION_COUNT; i++)
 		assert_true(section[i].cell >= section[i - 1].cell);
-	assert_ptr_equal(crmg_image_section(&image, CRMG_SECTION_DIR, &count),
-			 &image.cells[section[CRMG_SECTION_DIR].cell]);
-	assert_int_equal(count, CRMG_DIR_COUNT);
+	assert_ptr_equal(crmg_image_section(&image, CRMG_SECTION_KEYS, &count),
+			 &image.cells[section[CRMG_SECTION_KEYS].cell]);
+	assert_int_equal(count, 2);
+	/* All of a small policy is in the front, and still there is a back. */
+	assert_true(section[CRMG_SECTION_COUNT - 1].cell < CRMG_FRONT_CELLS);
+	assert_int_equal(image.cell_count, CRMG_FRONT_CELLS + 1);
 	crmg_image_section(&image, CRMG_SECTION_SERVICES, &count);
 	assert_int_equal(count, 3);
 	crmg_image_section(&image, CRMG_SECTION_LABELS, &count);

@@ -85,8 +85,15 @@ static void test_head(void **state)
 		{ FIELD(bindings), UINT32_MAX },
 		{ FIELD(bindings), 1 },
 		{ FIELD(cells), 0 },
-		{ FIELD(cells), CRMG_IMAGE_FIXED },
+		{ FIELD(cells), CRMG_FRONT_CELLS },
 		{ FIELD(cells), UINT64_MAX },
+		{ FIELD(first_v6), 0 },
+		{ FIELD(first_v6), 1 },
+		{ FIELD(first_v6), 10000 },
+		{ FIELD(end_v6), 0 },
+		{ FIELD(end_v6), 10000 },
+		{ FIELD(lend_v6), 0 },
+		{ FIELD(lend_v6), 10000 },
 		{ FIELD(lfirst_v6), 0 },
 		{ FIELD(lfirst_v6), 1 },
 		{ FIELD(lfirst_v6), 10000 },
@@ -126,7 +133,7 @@ static void test_sections(void **state)
 
 		assert_int_not_equal(count, 0);
 		refuse_value(&image, at, 4, 0);
-		refuse_value(&image, at, 4, CRMG_IMAGE_FIXED - 1);
+		refuse_value(&image, at, 4, CRMG_IMAGE_SECTIONS - 1);
 		refuse_value(&image, at, 4, head->cells);
 		refuse_value(&image, at, 4, UINT32_MAX);
 		refuse_value(&image, count_at, 4, UINT32_MAX);
@@ -206,12 +213,26 @@ static void test_indexes(void **state)
 		refuse_value(&image, at, 8, (uint64_t)keys << 32 | (keys - 1));
 		refuse_value(&image, at, 8, 0);
 	}
-	at = entry_at(&image, CRMG_SECTION_DIR, 0, 4);
-	refuse_value(&image, at, 4, 1);
-	refuse_value(&image, at + 4, 4, 0);
-	refuse_value(&image, at + 4 * CRMG_DIR_V6, 4, 0);
-	refuse_value(&image, at + 4 * CRMG_DIR_V6, 4, UINT32_MAX);
-	refuse_value(&image, at + 4 * (CRMG_DIR_COUNT - 1), 4, UINT32_MAX);
+	crmg_image_free(&image);
+}
+
+static void test_directory(void **state)
+{
+	struct crmg_image image = full_image();
+	const struct crmg_head *head = crmg_image_head(&image);
+	const size_t v4 = offsetof(struct crmg_front, dir[0]);
+	const size_t v6 = offsetof(struct crmg_front, dir[CRMG_DIR_V6]);
+	const size_t last = offsetof(struct crmg_front, dir[CRMG_DIR_COUNT - 1]);
+
+	(void)state;
+	refuse_value(&image, v4, 4, head->first_v6);
+	refuse_value(&image, v4, 4, CRMG_DIR_LEAF | 1000);
+	refuse_value(&image, v4, 4, CRMG_DIR_NARROW);
+	refuse_value(&image, v4, 4, (CRMG_DIR_STEPS_MAX + 1) << CRMG_DIR_STEPS_SHIFT);
+	refuse_value(&image, v6, 4, head->first_v6 - 1);
+	refuse_value(&image, v6, 4, head->end_v6);
+	refuse_value(&image, last, 4, head->end_v6);
+	refuse_value(&image, last, 4, UINT32_MAX);
 	crmg_image_free(&image);
 }
 
@@ -335,7 +356,8 @@ static void use(const struct crmg_image *image, uint64_t *random)
 static void damage(struct crmg_image *image, uint64_t *random)
 {
 	const size_t size = image->cell_count * CRMG_CELL, ports = CRMG_IMAGE_PORTS * CRMG_CELL;
-	const size_t dir_end = entry_at(image, CRMG_SECTION_DIR, CRMG_DIR_COUNT, 4);
+	const struct crmg_section *ranges = &crmg_image_head(image)->section[CRMG_SECTION_PORTS];
+	const size_t sections = CRMG_IMAGE_SECTIONS * CRMG_CELL;
 	const struct {
 		size_t start, size;
 		uint32_t share;		/* in 16 */
@@ -343,7 +365,8 @@ static void damage(struct crmg_image *image, uint64_t *random)
 		{ 0, 256, 1 },
 		{ ports, size - ports, 2 },
 		{ CRMG_IMAGE_BINDINGS * CRMG_CELL, 16 * CRMG_CELL, 3 },
-		{ dir_end, size - dir_end, 10 },
+		{ offsetof(struct crmg_front, dir), 4 * CRMG_DIR_COUNT, 2 },
+		{ sections, (ranges->cell + 1) * CRMG_CELL - sections, 8 },
 	};
 
 	for (uint32_t bytes = 1 + draw_below(random, 8); bytes; bytes--) {
@@ -385,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_indexes),
+		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_random_damage),

@@ -20,7 +20,6 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 
 	counts[CRMG_SECTION_SERVICES] = b->stride;
 	counts[CRMG_SECTION_LABELS] = b->bind_count;
-	counts[CRMG_SECTION_DIR] = CRMG_DIR_COUNT;
 	counts[CRMG_SECTION_KEYS] = key_count(&b->remote);
 	counts[CRMG_SECTION_LEAVES] = key_count(&b->remote);
 	counts[CRMG_SECTION_SUBS] = b->remote.sub_count;
@@ -42,7 +41,7 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 /* Allocates the image and settles where its sections are. */
 static int place_sections(const struct crmg_build *b, struct crmg_image *ret)
 {
-	size_t counts[CRMG_SECTION_COUNT] = { 0 }, cells = CRMG_IMAGE_FIXED;
+	size_t counts[CRMG_SECTION_COUNT] = { 0 }, cells = CRMG_IMAGE_SECTIONS;
 	struct crmg_section section[CRMG_SECTION_COUNT];
 	struct crmg_head *head;
 
@@ -51,6 +50,8 @@ static int place_sections(const struct crmg_build *b, struct crmg_image *ret)
 		section[i] = (struct crmg_section){ .cell = cells, .count = counts[i] };
 		cells += (counts[i] * crmg_entry_size(i) + CRMG_CELL - 1) / CRMG_CELL;
 	}
+	if (cells <= CRMG_FRONT_CELLS)
+		cells = CRMG_FRONT_CELLS + 1;	/* no map is empty, the back neither */
 	ret->cells = calloc(cells, sizeof(*ret->cells));
 	if (!ret->cells)
 		return -ENOMEM;
@@ -75,7 +76,10 @@ static void write_head(const struct crmg_build *b, struct crmg_image *image)
 	head->abi = CRMG_ABI;
 	head->generation = b->generation;
 	head->bindings = b->bind_count - 1;
+	head->first_v6 = b->remote.first_v6;
+	head->end_v6 = b->remote.main.count;
 	head->lfirst_v6 = b->local.first_v6;
+	head->lend_v6 = b->local.main.count;
 	head->capacity = b->model->capacity;
 	head->flows = b->model->flows;
 	head->v4_prefix = b->model->v4_prefix;
@@ -170,27 +174,59 @@ static void write_table(const struct crmg_table *t, uint64_t *keys, uint32_t *le
 		subs[i] = t->subs[i] + both;	/* first and end move alike */
 }
 
-static void write_dir(const struct crmg_table *t, uint32_t *dir)
+_Static_assert(4 * CRMG_PREFIXES_MAX < 1 << CRMG_DIR_STEPS_SHIFT,
+	       "the directory has no room for the index of a key");
+
+/* The directory of one family, whose keys are [first, end). */
+static void write_dir(const struct crmg_keys *k, size_t first, size_t end, uint32_t *dir)
 {
-	size_t place = 0;
+	for (uint64_t place = 0; place < 65536; place++) {
+		const uint64_t begin = place << 48, last = begin | 0xffffffffffff;
+		size_t next, steps = 0;
 
-	for (size_t i = 0; i < t->main.count; i++) {
-		size_t of_key = (i < t->first_v6 ? 0 : CRMG_DIR_V6) + (t->main.keys[i] >> 48);
-
-		while (place <= of_key)
-			dir[place++] = i;
+		while (first + 1 < end && k->keys[first + 1] <= begin)
+			first++;
+		for (next = first + 1; next < end && k->keys[next] <= last; next++)
+			;
+		while ((size_t)1 << steps < next - first)
+			steps++;
+		dir[place] = steps || k->leaves[first] & CRMG_LEAF_SUB
+			   ? steps << CRMG_DIR_STEPS_SHIFT | first
+			   : CRMG_DIR_LEAF | k->leaves[first];
+		first = next - 1;
 	}
-	while (place < CRMG_DIR_COUNT)
-		dir[place++] = t->main.count;
+}
+
+/* Marks the leaves of IPv4 places where a source has several places that differ. */
+static void mark_narrow(uint32_t *dir, uint8_t v4_prefix)
+{
+	const size_t places = v4_prefix < 16 ? 1 << (16 - v4_prefix) : 1;
+
+	for (size_t first = 0; first < CRMG_DIR_V6; first += places) {
+		const size_t end = first + places;
+		size_t i = first;
+
+		while (i < end && dir[i] == dir[first])
+			i++;
+		if (i == end)
+			continue;
+		for (i = first; i < end; i++)
+			if (dir[i] & CRMG_DIR_LEAF)
+				dir[i] |= CRMG_DIR_NARROW;
+	}
 }
 
 static void write_lookups(const struct crmg_build *b, struct crmg_image *image)
 {
+	struct crmg_front *front = (struct crmg_front *)image->cells;
 	uint8_t *groups = section_of(image, CRMG_SECTION_GROUPS);
 	size_t group_entries = crmg_image_head(image)->section[CRMG_SECTION_GROUPS].count;
 
-	memcpy(((struct crmg_front *)image->cells)->ports, b->ports, 2 * 65536);
-	write_dir(&b->remote, section_of(image, CRMG_SECTION_DIR));
+	memcpy(front->ports, b->ports, sizeof(front->ports));
+	write_dir(&b->remote.main, 0, b->remote.first_v6, front->dir);
+	write_dir(&b->remote.main, b->remote.first_v6, b->remote.main.count,
+		  front->dir + CRMG_DIR_V6);
+	mark_narrow(front->dir, b->model->v4_prefix);
 	write_table(&b->remote, section_of(image, CRMG_SECTION_KEYS),
 		    section_of(image, CRMG_SECTION_LEAVES), section_of(image, CRMG_SECTION_SUBS));
 	memcpy(section_of(image, CRMG_SECTION_MATRIX), b->remote_vectors.entries,

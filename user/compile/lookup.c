@@ -12,38 +12,33 @@ struct space {
 	const uint64_t *keys;
 	const uint32_t *leaves;
 	const uint64_t *subs;
-	size_t sub_count;
 };
 
 static struct space space_of(const struct crmg_image *image, enum crmg_section_id keys,
 			     enum crmg_section_id leaves, enum crmg_section_id subs)
 {
-	struct space space = {
+	return (struct space){
 		.keys = crmg_image_section(image, keys, NULL),
 		.leaves = crmg_image_section(image, leaves, NULL),
+		.subs = crmg_image_section(image, subs, NULL),
 	};
-
-	space.subs = crmg_image_section(image, subs, &space.sub_count);
-	return space;
 }
 
-/*
- * Index of the last key <= key; those before first are, those from end on are
- * not. With first == end it is the one before: a directory place without keys.
- */
+/* Index of the last of keys [first, end) that is <= key; the first one is. */
 static uint32_t search(const uint64_t *keys, uint32_t first, uint32_t end, uint64_t key)
 {
-	while (first < end) {
+	while (end - first > 1) {
 		uint32_t middle = first + (end - first) / 2;
 
 		if (keys[middle] <= key)
-			first = middle + 1;
+			first = middle;
 		else
 			end = middle;
 	}
-	return first - 1;
+	return first;
 }
 
+/* addr is in a key of [first, end). */
 static uint32_t leaf_of(const struct space *space, uint32_t first, uint32_t end,
 			const struct crmg_addr *addr)
 {
@@ -58,22 +53,33 @@ static uint32_t leaf_of(const struct space *space, uint32_t first, uint32_t end,
 				    addr->lo)];
 }
 
-uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
-			    const struct crmg_addr *addr)
+/* Leaf of a remote address: the directory's, or by the keys that it points to. */
+static uint32_t remote_leaf(const struct crmg_image *image, const struct crmg_addr *addr)
 {
 	const struct space space = space_of(image, CRMG_SECTION_KEYS, CRMG_SECTION_LEAVES,
 					    CRMG_SECTION_SUBS);
-	const uint32_t *dir = crmg_image_section(image, CRMG_SECTION_DIR, NULL);
+	const struct crmg_head *head = crmg_image_head(image);
+	const bool v4 = crmg_addr_is_v4(addr);
+	const uint32_t entry = crmg_image_front(image)->dir[
+		v4 ? (uint32_t)addr->lo >> 16 : CRMG_DIR_V6 + (addr->hi >> 48)];
+	uint32_t first = CRMG_DIR_FIRST(entry), end = v4 ? head->first_v6 : head->end_v6;
+
+	if (entry & CRMG_DIR_LEAF)
+		return CRMG_DIR_NUMBER(entry);
+	if (end - first > 1u << CRMG_DIR_STEPS(entry))
+		end = first + (1u << CRMG_DIR_STEPS(entry));
+	return leaf_of(&space, first, end, addr);
+}
+
+uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
+			    const struct crmg_addr *addr)
+{
 	const uint16_t *matrix = crmg_image_section(image, CRMG_SECTION_MATRIX, NULL);
 	uint32_t stride = crmg_image_head(image)->section[CRMG_SECTION_SERVICES].count;
-	uint32_t place = crmg_addr_is_v4(addr) ? (uint32_t)addr->lo >> 16
-					       : CRMG_DIR_V6 + (addr->hi >> 48);
-	uint32_t leaf;
 
 	if (!crmg_image_service(image, service))
 		return 0;
-	leaf = leaf_of(&space, dir[place], dir[place + 1], addr);
-	return matrix[(size_t)leaf * stride + service];
+	return matrix[(size_t)remote_leaf(image, addr) * stride + service];
 }
 
 uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_addr *local,
@@ -94,8 +100,7 @@ uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_a
 		end = head->lfirst_v6;
 	} else {
 		first = head->lfirst_v6;
-		end = space.sub_count ? CRMG_SUB_FIRST(space.subs[0])
-				      : head->section[CRMG_SECTION_LKEYS].count;
+		end = head->lend_v6;
 	}
 	leaf = leaf_of(&space, first, end, local);
 	return groups[leaf * CRMG_PORT_GROUP + (entry - CRMG_PORT_GROUP)];

@@ -19,7 +19,7 @@ static bool head_is_valid(const struct crmg_image *image)
 
 	return head->magic == CRMG_IMAGE_MAGIC && head->abi == CRMG_ABI && head->generation &&
 	       head->bindings < CRMG_BINDINGS_MAX &&
-	       head->cells >= CRMG_IMAGE_FIXED && head->cells <= image->cell_count &&
+	       head->cells > CRMG_FRONT_CELLS && head->cells <= image->cell_count &&
 	       head->capacity >= 1024 && !(head->capacity & (head->capacity - 1)) &&
 	       head->flows >= 1024 && !(head->flows & (head->flows - 1)) &&
 	       head->v4_prefix >= 8 && head->v4_prefix <= 32 &&
@@ -32,7 +32,7 @@ static bool sections_are_inside(const struct crmg_head *head)
 	for (size_t i = 0; i < CRMG_SECTION_COUNT; i++) {
 		uint64_t bytes = (uint64_t)head->section[i].count * crmg_entry_size(i);
 
-		if (head->section[i].cell < CRMG_IMAGE_FIXED ||
+		if (head->section[i].cell < CRMG_IMAGE_SECTIONS ||
 		    head->section[i].cell > head->cells ||
 		    bytes > (head->cells - head->section[i].cell) << CRMG_CELL_SHIFT)
 			return false;
@@ -48,7 +48,6 @@ static bool counts_are_valid(const struct crmg_head *head)
 
 	return stride >= 1 && stride <= CRMG_SERVICES_MAX + 1 &&
 	       s[CRMG_SECTION_LABELS].count == head->bindings + 1 &&
-	       s[CRMG_SECTION_DIR].count == CRMG_DIR_COUNT &&
 	       s[CRMG_SECTION_KEYS].count == s[CRMG_SECTION_LEAVES].count &&
 	       s[CRMG_SECTION_LKEYS].count == s[CRMG_SECTION_LLEAVES].count &&
 	       s[CRMG_SECTION_MATRIX].count >= stride &&
@@ -163,19 +162,37 @@ static bool clients_are_valid(const struct crmg_image *image)
 	return at == prefix_count;
 }
 
-/* Every place has a key at or before it, in its own family. */
-static bool dir_is_valid(const struct crmg_image *image)
+/* Both families begin with 0; what follows them are the ranges of divided /64. */
+static bool families_are_valid(const struct crmg_image *image, uint32_t first_v6, uint32_t end_v6,
+			       enum crmg_section_id keys_id, enum crmg_section_id subs_id)
 {
-	const uint32_t *dir = crmg_image_section(image, CRMG_SECTION_DIR, NULL);
-	const uint64_t *keys;
-	size_t count;
+	size_t count, sub_count;
+	const uint64_t *keys = crmg_image_section(image, keys_id, &count);
+	const uint64_t *subs = crmg_image_section(image, subs_id, &sub_count);
 
-	keys = crmg_image_section(image, CRMG_SECTION_KEYS, &count);
-	for (size_t i = 1; i < CRMG_DIR_COUNT; i++)
-		if (dir[i] < dir[i - 1])
+	return end_v6 == (sub_count ? CRMG_SUB_FIRST(subs[0]) : count) && end_v6 <= count &&
+	       first_v6 > 0 && first_v6 < end_v6 && keys[0] == 0 && keys[first_v6] == 0;
+}
+
+/* A place is a leaf below limit, or begins at a key of its own family. */
+static bool dir_is_valid(const struct crmg_image *image, uint32_t limit)
+{
+	const struct crmg_head *head = crmg_image_head(image);
+	const uint32_t *dir = crmg_image_front(image)->dir;
+
+	for (size_t i = 0; i < CRMG_DIR_COUNT; i++) {
+		uint32_t first = CRMG_DIR_FIRST(dir[i]);
+
+		if (dir[i] & CRMG_DIR_LEAF) {
+			if (CRMG_DIR_NUMBER(dir[i]) >= limit)
+				return false;
+		} else if (dir[i] & CRMG_DIR_NARROW || CRMG_DIR_STEPS(dir[i]) > CRMG_DIR_STEPS_MAX ||
+			   first < (i < CRMG_DIR_V6 ? 0 : head->first_v6) ||
+			   first >= (i < CRMG_DIR_V6 ? head->first_v6 : head->end_v6)) {
 			return false;
-	return dir[0] == 0 && dir[1] > 0 && dir[CRMG_DIR_V6 + 1] > dir[CRMG_DIR_V6] &&
-	       dir[CRMG_DIR_COUNT - 1] <= count && keys[0] == 0 && keys[dir[CRMG_DIR_V6]] == 0;
+		}
+	}
+	return true;
 }
 
 /* Leaves are below limit; a divided /64 has a range of keys of its own, not divided again. */
@@ -208,22 +225,22 @@ static bool leaves_are_valid(const struct crmg_image *image, enum crmg_section_i
 	return true;
 }
 
-/* Without groups there is no local address space; with them, both families begin with 0. */
+/* Without groups there is no local address space. */
 static bool locals_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
 	const uint8_t *ports = crmg_image_front(image)->ports;
-	size_t count, group_count = head->section[CRMG_SECTION_GROUPS].count;
-	const uint64_t *keys = crmg_image_section(image, CRMG_SECTION_LKEYS, &count);
+	size_t group_count = head->section[CRMG_SECTION_GROUPS].count;
 	uint8_t most = group_count ? UINT8_MAX : CRMG_PORT_GROUP - 1;
 
 	for (size_t i = 0; i < CRMG_TRANSPORT_COUNT * 65536; i++)
 		if (ports[i] > most)
 			return false;
 	if (!group_count)
-		return count == 0 && head->lfirst_v6 == 0;
-	return head->lfirst_v6 > 0 && head->lfirst_v6 < count && keys[0] == 0 &&
-	       keys[head->lfirst_v6] == 0;
+		return !head->section[CRMG_SECTION_LKEYS].count && !head->lfirst_v6 &&
+		       !head->lend_v6;
+	return families_are_valid(image, head->lfirst_v6, head->lend_v6, CRMG_SECTION_LKEYS,
+				  CRMG_SECTION_LSUBS);
 }
 
 int crmg_image_validate(const struct crmg_image *image)
@@ -231,14 +248,17 @@ int crmg_image_validate(const struct crmg_image *image)
 	const struct crmg_head *head = crmg_image_head(image);
 	uint32_t leaves, groups;
 
-	if (!image->cells || image->cell_count < CRMG_IMAGE_FIXED || !head_is_valid(image) ||
+	if (!image->cells || image->cell_count <= CRMG_FRONT_CELLS || !head_is_valid(image) ||
 	    !sections_are_inside(head) || !counts_are_valid(head))
 		return -EINVAL;
 	leaves = head->section[CRMG_SECTION_MATRIX].count /
 		 head->section[CRMG_SECTION_SERVICES].count;
 	groups = head->section[CRMG_SECTION_GROUPS].count / CRMG_PORT_GROUP;
 	if (!services_are_valid(image) || !bindings_are_valid(image) ||
-	    !clients_are_valid(image) || !dir_is_valid(image) || !locals_are_valid(image) ||
+	    !clients_are_valid(image) || !locals_are_valid(image) ||
+	    !families_are_valid(image, head->first_v6, head->end_v6, CRMG_SECTION_KEYS,
+				CRMG_SECTION_SUBS) ||
+	    !dir_is_valid(image, leaves) ||
 	    !leaves_are_valid(image, CRMG_SECTION_KEYS, CRMG_SECTION_LEAVES, CRMG_SECTION_SUBS,
 			      leaves) ||
 	    !leaves_are_valid(image, CRMG_SECTION_LKEYS, CRMG_SECTION_LLEAVES,

@@ -67,13 +67,13 @@ static int crmg_back_map(const struct crmg_image *image)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts,
 		    .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
-	size_t count = image->cell_count - CRMG_IMAGE_FIXED;
+	size_t count = image->cell_count - CRMG_FRONT_CELLS;
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "crmg_back", sizeof(__u32),
 				sizeof(struct crmg_cell), count, &opts);
 
 	if (fd < 0)
 		return -errno;
-	return crmg_frozen(fd, crmg_cells_fill(fd, image->cells + CRMG_IMAGE_FIXED, count));
+	return crmg_frozen(fd, crmg_cells_fill(fd, image->cells + CRMG_FRONT_CELLS, count));
 }
 
 /* One chunk of counter rows: made, put into the outer map and pinned if it is missing. */
@@ -280,7 +280,7 @@ static int crmg_image_open(struct crmg_kern *kern, struct crmg_view *ret, __u32 
 	parts[1] = (struct crmg_view_part){ back, sizeof(struct crmg_cell), entries };
 	code = crmg_view_open_pair(ret, parts);
 	*ret_id = id;
-	*ret_cells = CRMG_IMAGE_FIXED + entries;
+	*ret_cells = CRMG_FRONT_CELLS + entries;
 	return code;
 }
 
