@@ -286,18 +286,41 @@ static void address(struct options *o, const char *text, uint8_t *ret)
 	if (inet_pton(family, text, ret) != 1)
 		die("'%s' is not an address", text);
 	if (o->plan.family && o->plan.family != family)
-		die("--src and --dst are not of one family");
+		die("the addresses are not of one family");
 	o->plan.family = family;
 }
 
-static enum frame_kind kind_of(const char *text)
+static void kinds(struct frame_plan *plan, char *list)
 {
-	static const char *const names[] = { "syn", "ack", "udp" };
+	static const char *const names[FRAME_KINDS] = { "syn", "ack", "data", "udp" };
+	const char *text;
+	size_t i;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(text, names[i]))
-			return (enum frame_kind)i;
-	die("--kind: syn, ack or udp, not '%s'", text);
+	plan->kinds = 0;
+	while ((text = strsep(&list, ","))) {
+		for (i = 0; i < FRAME_KINDS && strcmp(text, names[i]); i++)
+			;
+		if (i == FRAME_KINDS || plan->kinds == FRAME_KINDS)
+			die("--kind: up to %d of syn, ack, data, udp, not '%s'", FRAME_KINDS, text);
+		plan->kind[plan->kinds++] = (enum frame_kind)i;
+	}
+}
+
+static void complete(struct options *o)
+{
+	const size_t min = o->plan.family == AF_INET ? FRAME_MIN : ETH_HLEN + 60;
+
+	if (!o->plan.size)
+		o->plan.size = min;
+	if (o->plan.size < min)
+		die("--size: at least %zu", min);
+	if (o->sending == THROUGH_SOCKET)
+		return;
+	if (o->rate)
+		die("--live cannot be paced: leave --rate out");
+	if (o->plan.kinds > 1 || o->plan.random || o->plan.repeat > 1 || o->plan.known_every ||
+	    o->plan.part != 8)
+		die("--live has one kind, and sources in turn or random: leave the rest out");
 }
 
 static enum sending live_order_of(const char *text)
@@ -313,8 +336,13 @@ static void usage(FILE *out)
 {
 	fputs("usage: flood IFACE --mac MAC --src ADDRESS --dst ADDRESS [OPTION]...\n"
 	      "  --port N      destination port (443)\n"
-	      "  --kind KIND   syn (default), ack or udp\n"
+	      "  --kind LIST   in turn: syn (default), ack, data, udp\n"
 	      "  --sources N   addresses from --src on, in turn (1); IPv6: a /64 each\n"
+	      "  --hosts       IPv6: addresses of one /64 instead\n"
+	      "  --random      of these one by chance for each packet, the same in each run\n"
+	      "  --repeat N    packets of a source in a row (1)\n"
+	      "  --known ADDRESS --known-every N [--knowns N]\n"
+	      "                every N-th packet is from one of these addresses (1), in turn\n"
 	      "  --size N      bytes of a frame, 60 to 1514 (60; IPv6 74)\n"
 	      "  --rate N      packets per second (as fast as it goes)\n"
 	      "  --count N     ends after N packets\n"
@@ -326,17 +354,21 @@ static void usage(FILE *out)
 	      out);
 }
 
+enum { OPT_KNOWN = 256, OPT_KNOWNS, OPT_KNOWN_EVERY };
+
 static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
 		{ "mac", 1, NULL, 'm' }, { "src", 1, NULL, 's' }, { "dst", 1, NULL, 'd' },
 		{ "port", 1, NULL, 'p' }, { "kind", 1, NULL, 'k' }, { "sources", 1, NULL, 'n' },
 		{ "size", 1, NULL, 'z' }, { "rate", 1, NULL, 'r' }, { "count", 1, NULL, 'c' },
-		{ "seconds", 1, NULL, 't' }, { "live", 1, NULL, 'l' },
+		{ "seconds", 1, NULL, 't' }, { "live", 1, NULL, 'l' }, { "hosts", 0, NULL, 'H' },
+		{ "random", 0, NULL, 'R' }, { "repeat", 1, NULL, 'N' },
+		{ "known", 1, NULL, OPT_KNOWN }, { "knowns", 1, NULL, OPT_KNOWNS },
+		{ "known-every", 1, NULL, OPT_KNOWN_EVERY },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	bool have_mac = false, have_src = false, have_dst = false;
-	size_t min;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -345,8 +377,16 @@ static void parse(int argc, char **argv, struct options *o)
 		case 's': address(o, optarg, o->plan.src); have_src = true; break;
 		case 'd': address(o, optarg, o->plan.dst); have_dst = true; break;
 		case 'p': o->plan.port = (uint16_t)number("port", optarg, 65535); break;
-		case 'k': o->plan.kind = kind_of(optarg); break;
+		case 'k': kinds(&o->plan, optarg); break;
 		case 'n': o->plan.sources = number("sources", optarg, 1u << 24); break;
+		case 'H': o->plan.part = 16; break;
+		case 'R': o->plan.random = true; break;
+		case 'N': o->plan.repeat = number("repeat", optarg, 1000000); break;
+		case OPT_KNOWN: address(o, optarg, o->plan.known); break;
+		case OPT_KNOWNS: o->plan.knowns = number("knowns", optarg, 1u << 24); break;
+		case OPT_KNOWN_EVERY:
+			o->plan.known_every = number("known-every", optarg, COUNT_MAX);
+			break;
 		case 'z': o->plan.size = number("size", optarg, FRAME_MAX); break;
 		case 'r': o->rate = number("rate", optarg, 64000); break;
 		case 'c': o->count = number("count", optarg, COUNT_MAX); break;
@@ -361,19 +401,13 @@ static void parse(int argc, char **argv, struct options *o)
 		exit(2);
 	}
 	o->iface = argv[optind];
-	min = o->plan.family == AF_INET ? FRAME_MIN : ETH_HLEN + 60;
-	if (!o->plan.size)
-		o->plan.size = min;
-	if (o->plan.size < min)
-		die("--size: at least %zu", min);
-	if (o->sending != THROUGH_SOCKET && o->rate)
-		die("--live cannot be paced: leave --rate out");
+	complete(o);
 }
 
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.plan = { .port = 443, .sources = 1 },
+		.plan = { .port = 443, .kinds = 1, .sources = 1, .repeat = 1, .part = 8, .knowns = 1 },
 		.count = COUNT_MAX, .duration_ns = SECONDS_MAX * NS,
 	};
 	struct ether_addr own;

@@ -41,7 +41,7 @@ static void describe(struct live_bpf *bpf, const struct frame_plan *plan, const 
 	const size_t word = ETH_HLEN + (v4 ? offsetof(struct iphdr, saddr)
 					   : offsetof(struct ip6_hdr, ip6_src) + 4);
 	const size_t checks[2] = {
-		l4 + (plan->kind == FRAME_UDP ? offsetof(struct udphdr, check)
+		l4 + (plan->kind[0] == FRAME_UDP ? offsetof(struct udphdr, check)
 					      : offsetof(struct tcphdr, check)),
 		v4 ? ETH_HLEN + offsetof(struct iphdr, check) : 0,
 	};
