@@ -75,9 +75,6 @@ two_cpus() {
 	expect_near 'passed over two CPUs' "$(policy_value shared passed_packets)" "$two"
 }
 
-# True when two readings in a row are the same: the queues of the veth are empty.
-quiet() { (($(judged "$1") == $(judged "$1"))); }
-
 first_packets() {
 	local sources=20000 cpu passed pids=()
 	for cpu in 0 1; do

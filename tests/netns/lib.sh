@@ -16,6 +16,7 @@ export NO_COLOR=1 LC_ALL=C.UTF-8
 
 T_COUNT=0
 T_FAILED=0
+exec {T_OUT}>&1		# a test's own output is only shown when it fails
 
 # t NAME FUNCTION [ARGUMENT]...: one test; NAME begins with its case. FUNCTION
 # runs in a subshell; it skips with `t_skip REASON`.
@@ -40,6 +41,9 @@ t() {
 }
 
 t_skip() { echo "$*"; exit 77; }
+
+# measured WORD...: a comment in the output of the test; never decides anything.
+measured() { echo "# $*" >&"$T_OUT"; }
 
 # The last line of a test file.
 t_done() {
@@ -119,6 +123,9 @@ metric() {
 # judged POLICY: packets that the policy has decided on, whatever the verdict.
 judged() { metric "crmgate_packets_total{policy=\"$1\",direction=\"in\"}"; }
 
+# quiet POLICY: two readings in a row are the same, so the queues of the veth are empty.
+quiet() { (($(judged "$1") == $(judged "$1"))); }
+
 # is VALUE COMMAND..., at_least NUMBER COMMAND...: for lab_until.
 is() { [[ $("${@:2}") == "$1" ]]; }
 at_least() { (($("${@:2}") >= $1)); }
@@ -131,6 +138,40 @@ flood() {
 	sent=$(lab_flood --dst "$LAB_SINK" "${@:2}")
 	lab_until at_least $((before + $(jq .arrived <<<"$sent"))) judged "$1"
 }
+
+# spray OPTION...: the flood without the addresses of lab_flood.
+spray() { in_bad "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" "$@"; }
+
+# pour OPTION...: the same; when it returns, all of it has been seen, whatever it is for.
+# What was sent is in $sent, as JSON.
+pour() {
+	local before
+	before=$(seen)
+	sent=$(spray "$@")
+	lab_until at_least $((before + $(jq .arrived <<<"$sent"))) seen
+}
+# Packets that arrived, those that are for no service too.
+seen() {
+	echo $(($(metric 'crmgate_packets_total{direction="in"}') + $(metric crmgate_other_packets_total)))
+}
+
+# during FUNCTION [ARGUMENT]... -- OPTION...: runs it while a flood does. The flood has
+# begun when it starts, and ends with it; what was sent is in $sent.
+during() {
+	local command=() pid status=0 before
+	while [[ $1 != -- ]]; do
+		command+=("$1")
+		shift
+	done
+	before=$(received)
+	lab_spawn pid bad "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" "${@:2}" >"$LAB_DIR/sent"
+	lab_until at_least $((before + 1000)) received
+	"${command[@]}" || status=$?
+	lab_stop "$pid"
+	sent=$(<"$LAB_DIR/sent")
+	return "$status"
+}
+received() { ip -n "$LAB-host" -s -j link show crm1 | jq '.[0].stats64.rx.packets'; }
 
 # policy NAME: writes $LAB_DIR/NAME.yaml from stdin and prints its path.
 policy() {
@@ -153,3 +194,9 @@ public() {
 # attach FILE [OPTION]...: on both interfaces.
 attach() { crmgate attach crm0 crm1 --policy "$@"; }
 purge() { crmgate detach --all --purge; }
+
+# fresh FUNCTION [ARGUMENT]...: a test that begins with nothing attached.
+fresh() {
+	[[ ! -e /sys/fs/bpf/crmgate/$LAB_INSTANCE ]] || purge
+	"$@"
+}

@@ -99,12 +99,6 @@ resets_are_bounded() {
 	purge
 }
 
-# Each case begins with nothing attached.
-fresh() {
-	[[ ! -e /sys/fs/bpf/crmgate/$LAB_INSTANCE ]] || purge
-	"$@"
-}
-
 # What is refused changes nothing: neither policy nor mode.
 refused_changes_nothing() {
 	local one two other=clsact
