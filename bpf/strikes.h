@@ -7,7 +7,7 @@
 #ifndef CRMGATE_BPF_STRIKES_H
 #define CRMGATE_BPF_STRIKES_H
 
-#define CRMG_STRIKE_MS    100	/* at most one strike in such a time */
+#define CRMG_STRIKE_MS    100	/* the first refusal in such a time may be a strike */
 #define CRMG_STRIKE_MASK  ((1ULL << CRMG_STRIKE_BITS) - 1)
 #define CRMG_QUIET_S      86400	/* after that time without a ban the next one is the first */
 #define CRMG_CPUS_MAX     4096
@@ -167,8 +167,16 @@ crmg_strikes(struct crmg_slot *slot, const struct crmg_binding *binding,
 	__u32 since = packets - slot->packets_refused;
 
 	slot->packets_refused = packets;
-	return binding->ban.limits & 1 << limit && !(slot->strikes && slot->strike_at == at) &&
-	       since <= CRMG_STRIKE_SPARSE && crmg_flow_proves(pkt, source->now_ns);
+	if (!(binding->ban.limits & 1 << limit) || slot->strike_at == at ||
+	    since > CRMG_STRIKE_SPARSE)
+		return false;
+	/*
+	 * Who forges a source's address can use up its limit, so that its own segments are
+	 * refused. The first refusal stands for all of its time: among many forged ones it is
+	 * hardly ever the source's.
+	 */
+	slot->strike_at = at;
+	return crmg_flow_proves(pkt, source->now_ns);
 }
 
 /*
@@ -183,7 +191,6 @@ crmg_strike(struct crmg_slot *slot, const struct crmg_binding *binding,
 	bool first, large;
 	__u32 strikes;
 
-	slot->strike_at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
 	crmg_count_host(CRMG_HOST_STRIKES);
 	strikes = crmg_strike_add(slot, ban, source->now_ns, &first);
 	large = crmg_share_large(slot, source->index, first, strikes >= ban->after,

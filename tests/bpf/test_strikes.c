@@ -146,12 +146,15 @@ static void test_what_is_a_strike(void **state)
 		struct crmg_test_packet p = client_segment(&c, rows[i].flags);
 		uint64_t before;
 
-		set_now(now + 20 * SECOND);
+		/* Not at the begin of 100 ms, or a unit would be full at the end of them. */
+		set_now(now + 20 * SECOND + 3 * MS);
 		/* Made empty by what is no strike itself. */
 		p.tcp_flags = 0;
 		volley(rig, &p, 200);
-		set_now(now + 100 * MS);
-		volley(rig, &p, 20);
+		/* Again to the end of 100 ms: of the next, the first refusal is what is tried. */
+		set_now((now / (100 * MS) + 2) * 100 * MS - MS);
+		volley(rig, &p, 40);
+		set_now(now + MS);
 		p.tcp_flags = rows[i].flags;
 		p.ack += (uint32_t)rows[i].off;
 		p.sport = rows[i].sport;
@@ -166,6 +169,31 @@ static void test_what_is_a_strike(void **state)
 			fail_msg("%s: %lu strikes", rows[i].name, strikes() - before);
 	}
 	assert_int_equal(crmg_rig_state(rig, "api", PEER4), CRMG_TAG_PROVEN);
+}
+
+/* Who forges the address uses up its limit: the source's own segments are refused as well. */
+static void test_own_segment_among_forged(void **state)
+{
+	struct crmg_test_packet forged;
+	struct conversation c;
+	uint64_t before;
+
+	(void)state;
+	start(BAN, "enforce", "");
+	c = open_conversation(40000);
+	others_send(1000);
+	drain(&c);
+	before = strikes();
+	forged = client_segment(&c, ACK);
+	forged.ack += 1;
+	for (int i = 0; i < 100; i++) {
+		set_now(now + 100 * MS);
+		others_send(1000);
+		volley(rig, &forged, 20);
+		assert_int_equal(client_sends(&c, ACK), XDP_DROP);
+	}
+	assert_int_equal(strikes(), before);
+	assert_int_equal(bans(), 0);
 }
 
 /* Only the limits that `on` names give strikes. */
@@ -437,6 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_what_is_a_strike, tear_down),
+		cmocka_unit_test_teardown(test_own_segment_among_forged, tear_down),
 		cmocka_unit_test_teardown(test_limits_that_count, tear_down),
 		cmocka_unit_test_teardown(test_ban_begins_and_ends, tear_down),
 		cmocka_unit_test_teardown(test_slow_strikes_never_ban, tear_down),
