@@ -134,7 +134,8 @@ crmg_ban_source(struct crmg_slot *slot, const struct crmg_ban_terms *ban)
 	__u32 now = crmg_boot_s(), before = slot->auto_bans, i;
 	__u64 lasts = ban->for_s;
 
-	if (now - slot->auto_until_s > CRMG_QUIET_S)
+	/* One that was ended early has its end still ahead. */
+	if ((__s32)(now - slot->auto_until_s) > CRMG_QUIET_S)
 		before = 0;
 	for (i = 0; i < 32 && i < before && lasts < ban->max_s; i++)
 		lasts = lasts * ban->factor >> CRMG_BAN_FACTOR_SHIFT;
