@@ -127,11 +127,12 @@ crmg_share_large(struct crmg_slot *slot, __u32 index, bool first, bool asked, __
 			crmg_service_packets(slot->service) - share->service_packets;
 }
 
-/* Each ban is longer than the one before, until a day was quiet. Returns its end. */
-static __always_inline __u32
+/* Each ban is longer than the one before, until a day was quiet. None ends early. */
+static __always_inline void
 crmg_ban_source(struct crmg_slot *slot, const struct crmg_ban_terms *ban)
 {
-	__u32 now = crmg_boot_s(), before = slot->auto_bans, i;
+	__u32 now = (crmg_boot_ns() + CRMG_NS_PER_SEC - 1) / CRMG_NS_PER_SEC;
+	__u32 before = slot->auto_bans, i;
 	__u64 lasts = ban->for_s;
 
 	/* One that was ended early has its end still ahead. */
@@ -145,7 +146,6 @@ crmg_ban_source(struct crmg_slot *slot, const struct crmg_ban_terms *ban)
 	slot->auto_bans = before < 0xff ? before + 1 : 0xff;
 	slot->strikes = 0;
 	CRMG_WRITE_ONCE(slot->auto_until_s, now + (__u32)lasts);
-	return now + lasts;
 }
 
 enum crmg_strike {
