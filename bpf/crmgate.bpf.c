@@ -52,7 +52,8 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 		return CRMG_REASON_ALLOWED;
 	if (c->standing.banned_until_ns && c->standing.banned_until_ns > crmg_boot_ns())
 		return CRMG_REASON_BANNED;
-	if (c->slot && binding->mode == CRMG_MODE_ENFORCE && crmg_auto_banned(c->slot))
+	if (c->slot && binding->mode == CRMG_MODE_ENFORCE &&
+	    crmg_auto_banned(c->slot, c->detail))
 		return CRMG_REASON_BANNED;
 	if (binding->kind == CRMG_BINDING_NO_POLICY &&
 	    !(binding->flags & CRMG_BINDING_WIDER))
@@ -62,6 +63,55 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 	return CRMG_REASON_OK;
 }
 
+/*
+ * Carries what is nearly full over, before a packet is counted. Of CPUs that see the
+ * traffic so at once each carries what it finds; of the refusals one carries a fixed
+ * number.
+ */
+static __always_inline void crmg_slot_carry(struct crmg_slot *slot, __u32 index)
+{
+	struct crmg_detail *detail = crmg_detail_at(index);
+	__u32 refusals = CRMG_READ_ONCE(slot->refusals);
+	__u64 traffic;
+
+	if (!detail)
+		return;
+	if (CRMG_READ_ONCE(slot->traffic) & CRMG_TRAFFIC_FULL) {
+		traffic = __sync_lock_test_and_set(&slot->traffic, 0);
+		__sync_fetch_and_add(&detail->carried_packets, CRMG_TRAFFIC_PACKETS(traffic));
+		__sync_fetch_and_add(&detail->carried_bytes, CRMG_TRAFFIC_BYTES(traffic));
+	}
+	if (refusals & CRMG_REFUSALS_FULL &&
+	    __sync_val_compare_and_swap(&slot->refusals, refusals,
+					refusals - CRMG_REFUSALS_FULL) == refusals)
+		__sync_fetch_and_add(&detail->carried_refusals, 1);
+}
+
+/*
+ * Once a tick, and when a word is nearly full, a slot is looked after. A function of its
+ * own, verified once.
+ */
+__noinline int crmg_slot_tend(struct crmg_source *source)
+{
+	struct crmg_slot *slot = source ? crmg_slot_at(source->index) : NULL;
+	__u32 tick, seen;
+
+	if (!slot)
+		return 0;
+	tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
+	seen = CRMG_READ_ONCE(slot->last_seen);
+	if (crmg_slept(tick - seen))
+		crmg_limits_fill(slot, source->now_ns);
+	if (seen != tick) {
+		if (crmg_refusal_over(slot, tick, seen))
+			__sync_fetch_and_and(&slot->refusals, CRMG_REFUSALS_NUMBER(~0U));
+		CRMG_WRITE_ONCE(slot->last_seen, tick);
+	}
+	if (crmg_slot_full(slot))
+		crmg_slot_carry(slot, source->index);
+	return 0;
+}
+
 /* Once per packet of a source that has a slot of its own. */
 static __always_inline void
 crmg_slot_seen(struct crmg_slot *slot, struct crmg_source *source, const struct crmg_pkt *pkt)
@@ -69,34 +119,27 @@ crmg_slot_seen(struct crmg_slot *slot, struct crmg_source *source, const struct 
 	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
 	__u32 seen = CRMG_READ_ONCE(slot->last_seen);
 
-	/*
-	 * Has it completed a handshake by now? Asked for its first packets and then once a
-	 * tick: what a source sends without a connection would else pay for the look-up.
-	 */
-	if (!source->proven &&
-	    (seen != tick || CRMG_READ_ONCE(slot->traffic) < CRMG_PROOF_PACKETS << CRMG_TRAFFIC_SHIFT) &&
-	    crmg_flow_proves(pkt, source->now_ns)) {
+	if (crmg_proof_due(slot, source, tick, seen) && crmg_flow_proves(pkt, source->now_ns)) {
 		source->proven = 1;
 		if (crmg_source_mark(source, CRMG_TAG_PROVEN))
 			crmg_count_host(CRMG_HOST_PROVEN);
 	}
-	if (seen != tick) {
-		if (crmg_slept(tick - seen))
-			crmg_limits_fill(slot, source->now_ns);
-		CRMG_WRITE_ONCE(slot->last_seen, tick);
-	}
+	if (seen != tick || crmg_slot_full(slot))
+		crmg_slot_tend(source);
 }
 
 /* The packet that left only a tag: what is known of it, now that there is a slot. */
 static __always_inline void
-crmg_slot_first(struct crmg_slot *slot, const struct crmg_source *source,
-		const struct crmg_binding *binding)
+crmg_slot_first(struct crmg_slot *slot, struct crmg_detail *detail,
+		const struct crmg_source *source, const struct crmg_binding *binding)
 {
 	const struct crmg_take first = {
 		source->first_ns << CRMG_UNITS_PER_NS_SHIFT, source->first_len, source->first_syn
 	};
 
-	crmg_count_slot(slot, first.len, first.syn);
+	crmg_count_slot(slot, first.len);
+	if (first.syn)
+		__sync_fetch_and_add(&detail->connections, 1);
 	crmg_limits_first(slot, binding, &first, source->now_ns << CRMG_UNITS_PER_NS_SHIFT);
 }
 
@@ -177,7 +220,8 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 		if (!c.slot)
 			found = crmg_slot_new(source, pkt, &c.slot);
 	}
-	if (!c.slot || !crmg_resolved(front, c.slot, epoch, &c.standing)) {
+	crmg_case_detail(&c);
+	if (!c.slot || !crmg_resolved(front, c.slot, c.detail, epoch, &c.standing)) {
 		if (!crmg_resolve(front, service, &pkt->src, pkt->v4, &c.standing))
 			return XDP_PASS;
 		/*
@@ -191,14 +235,15 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 			c.slot = crmg_source_known(source);
 			if (!c.slot)
 				found = crmg_slot_new(source, pkt, &c.slot);
+			crmg_case_detail(&c);
 		}
 		if (c.slot)
-			crmg_slot_adopt(front, c.slot, &c.standing, epoch, source->now_ns);
+			crmg_slot_adopt(front, c.slot, c.detail, source, &c.standing, epoch);
 	}
 	if (c.slot) {
 		crmg_slot_seen(c.slot, source, pkt);
 		if (source->first_ns)
-			crmg_slot_first(c.slot, source, c.standing.binding);
+			crmg_slot_first(c.slot, c.detail, source, c.standing.binding);
 	}
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
@@ -248,10 +293,11 @@ int crmg_xdp(struct xdp_md *ctx)
 static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct crmg_pkt *pkt)
 {
 	struct crmg_addr addr = crmg_source_addr(&pkt->dst, pkt->v4);
-	__u32 zero = 0, segments = skb->gso_segs ? skb->gso_segs : 1;
+	__u32 zero = 0, index = 0, segments = skb->gso_segs ? skb->gso_segs : 1;
 	__u64 bytes = skb->wire_len + (skb->vlan_present ? 4 * segments : 0);
 	const struct crmg_control *control = bpf_map_lookup_elem(&control_map, &zero);
 	struct crmg_standing standing;
+	struct crmg_detail *detail;
 	struct crmg_slot *slot;
 	struct crmg_hash hash;
 	struct crmg_row *row;
@@ -267,17 +313,20 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	if (pkt->transport == CRMG_TRANSPORT_TCP && w)
 		crmg_flow_sent(pkt, crmg_now_ns(&w->clock));
 	crmg_hash_source(&addr, service, 0, &hash);
-	slot = crmg_source_peek(&hash);
-	if (!(slot && crmg_resolved(front, slot, CRMG_READ_ONCE(control->ban_epoch), &standing))) {
+	slot = crmg_source_peek(&hash, &index);
+	detail = slot ? crmg_detail_at(index) : NULL;
+	if (!(slot && crmg_resolved(front, slot, detail, CRMG_READ_ONCE(control->ban_epoch),
+				    &standing))) {
 		if (!crmg_resolve(front, service, &pkt->dst, pkt->v4, &standing))
 			return;
 		if (standing.narrow) {
 			crmg_hash_source(&addr, service, standing.binding->row, &hash);
-			slot = crmg_source_peek(&hash);
+			slot = crmg_source_peek(&hash, &index);
+			detail = slot ? crmg_detail_at(index) : NULL;
 		}
 	}
-	if (slot)
-		__sync_fetch_and_add(&slot->bytes_out, bytes);
+	if (detail)
+		__sync_fetch_and_add(&detail->bytes_out, bytes);
 	row = crmg_row(standing.binding->row);
 	if (row) {
 		row->packets_out += segments;

@@ -60,22 +60,40 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 		row->would_drop[would & (CRMG_ROW_REASONS - 1)]++;
 }
 
-/*
- * Counts an arriving packet for its source. A word that is nearly full is carried over;
- * of CPUs that see it so at once each carries what it finds.
- */
-static __always_inline void crmg_count_slot(struct crmg_slot *slot, __u32 len, bool syn)
+/* Counts an arriving packet for its source. */
+static __always_inline void crmg_count_slot(struct crmg_slot *slot, __u32 len)
 {
-	__u64 word = __sync_fetch_and_add(&slot->traffic, 1ULL << CRMG_TRAFFIC_SHIFT | len);
+	__sync_fetch_and_add(&slot->traffic, 1ULL << CRMG_TRAFFIC_SHIFT | len);
+}
 
-	if (syn)
-		__sync_fetch_and_add(&slot->connections, 1);
-	if (word < CRMG_TRAFFIC_FULL << CRMG_TRAFFIC_SHIFT &&
-	    CRMG_TRAFFIC_BYTES(word) < 1ULL << (CRMG_TRAFFIC_SHIFT - 1))
-		return;
-	word = __sync_lock_test_and_set(&slot->traffic, 0);
-	__sync_fetch_and_add(&slot->carried_packets, CRMG_TRAFFIC_PACKETS(word));
-	__sync_fetch_and_add(&slot->carried_bytes, CRMG_TRAFFIC_BYTES(word));
+/* True if a word of the slot is nearly full. The fast path leaves such a slot alone. */
+static __always_inline bool crmg_slot_full(const struct crmg_slot *slot)
+{
+	return (CRMG_READ_ONCE(slot->traffic) & CRMG_TRAFFIC_FULL) |
+	       (CRMG_READ_ONCE(slot->refusals) & CRMG_REFUSALS_FULL);
+}
+
+/* True if what the slot says of its last refusal was of an earlier time. */
+static __always_inline bool
+crmg_refusal_over(const struct crmg_slot *slot, __u32 tick, __u32 seen)
+{
+	return tick / CRMG_REFUSALS_TICKS != seen / CRMG_REFUSALS_TICKS &&
+	       CRMG_REFUSALS_REASON(CRMG_READ_ONCE(slot->refusals));
+}
+
+/*
+ * Has the source completed a handshake by now? Asked for its first packets, and then
+ * every 8.6 s: what it sends without a connection would else pay for the look-up.
+ */
+#define CRMG_PROOF_TICKS 512
+
+static __always_inline bool
+crmg_proof_due(const struct crmg_slot *slot, const struct crmg_source *source, __u32 tick,
+	       __u32 seen)
+{
+	return !source->proven &&
+	       (tick / CRMG_PROOF_TICKS != seen / CRMG_PROOF_TICKS ||
+		CRMG_READ_ONCE(slot->traffic) < CRMG_PROOF_PACKETS << CRMG_TRAFFIC_SHIFT);
 }
 
 /* A packet on its way to a verdict. */
@@ -83,8 +101,17 @@ struct crmg_case {
 	const struct crmg_front *front;
 	struct crmg_work *work;
 	struct crmg_slot *slot;		/* of the source; NULL: it has none, or headers lie */
+	struct crmg_detail *detail;	/* NULL when slot is */
 	struct crmg_standing standing;
 };
+
+/* The detail of a slot that was just found. The verifier learns: either both, or neither. */
+static __always_inline void crmg_case_detail(struct crmg_case *c)
+{
+	c->detail = c->slot ? crmg_detail_at(c->work->source.index) : NULL;
+	if (!c->detail)
+		c->slot = NULL;
+}
 
 /* Which limit of the source itself refused; CRMG_LIMIT_COUNT: something else did. */
 static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
@@ -98,11 +125,41 @@ static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
 	return CRMG_LIMIT_COUNT;
 }
 
+/*
+ * Counts a refusal and notes its reason; returns the number of all, modulo 2^32. If another
+ * CPU counts at the same time no reason is noted, and the next refusal comes here as well.
+ */
+static __always_inline __u32
+crmg_refusals_add(struct crmg_slot *slot, const struct crmg_detail *detail,
+		  enum crmg_reason reason)
+{
+	__u32 word = __sync_fetch_and_add(&slot->refusals, 1) + 1;
+	__u32 number = CRMG_REFUSALS_NUMBER(word);
+
+	__sync_val_compare_and_swap(&slot->refusals, word,
+				    (__u32)reason << CRMG_REFUSALS_SHIFT | number);
+	return (detail->carried_refusals << CRMG_REFUSALS_CARRY) + number;
+}
+
+/*
+ * True if one of the source was refused lately for the same reason: no event is due, no
+ * strike counts, and its tag says already that it is limited. A flood then touches the
+ * tag and the slot of its source, and nothing else.
+ */
+static __always_inline bool
+crmg_refused_lately(const struct crmg_slot *slot, const struct crmg_binding *binding,
+		    const struct crmg_source *source, enum crmg_reason reason)
+{
+	return binding->mode == CRMG_MODE_ENFORCE && !(binding->flags & CRMG_BINDING_BAN) &&
+	       source->state >= CRMG_TAG_LIMITED &&
+	       CRMG_REFUSALS_REASON(CRMG_READ_ONCE(slot->refusals)) == reason;
+}
+
 static __always_inline struct crmg_telling
 crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
 {
 	return (struct crmg_telling){
-		.slot = c->slot,
+		.detail = c->detail,
 		.standing = &c->standing,
 		.kind = reason >= CRMG_REASON_CONNECTIONS ? CRMG_EVENT_EXCEEDED :
 							    CRMG_EVENT_REFUSED,
@@ -120,25 +177,31 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	struct crmg_telling telling = crmg_telling(c, reason, verdict);
 	__u64 now_ns = c->work->source.now_ns;
 	__u32 limit = crmg_limit_of(reason), refusals;
+	struct crmg_detail *detail = c->detail;
 	struct crmg_slot *slot = c->slot;
 	bool strike;
 
-	if (!slot) {
+	if (!slot || !detail) {
+		crmg_count_host(CRMG_HOST_SUPPRESSED);
+		return false;
+	}
+	if (crmg_refused_lately(slot, binding, &c->work->source, reason)) {
+		__sync_fetch_and_add(&slot->refusals, 1);
 		crmg_count_host(CRMG_HOST_SUPPRESSED);
 		return false;
 	}
 	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
-	refusals = __sync_fetch_and_add(&slot->refusals, 1) + 1;
+	refusals = crmg_refusals_add(slot, detail, reason);
 	if (verdict == CRMG_VERDICT_PASS)
-		__sync_fetch_and_add(&slot->shadow_refusals, 1);
+		__sync_fetch_and_add(&detail->shadow_refusals, 1);
 	strike = limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
 		 (binding->flags & (CRMG_BINDING_BAN | CRMG_BINDING_BALANCER)) ==
 			CRMG_BINDING_BAN &&
-		 crmg_strikes(slot, binding, &c->work->source, &c->work->pkt, limit);
-	slot->last_reason = reason;
-	crmg_report(c->front, slot, &telling, refusals, now_ns);
+		 crmg_strikes(slot, detail, binding, &c->work->source, &c->work->pkt, limit);
+	detail->last_reason = reason;
+	crmg_report(c->front, detail, &telling, refusals, now_ns);
 	if (!strike)
-		slot->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
+		detail->last_refused = now_ns >> CRMG_SLOT_TICK_SHIFT;
 	return strike;
 }
 
@@ -149,10 +212,10 @@ crmg_struck(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdic
 	struct crmg_telling telling = crmg_telling(c, reason, verdict);
 	enum crmg_strike strike;
 
-	if (!c->slot)
+	if (!c->slot || !c->detail)
 		return;
 	strike = crmg_strike(c->slot, c->standing.binding, &c->work->source);
-	c->slot->last_refused = c->work->source.now_ns >> CRMG_SLOT_TICK_SHIFT;
+	c->detail->last_refused = c->work->source.now_ns >> CRMG_SLOT_TICK_SHIFT;
 	crmg_report_strike(c->front, &telling, strike);
 }
 
@@ -175,8 +238,11 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 	crmg_count_row(binding, verdict, reason, refused, c->work->pkt.len, c->work->source.syn);
 	if (verdict == CRMG_VERDICT_PASS && binding->service <= CRMG_SERVICES_MAX)
 		c->work->passed[binding->service]++;
-	if (c->slot)
-		crmg_count_slot(c->slot, c->work->pkt.len, c->work->source.syn);
+	if (c->slot) {
+		crmg_count_slot(c->slot, c->work->pkt.len);
+		if (c->work->source.syn && verdict == CRMG_VERDICT_PASS)
+			__sync_fetch_and_add(&c->detail->connections, 1);
+	}
 	if (refused != CRMG_REASON_OK && crmg_refused(c, refused, verdict))
 		crmg_struck(c, refused, verdict);
 	return verdict;

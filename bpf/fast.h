@@ -23,17 +23,22 @@ static __always_inline __u32 crmg_frame_len(struct xdp_md *ctx)
 	return linear < CRMG_LINEAR_MIN ? linear : bpf_xdp_get_buff_len(ctx);
 }
 
-/* True if the slot says all that is to know of its source. */
+/* True if the slot, without its detail, says all that is to know of its source. */
 static __always_inline bool
-crmg_slot_plain(const struct crmg_slot *slot, const struct crmg_source *source)
+crmg_slot_plain(struct crmg_slot *slot, const struct crmg_source *source)
 {
-	/* Once a tick the slot is looked after, and the first packets may prove the source. */
-	if (CRMG_READ_ONCE(slot->last_seen) != (__u32)(source->now_ns >> CRMG_SLOT_TICK_SHIFT))
+	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
+	__u32 seen = CRMG_READ_ONCE(slot->last_seen);
+
+	if (crmg_proof_due(slot, source, tick, seen) || crmg_slot_full(slot) ||
+	    CRMG_READ_ONCE(slot->auto_until_s))
 		return false;
-	if (!source->proven &&
-	    CRMG_READ_ONCE(slot->traffic) < CRMG_PROOF_PACKETS << CRMG_TRAFFIC_SHIFT)
+	if (tick == seen)
+		return true;
+	if (crmg_slept(tick - seen) || crmg_refusal_over(slot, tick, seen))
 		return false;
-	return !CRMG_READ_ONCE(slot->auto_until_s);
+	CRMG_WRITE_ONCE(slot->last_seen, tick);
+	return true;
 }
 
 /* Counts a packet that passes for this reason. */
@@ -42,37 +47,36 @@ crmg_fast_pass(struct crmg_work *w, struct crmg_slot *slot, const struct crmg_bi
 	       const struct crmg_source *source, enum crmg_reason reason)
 {
 	struct crmg_row *row = crmg_row(binding->row);
+	struct crmg_detail *detail;
 	__u32 service = binding->service;
 
 	if (row) {
 		row->packets[CRMG_VERDICT_PASS]++;
 		row->bytes[CRMG_VERDICT_PASS] += source->len;
 		row->reasons[reason & (CRMG_ROW_REASONS - 1)]++;
-		if (source->syn)
-			row->connections[CRMG_VERDICT_PASS]++;
 	}
 	if (service <= CRMG_SERVICES_MAX)
 		w->passed[service]++;
-	crmg_count_slot(slot, source->len, source->syn);
+	crmg_count_slot(slot, source->len);
+	if (!source->syn)
+		return XDP_PASS;
+	detail = crmg_detail_at(source->index);
+	if (row)
+		row->connections[CRMG_VERDICT_PASS]++;
+	if (detail)
+		__sync_fetch_and_add(&detail->connections, 1);
 	return XDP_PASS;
 }
 
-/*
- * Drops and counts one more packet of a source whose refusals were told about within
- * this second: no event is due, no strike counts, and its tag says already that it is
- * limited.
- */
+/* Drops and counts one more packet of a source that was refused lately. */
 static __always_inline int
 crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
 	       const struct crmg_source *source, enum crmg_reason reason)
 {
-	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
 	struct crmg_row *row;
 
-	if (binding->mode != CRMG_MODE_ENFORCE || binding->on_exceed != CRMG_ACTION_DROP ||
-	    binding->flags & CRMG_BINDING_BAN || source->state < CRMG_TAG_LIMITED ||
-	    !CRMG_READ_ONCE(slot->event_refusals) ||
-	    tick - CRMG_READ_ONCE(slot->last_event) > CRMG_TICKS_PER_SEC)
+	if (binding->on_exceed != CRMG_ACTION_DROP ||
+	    !crmg_refused_lately(slot, binding, source, reason))
 		return CRMG_NOT_FAST;
 	row = crmg_row(binding->row);
 	if (row) {
@@ -82,10 +86,8 @@ crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
 		if (source->syn)
 			row->connections[CRMG_VERDICT_DROP]++;
 	}
-	crmg_count_slot(slot, source->len, source->syn);
+	crmg_count_slot(slot, source->len);
 	__sync_fetch_and_add(&slot->refusals, 1);
-	slot->last_reason = reason;
-	slot->last_refused = tick;
 	crmg_count_host(CRMG_HOST_SUPPRESSED);
 	return XDP_DROP;
 }
@@ -100,8 +102,8 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	enum crmg_reason reason;
 
 	if (!slot || !crmg_slot_plain(slot, source) ||
-	    !crmg_resolved(front, slot, CRMG_READ_ONCE(control->ban_epoch), &standing) ||
-	    standing.banned_until_ns || CRMG_READ_ONCE(control->panic))
+	    !crmg_resolved(front, slot, NULL, CRMG_READ_ONCE(control->ban_epoch), &standing) ||
+	    CRMG_READ_ONCE(control->panic))
 		return CRMG_NOT_FAST;
 	binding = standing.binding;
 	if (binding->flags & CRMG_BINDING_PLAIN)
@@ -117,6 +119,7 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	return crmg_fast_drop(slot, binding, source, reason);
 }
 
+/* A call, so that the verifier forgets at its end what led there. */
 static __always_inline int
 crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *w)
 {

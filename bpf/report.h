@@ -11,25 +11,25 @@
 #define CRMG_TICKS_PER_SEC (CRMG_NS_PER_SEC >> CRMG_SLOT_TICK_SHIFT)
 
 /* Number of refusals that an event of this source has to tell now; 0: no event. */
-static __always_inline __u32 crmg_event_due(struct crmg_slot *slot, __u32 refusals, __u32 tick)
+static __always_inline __u32 crmg_event_due(struct crmg_detail *detail, __u32 refusals, __u32 tick)
 {
-	__u32 last = CRMG_READ_ONCE(slot->last_event);
-	__u32 told = CRMG_READ_ONCE(slot->event_refusals);
+	__u32 last = CRMG_READ_ONCE(detail->last_event);
+	__u32 told = CRMG_READ_ONCE(detail->event_refusals);
 
 	if (told && tick - last <= CRMG_TICKS_PER_SEC)
 		return 0;
 	/* Of CPUs that come here at once, one writes. */
-	if (__sync_val_compare_and_swap(&slot->last_event, last, tick) != last)
+	if (__sync_val_compare_and_swap(&detail->last_event, last, tick) != last)
 		return 0;
-	if (told != CRMG_READ_ONCE(slot->event_refusals))
+	if (told != CRMG_READ_ONCE(detail->event_refusals))
 		return 0;
-	CRMG_WRITE_ONCE(slot->event_refusals, refusals);
+	CRMG_WRITE_ONCE(detail->event_refusals, refusals);
 	return (__s32)(refusals - told) > 0 ? refusals - told : 1;
 }
 
 /* What an event tells. */
 struct crmg_telling {
-	const struct crmg_slot *slot;
+	const struct crmg_detail *detail;	/* of the source */
 	const struct crmg_standing *standing;
 	enum crmg_event_kind kind;
 	enum crmg_reason reason;
@@ -59,7 +59,7 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 	__sync_lock_test_and_set(&e->seq, 0);
 	e->time_ns = crmg_boot_ns();
 	e->count = telling->count;
-	e->addr = telling->slot->addr;
+	e->addr = telling->detail->addr;
 	e->kind = telling->kind;
 	e->reason = telling->reason;
 	e->verdict = telling->verdict;
@@ -74,12 +74,12 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 
 /* A refusal of a source with a slot of its own, its `refusals`-th. */
 static __always_inline void
-crmg_report(const struct crmg_front *front, struct crmg_slot *slot, struct crmg_telling *telling,
-	    __u32 refusals, __u64 now_ns)
+crmg_report(const struct crmg_front *front, struct crmg_detail *detail,
+	    struct crmg_telling *telling, __u32 refusals, __u64 now_ns)
 {
 	struct crmg_scratch *shared = crmg_scratch();
 
-	telling->count = crmg_event_due(slot, refusals, now_ns >> CRMG_SLOT_TICK_SHIFT);
+	telling->count = crmg_event_due(detail, refusals, now_ns >> CRMG_SLOT_TICK_SHIFT);
 	if (telling->count && shared &&
 	    crmg_charge(&shared->event_tat, now_ns << CRMG_UNITS_PER_NS_SHIFT, CRMG_EVENT_COST,
 			CRMG_EVENT_COST * CRMG_EVENTS_BURST) == CRMG_CHARGED) {

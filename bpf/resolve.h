@@ -31,10 +31,13 @@ crmg_resolve(const struct crmg_front *front, __u8 service, const struct crmg_add
 	return true;
 }
 
-/* What a slot says, if it still holds in this generation and for the bans of now. */
+/*
+ * What a slot says, if it still holds in this generation and for the bans of now. When a
+ * ban ends is in the detail; without (NULL) a banned source is not resolved.
+ */
 static __always_inline bool
-crmg_resolved(const struct crmg_front *front, struct crmg_slot *slot, __u32 epoch,
-	      struct crmg_standing *ret)
+crmg_resolved(const struct crmg_front *front, const struct crmg_slot *slot,
+	      const struct crmg_detail *detail, __u32 epoch, struct crmg_standing *ret)
 {
 	__u64 resolved = CRMG_READ_ONCE(slot->resolved);
 
@@ -46,8 +49,12 @@ crmg_resolved(const struct crmg_front *front, struct crmg_slot *slot, __u32 epoc
 	    CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_NARROW ||
 	    CRMG_READ_ONCE(slot->ban_epoch) != epoch)
 		return false;
-	ret->banned_until_ns = CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_BANNED ?
-			       slot->banned_until_ns : 0;
+	ret->banned_until_ns = 0;
+	if (!(CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_BANNED))
+		return true;
+	if (!detail)
+		return false;
+	ret->banned_until_ns = detail->banned_until_ns;
 	return true;
 }
 
@@ -65,15 +72,17 @@ crmg_slot_orphaned(const struct crmg_front *front, __u8 service, __u32 generatio
 }
 
 /* A slot whose service's index went to another service: nothing in it is the new one's. */
-static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_ns)
+static __always_inline void
+crmg_slot_orphan(struct crmg_slot *slot, struct crmg_detail *detail, __u64 now_ns)
 {
-	slot->traffic = slot->carried_packets = slot->carried_bytes = 0;
-	slot->connections = slot->bytes_out = 0;
-	slot->refusals = slot->event_refusals = slot->shadow_refusals = 0;
-	slot->strikes = slot->auto_until_s = slot->auto_bans = slot->pardoned = 0;
-	slot->last_reason = 0;
-	slot->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;
-	slot->cost[0] = slot->cost[1] = slot->cost[2] = 0;
+	slot->traffic = slot->refusals = slot->auto_until_s = 0;
+	detail->carried_packets = detail->carried_bytes = detail->carried_refusals = 0;
+	detail->connections = detail->bytes_out = 0;
+	detail->event_refusals = detail->shadow_refusals = 0;
+	detail->strikes = detail->auto_bans = detail->pardoned = 0;
+	detail->last_reason = 0;
+	detail->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;
+	detail->cost[0] = detail->cost[1] = detail->cost[2] = 0;
 	crmg_limits_fill(slot, now_ns);
 }
 
@@ -82,8 +91,9 @@ static __always_inline void crmg_slot_orphan(struct crmg_slot *slot, __u64 now_n
  * at once one does it; the others go on with what they found themselves.
  */
 static __always_inline void
-crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot, const struct crmg_standing *standing,
-		__u32 epoch, __u64 now_ns)
+crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
+		struct crmg_detail *detail, const struct crmg_source *source,
+		const struct crmg_standing *standing, __u32 epoch)
 {
 	__u64 old = CRMG_READ_ONCE(slot->resolved), new, flags;
 
@@ -91,12 +101,14 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot, const st
 		(standing->narrow ? CRMG_SLOT_NARROW : 0);
 	new = standing->binding->generation | (__u64)standing->index << 32 | flags << 48;
 	/* Before the flag that makes others look at it. */
-	CRMG_WRITE_ONCE(slot->banned_until_ns, standing->banned_until_ns);
+	if (standing->banned_until_ns)
+		CRMG_WRITE_ONCE(detail->banned_until_ns, standing->banned_until_ns);
 	if (old != new && __sync_val_compare_and_swap(&slot->resolved, old, new) == old) {
-		if (crmg_slot_orphaned(front, slot->service, CRMG_SLOT_GENERATION(old)))
-			crmg_slot_orphan(slot, now_ns);
-		crmg_limits_adopt(slot->tat, slot->cost, standing->binding->limit,
-				  standing->binding->limits, now_ns << CRMG_UNITS_PER_NS_SHIFT);
+		if (crmg_slot_orphaned(front, source->service, CRMG_SLOT_GENERATION(old)))
+			crmg_slot_orphan(slot, detail, source->now_ns);
+		crmg_limits_adopt(slot->tat, detail->cost, standing->binding->limit,
+				  standing->binding->limits,
+				  source->now_ns << CRMG_UNITS_PER_NS_SHIFT);
 	}
 	CRMG_WRITE_ONCE(slot->ban_epoch, epoch);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sources.h - the source table: who a packet is from, and the slot that holds
- * what the source did. Set-associative, without locks, never full: a source
+ * sources.h - the source table: who a packet is from, and the slot and detail that
+ * hold what the source did. Set-associative, without locks, never full: a source
  * that finds no room is judged with its neighbours (budgets.h). Layout: abi.h.
  *
  * A source gets its slot with its first packet while its line is at most half
@@ -119,21 +119,28 @@ static __always_inline struct crmg_slot *crmg_slot_at(__u32 i)
 	return bpf_map_lookup_elem(&slots, &i);
 }
 
+static __always_inline struct crmg_detail *crmg_detail_at(__u32 i)
+{
+	return bpf_map_lookup_elem(&details, &i);
+}
+
 /* A slot that was just claimed: full buckets, zero counters. */
 static __always_inline void
-crmg_slot_init(struct crmg_slot *slot, const struct crmg_source *source)
+crmg_slot_init(struct crmg_slot *slot, struct crmg_detail *detail,
+	       const struct crmg_source *source)
 {
 	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
 	int i;
 
 	__builtin_memset(slot, 0, sizeof(*slot));
 	slot->check = source->hash.check;
-	slot->addr = source->addr;
-	slot->service = source->service;
-	slot->first_seen = tick;
 	slot->last_seen = tick;
 	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
 		slot->tat[i] = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	__builtin_memset(detail, 0, sizeof(*detail));
+	detail->addr = source->addr;
+	detail->service = source->service;
+	detail->first_seen = tick;
 }
 
 /*
@@ -159,8 +166,9 @@ enum crmg_claim {
 };
 
 /*
- * Takes way of line, whose tag is old: with its slot, or (slot NULL) only the tag,
- * which then is `seen`. It says busy while the slot is written, so no CPU uses it.
+ * Takes way of line, whose tag is old: with its slot (entry source->index), or (slot
+ * NULL) only the tag, which then is `seen`. It says busy while slot and detail are
+ * written, so no CPU uses them.
  */
 static __always_inline enum crmg_claim
 crmg_claim(struct crmg_tags *line, __u32 way, __u64 old, struct crmg_slot *slot, __u64 seen,
@@ -170,13 +178,14 @@ crmg_claim(struct crmg_tags *line, __u32 way, __u64 old, struct crmg_slot *slot,
 	__u64 *tag = &line->tag[way & 7];
 	__u32 age = crmg_tag_age(source->now_ns);
 	__u32 state = source->proven ? CRMG_TAG_PROVEN : CRMG_TAG_LIVE;
-	__u64 first = slot ? crmg_tag_make(hash->tag, CRMG_TAG_BUSY, age) : seen;
+	struct crmg_detail *detail = slot ? crmg_detail_at(source->index) : NULL;
+	__u64 first = detail ? crmg_tag_make(hash->tag, CRMG_TAG_BUSY, age) : seen;
 
 	if (!crmg_tag_cas(tag, old, first) || crmg_claim_lost(line, way, first))
 		return CRMG_CLAIM_AGAIN;
-	if (!slot)
+	if (!detail)
 		return CRMG_CLAIM_TAGGED;
-	crmg_slot_init(slot, source);
+	crmg_slot_init(slot, detail, source);
 	/* A full barrier: the slot is written before anybody can see it in use. */
 	__sync_lock_test_and_set(tag, crmg_tag_make(hash->tag, state, age));
 	return CRMG_CLAIM_WON;
@@ -383,8 +392,9 @@ crmg_source_mark(const struct crmg_source *source, enum crmg_tag_state state)
 						    old & CRMG_TAG_LIVE_AGE_MASK));
 }
 
-/* The slot of a source that has one; for packets that leave. */
-static __always_inline struct crmg_slot *crmg_source_peek(const struct crmg_hash *hash)
+/* The slot of a source that has one, and its index; for packets that leave. */
+static __always_inline struct crmg_slot *
+crmg_source_peek(const struct crmg_hash *hash, __u32 *ret_index)
 {
 	struct crmg_tags *line = crmg_line(hash);
 	struct crmg_slot *slot;
@@ -396,7 +406,8 @@ static __always_inline struct crmg_slot *crmg_source_peek(const struct crmg_hash
 	way = crmg_way_find(line, hash->tag, &tag);
 	if (way >= CRMG_WAYS || crmg_tag_state(tag) < CRMG_TAG_LIVE)
 		return NULL;
-	slot = crmg_slot_at(hash->line * CRMG_WAYS + way);
+	*ret_index = hash->line * CRMG_WAYS + way;
+	slot = crmg_slot_at(*ret_index);
 	return slot && CRMG_READ_ONCE(slot->check) == hash->check ? slot : NULL;
 }
 

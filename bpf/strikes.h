@@ -2,7 +2,7 @@
 /*
  * strikes.h - automatic bans. A strike is a refused segment of a TCP connection that
  * its source has proved to be its own; nothing that can be forged counts. The ban is
- * kept in the slot of the source, which nobody may evict while it runs.
+ * kept with the slot of the source, which nobody may evict while it runs.
  */
 #ifndef CRMGATE_BPF_STRIKES_H
 #define CRMGATE_BPF_STRIKES_H
@@ -27,12 +27,13 @@ static __always_inline __u32 crmg_boot_s(void)
 }
 
 /* True while an automatic ban runs. pardoned is written by user space only. */
-static __always_inline bool crmg_auto_banned(const struct crmg_slot *slot)
+static __always_inline bool 
+crmg_auto_banned(const struct crmg_slot *slot, const struct crmg_detail *detail)
 {
 	__u32 until = CRMG_READ_ONCE(slot->auto_until_s);
 
 	return until && until > crmg_boot_s() &&
-	       CRMG_READ_ONCE(slot->pardoned) != CRMG_READ_ONCE(slot->auto_bans);
+	       CRMG_READ_ONCE(detail->pardoned) != CRMG_READ_ONCE(detail->auto_bans);
 }
 
 /*
@@ -40,14 +41,14 @@ static __always_inline bool crmg_auto_banned(const struct crmg_slot *slot)
  * parts, and in *ret_first whether it is the only one.
  */
 static __always_inline __u32
-crmg_strike_add(struct crmg_slot *slot, const struct crmg_ban_terms *ban, __u64 now_ns,
+crmg_strike_add(struct crmg_detail *detail, const struct crmg_ban_terms *ban, __u64 now_ns,
 		bool *ret_first)
 {
 	__u64 part_ns = (__u64)ban->within_ms * 1000000 / (CRMG_STRIKE_PARTS - 1);
 	__u16 part = now_ns / (part_ns ? part_ns : 1);
-	__u16 passed = part - slot->strike_part;
-	__u32 idle = (__u32)(now_ns >> CRMG_SLOT_TICK_SHIFT) - slot->last_refused;
-	__u64 row = slot->strikes;
+	__u16 passed = part - detail->strike_part;
+	__u32 idle = (__u32)(now_ns >> CRMG_SLOT_TICK_SHIFT) - detail->last_refused;
+	__u64 row = detail->strikes;
 	__u32 sum = 0, i;
 
 	/* The number of a part comes again after 2^16; the last refusal tells them apart. */
@@ -59,8 +60,8 @@ crmg_strike_add(struct crmg_slot *slot, const struct crmg_ban_terms *ban, __u64 
 	*ret_first = !row;
 	if ((row & CRMG_STRIKE_MASK) != CRMG_STRIKE_MASK)
 		row++;
-	slot->strike_part = part;
-	slot->strikes = row;
+	detail->strike_part = part;
+	detail->strikes = row;
 	for (i = 0; i < CRMG_STRIKE_PARTS; i++)
 		sum += row >> (i * CRMG_STRIKE_BITS) & CRMG_STRIKE_MASK;
 	return sum;
@@ -93,10 +94,14 @@ static __always_inline __u64 crmg_service_packets(__u32 service)
 	return sum.packets;
 }
 
-static __always_inline __u64 crmg_slot_passed(const struct crmg_slot *slot)
+static __always_inline __u64
+crmg_slot_passed(const struct crmg_slot *slot, const struct crmg_detail *detail)
 {
-	return CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) + slot->carried_packets -
-	       (slot->refusals - slot->shadow_refusals);
+	__u64 refusals = CRMG_REFUSALS_NUMBER(CRMG_READ_ONCE(slot->refusals)) +
+			 ((__u64)detail->carried_refusals << CRMG_REFUSALS_CARRY);
+
+	return CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) + detail->carried_packets -
+	       (refusals - detail->shadow_refusals);
 }
 
 /*
@@ -105,34 +110,36 @@ static __always_inline __u64 crmg_slot_passed(const struct crmg_slot *slot)
  * another source uses tells nothing; but then there are many who strike.
  */
 static __always_inline bool
-crmg_share_large(struct crmg_slot *slot, __u32 index, bool first, bool asked, __u64 now_ns)
+crmg_share_large(const struct crmg_slot *slot, const struct crmg_detail *detail,
+		 const struct crmg_source *source, bool first, bool asked)
 {
-	__u32 at = index % CRMG_SHARE_SLOTS;
+	__u32 at = source->index % CRMG_SHARE_SLOTS;
 	struct crmg_share *share = bpf_map_lookup_elem(&shares, &at);
 	bool ours;
 
 	if (!share)
 		return false;
 	ours = share->check == slot->check;
-	if (!ours && now_ns - share->struck_ns < CRMG_SHARE_IDLE_NS)
+	if (!ours && source->now_ns - share->struck_ns < CRMG_SHARE_IDLE_NS)
 		return false;
-	share->struck_ns = now_ns;
+	share->struck_ns = source->now_ns;
 	if (first || !ours) {
 		share->check = slot->check;
-		share->source_packets = crmg_slot_passed(slot);
-		share->service_packets = crmg_service_packets(slot->service);
+		share->source_packets = crmg_slot_passed(slot, detail);
+		share->service_packets = crmg_service_packets(detail->service);
 		return false;
 	}
-	return asked && 2 * (crmg_slot_passed(slot) - share->source_packets) >
-			crmg_service_packets(slot->service) - share->service_packets;
+	return asked && 2 * (crmg_slot_passed(slot, detail) - share->source_packets) >
+			crmg_service_packets(detail->service) - share->service_packets;
 }
 
 /* Each ban is longer than the one before, until a day was quiet. None ends early. */
 static __always_inline void
-crmg_ban_source(struct crmg_slot *slot, const struct crmg_ban_terms *ban)
+crmg_ban_source(struct crmg_slot *slot, struct crmg_detail *detail,
+		const struct crmg_ban_terms *ban)
 {
 	__u32 now = (crmg_boot_ns() + CRMG_NS_PER_SEC - 1) / CRMG_NS_PER_SEC;
-	__u32 before = slot->auto_bans, i;
+	__u32 before = detail->auto_bans, i;
 	__u64 lasts = ban->for_s;
 
 	/* One that was ended early has its end still ahead. */
@@ -142,9 +149,9 @@ crmg_ban_source(struct crmg_slot *slot, const struct crmg_ban_terms *ban)
 		lasts = lasts * ban->factor >> CRMG_BAN_FACTOR_SHIFT;
 	if (lasts > ban->max_s)
 		lasts = ban->max_s;
-	slot->pardoned = 0;
-	slot->auto_bans = before < 0xff ? before + 1 : 0xff;
-	slot->strikes = 0;
+	detail->pardoned = 0;
+	detail->auto_bans = before < 0xff ? before + 1 : 0xff;
+	detail->strikes = 0;
 	CRMG_WRITE_ONCE(slot->auto_until_s, now + (__u32)lasts);
 }
 
@@ -159,16 +166,17 @@ enum crmg_strike {
  * flow is looked up here, not in crmg_strike(): the stack has room for so many calls.
  */
 static __always_inline bool
-crmg_strikes(struct crmg_slot *slot, const struct crmg_binding *binding,
-	     const struct crmg_source *source, const struct crmg_pkt *pkt, __u32 limit)
+crmg_strikes(const struct crmg_slot *slot, struct crmg_detail *detail,
+	     const struct crmg_binding *binding, const struct crmg_source *source,
+	     const struct crmg_pkt *pkt, __u32 limit)
 {
 	__u16 at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
 	__u32 packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
-			(__u32)slot->carried_packets;
-	__u32 since = packets - slot->packets_refused;
+			(__u32)detail->carried_packets;
+	__u32 since = packets - detail->packets_refused;
 
-	slot->packets_refused = packets;
-	if (!(binding->ban.limits & 1 << limit) || slot->strike_at == at ||
+	detail->packets_refused = packets;
+	if (!(binding->ban.limits & 1 << limit) || detail->strike_at == at ||
 	    since > CRMG_STRIKE_SPARSE)
 		return false;
 	/*
@@ -176,7 +184,7 @@ crmg_strikes(struct crmg_slot *slot, const struct crmg_binding *binding,
 	 * refused. The first refusal stands for all of its time: among many forged ones it is
 	 * hardly ever the source's.
 	 */
-	slot->strike_at = at;
+	detail->strike_at = at;
 	return crmg_flow_proves(pkt, source->now_ns);
 }
 
@@ -188,22 +196,24 @@ static __noinline enum crmg_strike
 crmg_strike(struct crmg_slot *slot, const struct crmg_binding *binding,
 	    const struct crmg_source *source)
 {
+	struct crmg_detail *detail = crmg_detail_at(source->index);
 	const struct crmg_ban_terms *ban = &binding->ban;
 	bool first, large;
 	__u32 strikes;
 
+	if (!detail)
+		return CRMG_STRIKE_NONE;
 	crmg_count_host(CRMG_HOST_STRIKES);
-	strikes = crmg_strike_add(slot, ban, source->now_ns, &first);
-	large = crmg_share_large(slot, source->index, first, strikes >= ban->after,
-				 source->now_ns);
+	strikes = crmg_strike_add(detail, ban, source->now_ns, &first);
+	large = crmg_share_large(slot, detail, source, first, strikes >= ban->after);
 	if (strikes < ban->after)
 		return CRMG_STRIKE_NONE;
 	if (large) {
-		slot->strikes = 0;
+		detail->strikes = 0;
 		crmg_count_host(CRMG_HOST_LARGE_SHARES);
 		return CRMG_STRIKE_SHARE;
 	}
-	crmg_ban_source(slot, ban);
+	crmg_ban_source(slot, detail, ban);
 	crmg_source_mark(source, CRMG_TAG_BANNED);
 	crmg_count_host(CRMG_HOST_AUTO_BANS);
 	return CRMG_STRIKE_BAN;

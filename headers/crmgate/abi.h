@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define CRMG_ABI 2
+#define CRMG_ABI 3
 
 #define CRMG_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " has another size")
@@ -436,7 +436,7 @@ CRMG_SIZE(struct crmg_prefix, 24);
 
 /*
  * Map "tags": lines of eight tags, chosen by a keyed hash of (service, source).
- * Tag i of line l belongs to slot l * 8 + i of map "slots". Written by XDP with
+ * Tag i of line l belongs to entry l * 8 + i of "slots" and "details". Written by XDP with
  * compare-and-swap, read by everybody.
  *
  *   63..24 hash   23..20 state   19..0 age, of a slot in use; else
@@ -480,11 +480,11 @@ CRMG_SIZE(struct crmg_tags, 64);
 
 /*
  * Arriving packets and bytes of a source in one word, so that a packet pays for one
- * locked addition: packets << 40 | bytes. At 2^23 packets, of at most 64 KiB, the word
- * is carried over into carried_packets and carried_bytes.
+ * locked addition: packets << 40 | bytes. When the top bit of either is set (2^23 packets,
+ * 2^39 bytes) the word is carried over into carried_packets and carried_bytes.
  */
 #define CRMG_TRAFFIC_SHIFT 40
-#define CRMG_TRAFFIC_FULL  (1ULL << 23)
+#define CRMG_TRAFFIC_FULL  (1ULL << 63 | 1ULL << (CRMG_TRAFFIC_SHIFT - 1))
 #define CRMG_TRAFFIC_PACKETS(word) ((word) >> CRMG_TRAFFIC_SHIFT)
 #define CRMG_TRAFFIC_BYTES(word)   ((word) & ((1ULL << CRMG_TRAFFIC_SHIFT) - 1))
 
@@ -497,8 +497,25 @@ CRMG_SIZE(struct crmg_tags, 64);
 #define CRMG_STRIKE_BITS  9
 
 /*
- * Map "slots", one per tag. Written by XDP and TC, read by everybody. First line:
- * each packet; second: new connections, refusals, egress; third: policy changes, bans.
+ * Refusals of a source since the last carry: reason << 27 | number. The reason is that of
+ * the last one, if it was in the same 64 ticks (1.1 s) as last_seen, else 0: another one
+ * for that reason in that time has nothing to tell that the detail does not say. When the
+ * top bit of the number is set, it is taken off and carried_refusals grows by one.
+ */
+#define CRMG_REFUSALS_TICKS 64
+#define CRMG_REFUSALS_SHIFT 27
+#define CRMG_REFUSALS_CARRY (CRMG_REFUSALS_SHIFT - 1)
+#define CRMG_REFUSALS_FULL  (1U << CRMG_REFUSALS_CARRY)
+#define CRMG_REFUSALS_NUMBER(word) ((word) & ((1U << CRMG_REFUSALS_SHIFT) - 1))
+#define CRMG_REFUSALS_REASON(word) ((word) >> CRMG_REFUSALS_SHIFT)
+_Static_assert(CRMG_REASON_COUNT <= 32, "a reason does not fit into crmg_slot.refusals");
+
+/*
+ * A source has a slot, which every packet needs and which is one cache line, and under
+ * the same index a detail, which few packets need. Apart, because with many sources the
+ * cost of a packet is that of the lines and pages it touches.
+ *
+ * Map "slots", one per tag. Written by XDP, read by everybody.
  */
 struct crmg_slot {
 	__u64 check;		/* second half of the hash: whose slot it is */
@@ -508,21 +525,30 @@ struct crmg_slot {
 	__u64 tat[CRMG_BUCKET_LIMITS];	/* theoretical arrival times, 1/256 ns */
 	__u64 traffic;		/* see CRMG_TRAFFIC_SHIFT */
 	__u32 auto_until_s;	/* end of the last automatic ban, CLOCK_BOOTTIME; 0: none */
-	__u16 strike_at;	/* 100 ms of CLOCK_MONOTONIC in which the last strike was */
-	__u8 auto_bans;		/* automatic bans, forgotten after a quiet day */
-	__u8 pardoned;		/* auto_bans when an operator ended the last one; by user space */
+	__u32 refusals;		/* dropped or reset, or in shadow passed; see CRMG_REFUSALS_SHIFT */
+};
+CRMG_SIZE(struct crmg_slot, 64);
 
+/*
+ * Map "details", one per tag. Written by XDP (bytes_out by TC, pardoned by user space),
+ * read by everybody. First line: new connections, refusals, egress; second: policy
+ * changes, bans, what is carried over.
+ */
+struct crmg_detail {
 	struct crmg_addr addr;	/* of the source, cut to its prefix */
 	__u8 service;		/* index */
 	__u8 last_reason;	/* of the last refusal; 0: none */
 	__u16 strike_part;	/* number of the present part, modulo 2^16 */
 	__u32 first_seen;	/* tick */
-	__u32 last_refused;	/* tick */
+	__u32 last_refused;	/* tick, behind by up to CRMG_REFUSALS_TICKS */
 	__u32 last_event;	/* tick; valid when event_refusals is not 0 */
 	__u32 event_refusals;	/* refusals that events told about, [1, ...], modulo 2^32 */
 	__u32 packets_refused;	/* packets when the last refusal was, modulo 2^32 */
-	__u64 refusals;		/* dropped or reset, or in shadow passed */
-	__u64 connections;
+	__u16 strike_at;	/* 100 ms of CLOCK_MONOTONIC in which the last strike was */
+	__u8 auto_bans;		/* automatic bans, forgotten after a quiet day */
+	__u8 pardoned;		/* auto_bans when an operator ended the last one; by user space */
+	__u32 carried_refusals;	/* in CRMG_REFUSALS_FULL */
+	__u64 connections;	/* that passed: a flood of refused ones stays out of this line */
 	__u64 bytes_out;
 
 	__u64 cost[CRMG_BUCKET_LIMITS];	/* of tat[i] when it was written; 0: no limit */
@@ -532,7 +558,7 @@ struct crmg_slot {
 	__u64 carried_bytes;
 	__u64 strikes;		/* see CRMG_STRIKE_PARTS */
 };
-CRMG_SIZE(struct crmg_slot, 192);
+CRMG_SIZE(struct crmg_detail, 128);
 
 /*
  * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of

@@ -204,13 +204,13 @@ static uint64_t next_step(struct crmg_test_random *random, const struct scope *s
 
 static enum crmg_reason judge(struct crmg_rig *rig, const char *service, struct crmg_addr src)
 {
-	const struct crmg_slot *slot;
+	const struct crmg_detail *detail;
 
 	if (crmg_rig_xdp(rig, &frame, NULL) == XDP_PASS)
 		return CRMG_REASON_OK;
-	slot = crmg_rig_slot(rig, service, src);
-	assert_non_null(slot);
-	return slot->last_reason;
+	detail = crmg_rig_detail(rig, service, src);
+	assert_non_null(detail);
+	return detail->last_reason;
 }
 
 static void run_schedule(struct crmg_rig *rig, struct crmg_test_random *random, uint32_t n,

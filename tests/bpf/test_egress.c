@@ -84,21 +84,21 @@ static void test_keyed_by_destination(void **state)
 	const struct crmg_test_packet in = tcp_packet(PEER4, 443, CRMG_TEST_ACK);
 	const struct crmg_test_packet out = { TO4(443), .protocol = IPPROTO_TCP, .payload = 500 };
 	struct crmg_test_packet other = out;
-	const struct crmg_slot *slot;
+	const struct crmg_detail *detail;
 
 	(void)state;
 	crmg_rig_forget(rig);
 	crmg_rig_xdp_packet(rig, &in);
-	slot = crmg_rig_slot(rig, "api", PEER4);
-	assert_non_null(slot);
-	assert_int_equal(slot->bytes_out, 0);
+	detail = crmg_rig_detail(rig, "api", PEER4);
+	assert_non_null(detail);
+	assert_int_equal(detail->bytes_out, 0);
 	crmg_test_build(&out, &frame);
 	crmg_rig_tc(rig, &frame, NULL);
-	assert_int_equal(slot->bytes_out, frame.len);
+	assert_int_equal(detail->bytes_out, frame.len);
 	other.dst = CRMG_TEST_V4(203, 0, 113, 8);
 	crmg_test_build(&other, &frame);
 	crmg_rig_tc(rig, &frame, NULL);
-	assert_int_equal(slot->bytes_out, frame.len);
+	assert_int_equal(detail->bytes_out, frame.len);
 	assert_null(crmg_rig_slot(rig, "api", SERVER4));
 }
 

@@ -282,10 +282,10 @@ static void run_schedule(struct crmg_rig *rig, struct crmg_test_random *random, 
 			if (buckets[k].set)
 				crmg_test_refill(&buckets[k], step);
 		if (!admitted(rig, *now)) {
-			const struct crmg_slot *slot = crmg_rig_slot(rig, service, p.src);
+			const struct crmg_detail *detail = crmg_rig_detail(rig, service, p.src);
 
-			assert_non_null(slot);
-			reason = slot->last_reason;
+			assert_non_null(detail);
+			reason = detail->last_reason;
 		}
 		if (!model_agrees(buckets, units, reason))
 			fail_msg("schedule %u, policy p%u, step %d: reason %d", n, policy, i, reason);

@@ -77,6 +77,7 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
 	bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.slots, setup->capacity);
+	bpf_map__set_max_entries(skel->maps.details, setup->capacity);
 	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATE_LINES(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);
@@ -316,54 +317,67 @@ uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id)
 	return snapshot(rig, 0).host.counter[id];
 }
 
-/* A source's slot in use: returns the state of its tag, or CRMG_TAG_EMPTY if it has none. */
-static enum crmg_tag_state find_slot(struct crmg_rig *rig, const char *service,
-				     struct crmg_addr addr, struct crmg_slot **ret)
+/* Index of a source in the table, and the state of its tag; -1: its slot is not in use. */
+static int64_t find_source(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
+			   enum crmg_tag_state *ret_state)
 {
 	const struct crmg_image *image = &rig->kern->image;
 	const struct crmg_tags *tags = rig->kern->view[CRMG_MAP_TAGS].memory;
-	struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	const struct crmg_detail *details = rig->kern->view[CRMG_MAP_DETAILS].memory;
 	uint32_t index = crmg_image_service_find(image, service);
 
 	for (uint32_t i = 0; i < crmg_image_head(image)->capacity; i++) {
 		uint64_t tag = tags[i / CRMG_WAYS].tag[i % CRMG_WAYS];
 		enum crmg_tag_state state = tag >> CRMG_TAG_STATE_SHIFT & 0xf;
 
-		if (state >= CRMG_TAG_LIVE && slots[i].service == index &&
-		    !crmg_addr_cmp(&slots[i].addr, &addr)) {
-			*ret = &slots[i];
-			return state;
+		if (state >= CRMG_TAG_LIVE && details[i].service == index &&
+		    !crmg_addr_cmp(&details[i].addr, &addr)) {
+			*ret_state = state;
+			return i;
 		}
 	}
-	*ret = NULL;
-	return CRMG_TAG_EMPTY;
+	*ret_state = CRMG_TAG_EMPTY;
+	return -1;
 }
 
 const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
 				      struct crmg_addr addr)
 {
-	struct crmg_slot *slot;
+	struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	enum crmg_tag_state state;
+	int64_t index = find_source(rig, service, addr, &state);
 
-	find_slot(rig, service, addr, &slot);
-	return slot;
+	return index < 0 ? NULL : &slots[index];
 }
 
 enum crmg_tag_state crmg_rig_state(struct crmg_rig *rig, const char *service,
 				   struct crmg_addr addr)
 {
-	struct crmg_slot *slot;
+	enum crmg_tag_state state;
 
-	return find_slot(rig, service, addr, &slot);
+	find_source(rig, service, addr, &state);
+	return state;
 }
 
 void crmg_rig_set_traffic(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
 			  uint64_t word)
 {
-	struct crmg_slot *slot;
+	struct crmg_slot *slots = rig->kern->view[CRMG_MAP_SLOTS].memory;
+	enum crmg_tag_state state;
+	int64_t index = find_source(rig, service, addr, &state);
 
-	find_slot(rig, service, addr, &slot);
-	assert_non_null(slot);
-	slot->traffic = word;
+	assert_true(index >= 0);
+	slots[index].traffic = word;
+}
+
+struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
+				    struct crmg_addr addr)
+{
+	struct crmg_detail *details = rig->kern->view[CRMG_MAP_DETAILS].memory;
+	enum crmg_tag_state state;
+	int64_t index = find_source(rig, service, addr, &state);
+
+	return index < 0 ? NULL : &details[index];
 }
 
 uint32_t crmg_rig_tracked(struct crmg_rig *rig)

@@ -97,9 +97,11 @@ struct crmg_row crmg_rig_row(struct crmg_rig *rig, const char *service, const ch
 struct crmg_row crmg_rig_total(struct crmg_rig *rig);
 uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id);
 
-/* The live slot of a source (cut to its prefix) at a service, or NULL. */
+/* The live slot and detail of a source (cut to its prefix) at a service, or NULL. */
 const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
 				      struct crmg_addr addr);
+struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
+				    struct crmg_addr addr);
 uint32_t crmg_rig_tracked(struct crmg_rig *rig);
 
 /* State of the tag of that slot; CRMG_TAG_EMPTY: there is none. */

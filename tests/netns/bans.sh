@@ -85,7 +85,7 @@ what_says_so() {
 	abuse_until is 1 auto_bans
 	expect_json "$(crmgate bans -j)" --arg a "$LAB_BAD" '.bans | length == 1 and
 		(.[0] | .prefix == $a and .service == "api" and .origin == "auto" and
-		 .note == "2nd ban" and .remaining_seconds <= 20)'
+		 .note == "2nd ban" and .remaining_seconds <= 21)'
 	lasts_about 20
 	expect_json "$(crmgate top -j -n 10)" --arg a "$LAB_BAD" \
 		'.sources[] | select(.address == $a) | .banned_until != null and .proven'

@@ -28,6 +28,7 @@ struct fixture {
 	struct crmg_iface_state ifaces[3];
 	struct crmg_tags tags[CAPACITY / CRMG_WAYS];
 	struct crmg_slot slots[CAPACITY];
+	struct crmg_detail details[CAPACITY];
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
 	struct crmg_bucket totals[CRMG_TOTALS];
@@ -94,6 +95,7 @@ static inline void fixture_init(void)
 		.capacity = CAPACITY,
 		.tags = fx.tags,
 		.slots = fx.slots,
+		.details = fx.details,
 		.totals = fx.totals,
 		.bans = fx.bans,
 		.origins = fx.origins,
@@ -140,30 +142,32 @@ static inline void set_tag(uint32_t index, enum crmg_tag_state state)
 }
 
 /* A source in use at the service "web", seen 10 s ago at first and now. */
-static inline struct crmg_slot *add_source(uint32_t index, const char *source)
+static inline struct crmg_detail *add_source(uint32_t index, const char *source)
 {
+	struct crmg_detail *detail = &fx.details[index];
 	struct crmg_slot *slot = &fx.slots[index];
 	uint32_t now = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
 
 	set_tag(index, CRMG_TAG_LIVE);
 	slot->resolved = GENERATION | 1ULL << 32;
-	slot->addr = addr(source);
-	slot->service = (uint8_t)crmg_image_service_find(&fx.image, "web");
-	slot->first_seen = now - 596;	/* ticks of 16.8 ms */
+	detail->addr = addr(source);
+	detail->service = (uint8_t)crmg_image_service_find(&fx.image, "web");
+	detail->first_seen = now - 596;	/* ticks of 16.8 ms */
 	slot->last_seen = now;
 	fx.snap.tracked++;
-	return slot;
+	return detail;
 }
 
 /* A source in use that was banned automatically, for so many seconds from now on. */
-static inline struct crmg_slot *add_auto_ban(uint32_t index, const char *source, int seconds_left)
+static inline struct crmg_detail *add_auto_ban(uint32_t index, const char *source,
+					       int seconds_left)
 {
-	struct crmg_slot *slot = add_source(index, source);
+	struct crmg_detail *detail = add_source(index, source);
 
 	set_tag(index, CRMG_TAG_BANNED);
-	slot->auto_until_s = (uint32_t)(BOOT_NS / CRMG_NS_PER_SEC) + seconds_left;
-	slot->auto_bans = 1;
-	return slot;
+	fx.slots[index].auto_until_s = (uint32_t)(BOOT_NS / CRMG_NS_PER_SEC) + seconds_left;
+	detail->auto_bans = 1;
+	return detail;
 }
 
 /* Index of the binding of a policy, by its names. */

@@ -79,19 +79,19 @@ static void test_recent(void **state)
 
 static void test_ban_end(void **state)
 {
-	struct crmg_slot slot = { .auto_bans = 2, .pardoned = 1 };
+	struct crmg_source_record source = { .detail = { .auto_bans = 2, .pardoned = 1 } };
 
 	(void)state;
 	fixture_init();
-	slot.auto_until_s = BOOT_NS / CRMG_NS_PER_SEC + 1;
-	assert_true(crmg_auto_ban_end(&fx.snap, &slot) == BOOT_NS + CRMG_NS_PER_SEC);
+	source.slot.auto_until_s = BOOT_NS / CRMG_NS_PER_SEC + 1;
+	assert_true(crmg_auto_ban_end(&fx.snap, &source) == BOOT_NS + CRMG_NS_PER_SEC);
 	fx.snap.boot_ns += CRMG_NS_PER_SEC - 1;
-	assert_true(crmg_auto_ban_end(&fx.snap, &slot) != 0);
+	assert_true(crmg_auto_ban_end(&fx.snap, &source) != 0);
 	fx.snap.boot_ns++;
-	assert_true(crmg_auto_ban_end(&fx.snap, &slot) == 0);
-	slot.auto_until_s++;
-	slot.pardoned = 2;
-	assert_true(crmg_auto_ban_end(&fx.snap, &slot) == 0);
+	assert_true(crmg_auto_ban_end(&fx.snap, &source) == 0);
+	source.slot.auto_until_s++;
+	source.detail.pardoned = 2;
+	assert_true(crmg_auto_ban_end(&fx.snap, &source) == 0);
 }
 
 static void test_notes(void **state)
@@ -108,16 +108,16 @@ static void test_notes(void **state)
 	(void)state;
 	fixture_init();
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
-		struct crmg_slot slot = { .auto_bans = rows[i].bans };
+		struct crmg_source_record source = { .detail = { .auto_bans = rows[i].bans } };
 
-		assert_string_equal(crmg_auto_ban_entry(&fx.snap, &slot).ban.note, rows[i].note);
+		assert_string_equal(crmg_auto_ban_entry(&fx.snap, &source).ban.note, rows[i].note);
 	}
 }
 
 /* All the list of automatic bans, whatever else the table holds. */
 static void test_next(void **state)
 {
-	struct crmg_slot slot;
+	struct crmg_source_record source;
 	uint32_t at = 0;
 
 	(void)state;
@@ -125,12 +125,12 @@ static void test_next(void **state)
 	add_source(0, "10.1.2.1");
 	add_auto_ban(2, "10.1.2.2", 5);
 	add_auto_ban(CAPACITY - 1, "10.1.2.3", 5);
-	assert_true(crmg_auto_ban_next(&fx.snap, &at, &slot));
+	assert_true(crmg_auto_ban_next(&fx.snap, &at, &source));
 	assert_int_equal(at, 3);
-	assert_true(crmg_auto_ban_next(&fx.snap, &at, &slot));
+	assert_true(crmg_auto_ban_next(&fx.snap, &at, &source));
 	assert_int_equal(at, CAPACITY);
-	assert_int_equal(slot.addr.lo, addr("10.1.2.3").lo);
-	assert_false(crmg_auto_ban_next(&fx.snap, &at, &slot));
+	assert_int_equal(source.detail.addr.lo, addr("10.1.2.3").lo);
+	assert_false(crmg_auto_ban_next(&fx.snap, &at, &source));
 }
 
 /* Seven parts of a second each; with every second that passes the oldest falls out. */
@@ -138,21 +138,21 @@ static void test_strikes(void **state)
 {
 	static const unsigned int left[] = { 127, 126, 124, 120, 112, 96, 64, 0, 0 };
 	const struct crmg_ban_terms terms = { .within_ms = 6000, .after = 100 };
-	struct crmg_slot slot = { 0 };
+	struct crmg_detail detail = { 0 };
 
 	(void)state;
 	fixture_init();
-	slot.strike_part = (uint16_t)(MONO_NS / CRMG_NS_PER_SEC);
+	detail.strike_part = (uint16_t)(MONO_NS / CRMG_NS_PER_SEC);
 	for (unsigned int i = 0; i < CRMG_STRIKE_PARTS; i++)
-		slot.strikes |= 1ULL << (CRMG_STRIKE_PARTS - 1 - i) << i * CRMG_STRIKE_BITS;
+		detail.strikes |= 1ULL << (CRMG_STRIKE_PARTS - 1 - i) << i * CRMG_STRIKE_BITS;
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(left); i++) {
-		assert_int_equal(crmg_slot_strikes(&fx.snap, &slot, &terms), left[i]);
+		assert_int_equal(crmg_source_strikes(&fx.snap, &detail, &terms), left[i]);
 		fx.snap.mono_ns += CRMG_NS_PER_SEC;
 	}
 	fx.snap.mono_ns = MONO_NS;
-	slot.strikes = ~0ULL;
-	assert_int_equal(crmg_slot_strikes(&fx.snap, &slot, &terms), 7 * 511);
-	assert_int_equal(crmg_slot_strikes(&fx.snap, &slot, &(struct crmg_ban_terms){ 0 }), 0);
+	detail.strikes = ~0ULL;
+	assert_int_equal(crmg_source_strikes(&fx.snap, &detail, &terms), 7 * 511);
+	assert_int_equal(crmg_source_strikes(&fx.snap, &detail, &(struct crmg_ban_terms){ 0 }), 0);
 }
 
 int main(void)

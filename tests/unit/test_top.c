@@ -29,13 +29,12 @@ static void test_states(void **state)
 /* A slot of a service that is gone, or from before its index got this name. */
 static void test_strangers(void **state)
 {
-	struct crmg_slot *slot;
+	struct crmg_slot *slot = &fx.slots[5];
 	struct crmg_service *service;
 
 	(void)state;
 	fixture_init();
-	slot = add_source(5, "10.1.2.3");
-	service = (void *)crmg_image_service(&fx.image, slot->service);
+	service = (void *)crmg_image_service(&fx.image, add_source(5, "10.1.2.3")->service);
 	service->born = GENERATION;
 	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 1);
 	slot->resolved = GENERATION - 1;
@@ -44,7 +43,7 @@ static void test_strangers(void **state)
 	service->born = UINT32_MAX;
 	slot->resolved = 3;
 	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 1);
-	slot->service = 60;
+	fx.details[5].service = 60;
 	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 10), 0);
 }
 
@@ -70,7 +69,8 @@ static void test_selection(void **state)
 		if (draw_below(&seed, 4) == 0)
 			continue;
 		/* Many equal ones. */
-		add_source(i, "10.1.2.3")->traffic = draw_below(&seed, 200);
+		add_source(i, "10.1.2.3");
+		fx.slots[i].traffic = draw_below(&seed, 200);
 		sorted[count].index = i;
 		sorted[count++].value = fx.slots[i].traffic;
 	}
@@ -82,23 +82,29 @@ static void test_selection(void **state)
 				 wanted);
 		for (size_t i = 0; i < wanted; i++) {
 			assert_int_equal(rows[i].index, sorted[i].index);
-			assert_int_equal(rows[i].value, rows[i].slot.traffic);
+			assert_int_equal(rows[i].value, rows[i].source.slot.traffic);
 		}
 	}
 }
 
-/* Packets and bytes are in two places each. */
+/* Packets, bytes and refusals are in two places each. */
 static void test_values(void **state)
 {
-	struct crmg_slot slot = {
-		.traffic = 5ULL << CRMG_TRAFFIC_SHIFT | 700, .carried_packets = 8000000,
-		.carried_bytes = 90000000000, .connections = 3, .bytes_out = 11, .refusals = 13,
+	static const struct crmg_slot slot = {
+		.traffic = 5ULL << CRMG_TRAFFIC_SHIFT | 700,
+		.refusals = CRMG_REASON_PACKETS << CRMG_REFUSALS_SHIFT | 13,
 	};
-	static const uint64_t wanted[CRMG_TOP_COUNT] = { 8000005, 90000000700, 3, 11, 13 };
+	static const struct crmg_detail detail = {
+		.carried_packets = 8000000, .carried_bytes = 90000000000, .carried_refusals = 6,
+		.connections = 3, .bytes_out = 11,
+	};
+	static const uint64_t wanted[CRMG_TOP_COUNT] = {
+		8000005, 90000000700, 3, 11, 6 * (1ULL << 26) + 13,
+	};
 
 	(void)state;
 	for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)
-		assert_true(crmg_top_value(&slot, by) == wanted[by]);
+		assert_true(crmg_top_value(&slot, &detail, by) == wanted[by]);
 }
 
 static void test_words(void **state)
@@ -122,14 +128,12 @@ static void test_json(void **state)
 		"connections", "open_connections", "bytes_out", "dropped_packets", "first_seen",
 		"last_seen", "banned_until", "proven",
 	};
-	struct crmg_slot *slot;
 	json_t *document, *source;
 
 	(void)state;
 	fixture_init();
-	slot = add_source(5, "2001:db8:7::");
-	slot->refusals = 7;
-	slot->shadow_refusals = 4;
+	add_source(5, "2001:db8:7::")->shadow_refusals = 4;
+	fx.slots[5].refusals = 7;
 	add_ban("2001:db8::/32", 0, 600);
 	crmg_top_select(&fx.snap, CRMG_TOP_PACKETS, rows, 1);
 	document = crmg_top_json(&fx.snap, rows, 1);
@@ -171,10 +175,10 @@ static void test_automatic(void **state)
 	assert_non_null(strstr(text, "0s  banned\n"));
 	free(text);
 	add_ban("10.1.2.3", 0, 900);
-	assert_true(crmg_top_banned_until(&fx.snap, &rows[0].slot) ==
+	assert_true(crmg_top_banned_until(&fx.snap, &rows[0].source) ==
 		    BOOT_NS + 900 * CRMG_NS_PER_SEC);
 	fx.bans[0].ban.until_ns = BOOT_NS + CRMG_NS_PER_SEC;
-	assert_true(crmg_top_banned_until(&fx.snap, &rows[0].slot) ==
+	assert_true(crmg_top_banned_until(&fx.snap, &rows[0].source) ==
 		    BOOT_NS + 600 * CRMG_NS_PER_SEC);
 }
 

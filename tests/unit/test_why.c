@@ -61,18 +61,17 @@ static void test_all_services(void **state)
 	assert_string_equal(why.services[1].label->policy, "public");
 }
 
-/* A source of partners that has used so many units of a limit. */
-static struct crmg_slot *used(unsigned int limit_id, uint64_t units, unsigned int shift)
+/* Source 77, of partners, that has used so many units of a limit. */
+static void used(unsigned int limit_id, uint64_t units, unsigned int shift)
 {
-	struct crmg_slot *slot = add_source(77, "10.1.2.3");
+	struct crmg_detail *detail = add_source(77, "10.1.2.3");
 	struct crmg_addr a = addr("10.1.2.3");
 	const struct crmg_binding *binding = crmg_image_binding(&fx.image,
-		crmg_image_resolve(&fx.image, slot->service, &a));
+		crmg_image_resolve(&fx.image, detail->service, &a));
 
-	slot->cost[limit_id] = binding->limit[limit_id].cost;
-	slot->tat[limit_id] = (MONO_NS << CRMG_UNITS_PER_NS_SHIFT) +
-			      (units * slot->cost[limit_id] >> shift);
-	return slot;
+	detail->cost[limit_id] = binding->limit[limit_id].cost;
+	fx.slots[77].tat[limit_id] = (MONO_NS << CRMG_UNITS_PER_NS_SHIFT) +
+				     (units * detail->cost[limit_id] >> shift);
 }
 
 static void test_levels(void **state)
@@ -99,7 +98,8 @@ static void test_idle(void **state)
 {
 	(void)state;
 	fixture_init();
-	used(CRMG_LIMIT_PACKETS, 0, 0)->tat[CRMG_LIMIT_PACKETS] = 1;
+	used(CRMG_LIMIT_PACKETS, 0, 0);
+	fx.slots[77].tat[CRMG_LIMIT_PACKETS] = 1;
 	assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
 			 400);
 }
@@ -107,17 +107,17 @@ static void test_idle(void **state)
 /* Charged under a rate half as high: the same units are used. */
 static void test_after_apply(void **state)
 {
-	struct crmg_slot *slot;
+	__u64 *cost = &fx.details[77].cost[CRMG_LIMIT_PACKETS];
 
 	(void)state;
 	fixture_init();
-	slot = used(CRMG_LIMIT_PACKETS, 100, 0);
-	slot->tat[CRMG_LIMIT_PACKETS] += 100 * slot->cost[CRMG_LIMIT_PACKETS];
-	slot->cost[CRMG_LIMIT_PACKETS] *= 2;
+	used(CRMG_LIMIT_PACKETS, 100, 0);
+	fx.slots[77].tat[CRMG_LIMIT_PACKETS] += 100 * *cost;
+	*cost *= 2;
 	assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
 			 300);
 	/* It had no such limit. */
-	slot->cost[CRMG_LIMIT_PACKETS] = 0;
+	*cost = 0;
 	assert_int_equal(available(at_web("10.1.2.3"), CRMG_LIMIT_PACKETS),
 			 400);
 }
@@ -129,24 +129,23 @@ static void test_wide_source(void **state)
 	fixture_init();
 	add_source(9, "2001:db8:7::")->carried_packets = 5;
 	add_ban("2001:db8:7::1", 0, 60);
-	assert_int_equal(at_web("2001:db8:7::1")->slot.carried_packets, 5);
+	assert_int_equal(at_web("2001:db8:7::1")->source.detail.carried_packets, 5);
 	assert_non_null(at_web("2001:db8:7::1")->ban);
-	assert_int_equal(at_web("2001:db8:7::2")->slot.carried_packets, 5);
+	assert_int_equal(at_web("2001:db8:7::2")->source.detail.carried_packets, 5);
 	assert_null(at_web("2001:db8:7::2")->ban);
 	assert_false(at_web("2001:db8:7:1::1")->seen);
 }
 
 static void test_json(void **state)
 {
-	struct crmg_slot *slot;
 	json_t *document, *service, *first;
 	struct crmg_addr a;
 
 	(void)state;
 	fixture_init();
-	slot = used(CRMG_LIMIT_PACKETS, 400, 0);
-	slot->last_reason = CRMG_REASON_PACKETS;
-	slot->last_refused = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
+	used(CRMG_LIMIT_PACKETS, 400, 0);
+	fx.details[77].last_reason = CRMG_REASON_PACKETS;
+	fx.details[77].last_refused = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
 	a = addr("10.1.2.3");
 	crmg_why_find(&fx.snap, &a, 0, &why);
 	document = crmg_why_json(&fx.snap, &why);
@@ -208,19 +207,19 @@ static void test_scopes(void **state)
 /* A source that was banned automatically, in full. */
 static void fill_banned(void)
 {
-	struct crmg_slot *slot;
+	struct crmg_detail *detail;
 	struct crmg_addr a;
 
 	fixture_init();
 	widen();
-	slot = add_auto_ban(77, "10.1.2.3", 600);
-	slot->auto_bans = 3;
-	slot->traffic = 41ULL << CRMG_TRAFFIC_SHIFT | 4100;
-	slot->refusals = 7;
-	slot->strike_part = (uint16_t)(MONO_NS / CRMG_NS_PER_SEC);
-	slot->strikes = 5;
-	slot->last_reason = CRMG_REASON_AGGREGATE;
-	slot->last_refused = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
+	detail = add_auto_ban(77, "10.1.2.3", 600);
+	detail->auto_bans = 3;
+	fx.slots[77].traffic = 41ULL << CRMG_TRAFFIC_SHIFT | 4100;
+	fx.slots[77].refusals = CRMG_REASON_AGGREGATE << CRMG_REFUSALS_SHIFT | 7;
+	detail->strike_part = (uint16_t)(MONO_NS / CRMG_NS_PER_SEC);
+	detail->strikes = 5;
+	detail->last_reason = CRMG_REASON_AGGREGATE;
+	detail->last_refused = MONO_NS >> CRMG_SLOT_TICK_SHIFT;
 	add_ban("10.1.0.0/16", 0, 60);
 	a = addr("10.1.2.3");
 	crmg_why_find(&fx.snap, &a, crmg_image_service_find(&fx.image, "web"), &why);

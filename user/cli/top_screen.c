@@ -41,7 +41,7 @@ static const struct shown *find_last(const struct screen *screen, const struct c
 {
 	for (size_t i = 0; i < screen->last_count; i++)
 		if (screen->last[i].index == row->index &&
-		    screen->last[i].check == row->slot.check)
+		    screen->last[i].check == row->source.slot.check)
 			return &screen->last[i];
 	return NULL;
 }
@@ -51,7 +51,7 @@ static const char *rate_text(const struct screen *screen, const struct crmg_snap
 			     const struct shown *last, const struct crmg_top_row *row,
 			     enum crmg_top_by by, char buf[CRMG_SHORT_LEN])
 {
-	uint64_t value = crmg_top_value(&row->slot, by);
+	uint64_t value = crmg_top_value(&row->source.slot, &row->source.detail, by);
 	uint64_t ns = snap->mono_ns - screen->last_ns;
 
 	if (!last || !ns || value < last->value[by])
@@ -87,14 +87,14 @@ static void draw_titles(const struct screen *screen)
 static void draw_row(const struct screen *screen, const struct crmg_snapshot *snap,
 		     const struct crmg_top_row *row, int y)
 {
-	const struct crmg_service *service = crmg_image_service(snap->image, row->slot.service);
-	const struct crmg_label *label = crmg_source_label(snap, &row->slot);
+	const struct crmg_service *service = crmg_image_service(snap->image, row->source.detail.service);
+	const struct crmg_label *label = crmg_source_label(snap, &row->source.detail);
 	const struct shown *last = find_last(screen, row);
 	char line[512], source[CRMG_ADDR_LEN], rate[CRMG_SHORT_LEN];
 	char name[CRMG_ESCAPED(CRMG_NAME_LEN)];
 	/* On a narrow terminal the number moves up to the address, down to 6 digits. */
 	int at = snprintf(line, sizeof(line), "%-*s %*s", COLS < 30 ? COLS - 7 : 20,
-			  crmg_source_text(snap, &row->slot.addr, source, sizeof(source)),
+			  crmg_source_text(snap, &row->source.detail.addr, source, sizeof(source)),
 			  COLS < 30 ? 6 : 9,
 			  rate_text(screen, snap, last, row, screen->by, rate));
 
@@ -103,7 +103,7 @@ static void draw_row(const struct screen *screen, const struct crmg_snapshot *sn
 			at += snprintf(line + at, sizeof(line) - (size_t)at, " %9s",
 				       rate_text(screen, snap, last, row, by, rate));
 	at += snprintf(line + at, sizeof(line) - (size_t)at, "  %-4s %s",
-		       crmg_top_banned_until(snap, &row->slot) ? "ban" : "",
+		       crmg_top_banned_until(snap, &row->source) ? "ban" : "",
 		       crmg_escape(service->name, CRMG_NAME_LEN, name, sizeof(name)));
 	snprintf(line + at, sizeof(line) - (size_t)at, "/%s",
 		 crmg_escape(label ? label->policy : "", CRMG_NAME_LEN, name, sizeof(name)));
@@ -117,9 +117,10 @@ static void remember(struct screen *screen, const struct crmg_snapshot *snap,
 		struct shown *shown = &screen->last[i];
 
 		shown->index = rows[i].index;
-		shown->check = rows[i].slot.check;
+		shown->check = rows[i].source.slot.check;
 		for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)
-			shown->value[by] = crmg_top_value(&rows[i].slot, by);
+			shown->value[by] = crmg_top_value(&rows[i].source.slot,
+							  &rows[i].source.detail, by);
 	}
 	screen->last_count = count;
 	screen->last_ns = snap->mono_ns;

@@ -12,6 +12,7 @@
 #define CRMG_MAPS(X) \
 	X(TAGS,      tags,        "tags",      struct crmg_tags,       true) \
 	X(SLOTS,     slots,       "slots",     struct crmg_slot,       true) \
+	X(DETAILS,   details,     "details",   struct crmg_detail,     true) \
 	X(FRONTS,    fronts,      "fronts",    __u32,                  false) \
 	X(BACKS,     backs,       "backs",     __u32,                  false) \
 	X(ROWS,      rows,        "rows",      __u32,                  false) \

@@ -90,8 +90,8 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 		return crmg_err_set(err, code, "out of memory for the tables: a source table of %u "
 				    "slots needs %llu MiB; lower capacity.sources, or raise the "
 				    "memory limit of this process", capacity,
-				    (unsigned long long)capacity * (sizeof(struct crmg_slot) + 8) >>
-				    20);
+				    (unsigned long long)capacity *
+				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) + 8) >> 20);
 	if (line[0])
 		return crmg_err_set(err, code, "the kernel refused the program: %s%s", line,
 				    code == -EPERM || code == -EACCES ? crmg_missing_rights() : "");
@@ -160,6 +160,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	if (fresh) {
 		bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.slots, setup->capacity);
+		bpf_map__set_max_entries(skel->maps.details, setup->capacity);
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.aggregates,
 					 CRMG_AGGREGATE_LINES(setup->capacity));

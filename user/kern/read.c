@@ -93,21 +93,27 @@ static int crmg_rows_read(struct crmg_kern *kern, size_t *ret_count)
 }
 
 /*
- * Copies slots that are not mapped. There are many of them: those of banned sources are
+ * Copies slots and details that are not mapped. There are many of them: those of banned sources are
  * wanted always, all others only if they were asked for.
  */
-static int crmg_slots_refresh(struct crmg_kern *kern, unsigned int flags, uint32_t capacity)
+static int crmg_sources_refresh(struct crmg_kern *kern, unsigned int flags, uint32_t capacity)
 {
 	const struct crmg_snapshot snap = { .tags = kern->view[CRMG_MAP_TAGS].memory };
 	bool wanted = flags & CRMG_SNAP_SOURCES;
 	uint32_t i;
+	int code;
 
-	if (kern->view[CRMG_MAP_SLOTS].mapped)
+	if (kern->view[CRMG_MAP_SLOTS].mapped && kern->view[CRMG_MAP_DETAILS].mapped)
 		return 0;
 	for (i = 0; i < capacity && !wanted; i++)
 		wanted = crmg_tag_state_of(&snap, i) == CRMG_TAG_BANNED;
-	return wanted ? crmg_view_refresh(&kern->view[CRMG_MAP_SLOTS], kern->map[CRMG_MAP_SLOTS],
-					  sizeof(struct crmg_slot), capacity) : 0;
+	if (!wanted)
+		return 0;
+	code = crmg_view_refresh(&kern->view[CRMG_MAP_SLOTS], kern->map[CRMG_MAP_SLOTS],
+				 sizeof(struct crmg_slot), capacity);
+	return code ? code : crmg_view_refresh(&kern->view[CRMG_MAP_DETAILS],
+					       kern->map[CRMG_MAP_DETAILS],
+					       sizeof(struct crmg_detail), capacity);
 }
 
 static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32_t capacity)
@@ -123,7 +129,7 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 					 kern->map[CRMG_MAP_ORIGINS], sizeof(struct crmg_origin),
 					 CRMG_ORIGINS_MAX);
 	if (!code)
-		code = crmg_slots_refresh(kern, flags, capacity);
+		code = crmg_sources_refresh(kern, flags, capacity);
 	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTALS], kern->map[CRMG_MAP_TOTALS],
 					 sizeof(struct crmg_bucket), CRMG_TOTALS);
@@ -184,6 +190,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.ifaces = kern->ifaces;
 	snap.tags = kern->view[CRMG_MAP_TAGS].memory;
 	snap.slots = kern->view[CRMG_MAP_SLOTS].memory;
+	snap.details = kern->view[CRMG_MAP_DETAILS].memory;
 	crmg_sources_count(&snap);
 	snap.pressure_ns = crmg_pressure_ns(kern, &snap);
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);

@@ -43,16 +43,16 @@ struct walk {
 static bool next_ban(const struct crmg_snapshot *snap, struct walk *walk,
 		     struct crmg_ban_entry *ret)
 {
-	struct crmg_slot slot;
+	struct crmg_source_record source;
 
 	while (walk->entry < snap->ban_entries) {
 		*ret = snap->bans[walk->entry++];
 		if (!is_orphan(snap, ret))
 			return true;
 	}
-	if (!crmg_auto_ban_next(snap, &walk->source, &slot))
+	if (!crmg_auto_ban_next(snap, &walk->source, &source))
 		return false;
-	*ret = crmg_auto_ban_entry(snap, &slot);
+	*ret = crmg_auto_ban_entry(snap, &source);
 	return true;
 }
 

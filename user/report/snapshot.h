@@ -61,8 +61,9 @@ struct crmg_snapshot {
 	uint32_t recent;		/* of them, those that sent something in the last minute */
 	uint32_t by_state[CRMG_SOURCE_STATE_COUNT];
 	uint64_t pressure_ns;		/* boot_ns when a packet last found no slot; 0: never */
-	const struct crmg_tags *tags;	/* these two may change while they are read */
+	const struct crmg_tags *tags;	/* these three may change while they are read */
 	const struct crmg_slot *slots;	/* capacity; unless asked for, of banned sources only */
+	const struct crmg_detail *details;	/* the same */
 	const struct crmg_bucket *totals;	/* CRMG_TOTALS of them; NULL unless asked for */
 
 	const struct crmg_origin *origins;	/* CRMG_ORIGINS_MAX of them; "": free */

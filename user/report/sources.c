@@ -53,22 +53,24 @@ bool crmg_tag_is_proven(unsigned int state)
 	return state == CRMG_TAG_PROVEN || state == CRMG_TAG_BANNED;
 }
 
-unsigned int crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index,
-			    struct crmg_slot *ret)
+unsigned int crmg_source_read(const struct crmg_snapshot *snap, uint32_t index,
+			      struct crmg_source_record *ret)
 {
 	const struct crmg_service *service;
 	__u64 tag = load_tag(snap, index), after;
 
 	if (!crmg_tag_in_use(state_of(tag)))
 		return CRMG_TAG_EMPTY;
-	memcpy(ret, &snap->slots[index], sizeof(*ret));
+	memcpy(&ret->slot, &snap->slots[index], sizeof(ret->slot));
+	memcpy(&ret->detail, &snap->details[index], sizeof(ret->detail));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	after = load_tag(snap, index);
 	if (!crmg_tag_in_use(state_of(after)) || (tag ^ after) >> CRMG_TAG_HASH_SHIFT)
 		return CRMG_TAG_EMPTY;
-	service = crmg_image_service(snap->image, ret->service);
+	service = crmg_image_service(snap->image, ret->detail.service);
 	/* A slot from before the service got this index belongs to another one. */
-	if (!service || (int32_t)(CRMG_SLOT_GENERATION(ret->resolved) - service->born) < 0)
+	if (!service ||
+	    (int32_t)(CRMG_SLOT_GENERATION(ret->slot.resolved) - service->born) < 0)
 		return CRMG_TAG_EMPTY;
 	return state_of(after);
 }
@@ -85,7 +87,7 @@ static bool is_recent(const struct crmg_snapshot *snap, __u64 tag)
 static enum crmg_source_state source_state(const struct crmg_snapshot *snap, uint32_t index,
 					   unsigned int tag_state)
 {
-	struct crmg_slot slot;
+	struct crmg_source_record source;
 
 	switch (tag_state) {
 	case CRMG_TAG_LIVE:
@@ -95,7 +97,8 @@ static enum crmg_source_state source_state(const struct crmg_snapshot *snap, uin
 	case CRMG_TAG_PROVEN:
 		return CRMG_SOURCE_PROVEN;
 	case CRMG_TAG_BANNED:
-		return crmg_slot_read(snap, index, &slot) && crmg_auto_ban_end(snap, &slot)
+		return crmg_source_read(snap, index, &source) &&
+		       crmg_auto_ban_end(snap, &source)
 		       ? CRMG_SOURCE_BANNED : CRMG_SOURCE_PROVEN;
 	default:
 		return CRMG_SOURCE_SEEN;
@@ -117,21 +120,24 @@ void crmg_sources_count(struct crmg_snapshot *snap)
 	}
 }
 
-uint64_t crmg_auto_ban_end(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
+uint64_t crmg_auto_ban_end(const struct crmg_snapshot *snap,
+			   const struct crmg_source_record *source)
 {
-	uint64_t end = slot->auto_until_s * CRMG_NS_PER_SEC;
-	bool holds = slot->auto_bans && slot->pardoned != slot->auto_bans;
+	const struct crmg_detail *detail = &source->detail;
+	uint64_t end = source->slot.auto_until_s * CRMG_NS_PER_SEC;
+	bool holds = detail->auto_bans && detail->pardoned != detail->auto_bans;
 
 	return holds && end > snap->boot_ns ? end : 0;
 }
 
-bool crmg_auto_ban_next(const struct crmg_snapshot *snap, uint32_t *at, struct crmg_slot *ret)
+bool crmg_auto_ban_next(const struct crmg_snapshot *snap, uint32_t *at,
+			struct crmg_source_record *ret)
 {
 	while (*at < snap->capacity) {
 		uint32_t index = (*at)++;
 
 		if (crmg_tag_state_of(snap, index) == CRMG_TAG_BANNED &&
-		    crmg_slot_read(snap, index, ret) && crmg_auto_ban_end(snap, ret))
+		    crmg_source_read(snap, index, ret) && crmg_auto_ban_end(snap, ret))
 			return true;
 	}
 	return false;
@@ -146,30 +152,32 @@ static const char *ordinal_ending(unsigned int n)
 }
 
 struct crmg_ban_entry crmg_auto_ban_entry(const struct crmg_snapshot *snap,
-					  const struct crmg_slot *slot)
+					  const struct crmg_source_record *source)
 {
+	const struct crmg_detail *detail = &source->detail;
 	struct crmg_ban_entry entry = {
-		.key = { .addr = slot->addr, .len = crmg_source_len(snap, &slot->addr),
-			 .service = slot->service },
-		.ban = { .until_ns = slot->auto_until_s * CRMG_NS_PER_SEC,
+		.key = { .addr = detail->addr, .len = crmg_source_len(snap, &detail->addr),
+			 .service = detail->service },
+		.ban = { .until_ns = source->slot.auto_until_s * CRMG_NS_PER_SEC,
 			 .origin = CRMG_ORIGIN_AUTO },
 	};
 
-	snprintf(entry.ban.note, sizeof(entry.ban.note), "%u%s ban", slot->auto_bans,
-		 ordinal_ending(slot->auto_bans));
+	snprintf(entry.ban.note, sizeof(entry.ban.note), "%u%s ban", detail->auto_bans,
+		 ordinal_ending(detail->auto_bans));
 	return entry;
 }
 
 uint64_t crmg_banned_until(const struct crmg_snapshot *snap, const struct crmg_ban_entry *manual,
-			   const struct crmg_slot *slot)
+			   const struct crmg_source_record *source)
 {
-	uint64_t automatic = crmg_auto_ban_end(snap, slot);
+	uint64_t automatic = crmg_auto_ban_end(snap, source);
 
 	return manual && manual->ban.until_ns > automatic ? manual->ban.until_ns : automatic;
 }
 
-unsigned int crmg_slot_strikes(const struct crmg_snapshot *snap, const struct crmg_slot *slot,
-			       const struct crmg_ban_terms *terms)
+unsigned int crmg_source_strikes(const struct crmg_snapshot *snap,
+				 const struct crmg_detail *detail,
+				 const struct crmg_ban_terms *terms)
 {
 	uint64_t part_ns = terms->within_ms * (CRMG_NS_PER_SEC / 1000) / (CRMG_STRIKE_PARTS - 1);
 	unsigned int sum = 0, passed, i;
@@ -177,9 +185,9 @@ unsigned int crmg_slot_strikes(const struct crmg_snapshot *snap, const struct cr
 	if (!terms->after || !part_ns)
 		return 0;
 	/* Parts that began since the last strike hold none, and push the oldest out. */
-	passed = (uint16_t)(snap->mono_ns / part_ns - slot->strike_part);
+	passed = (uint16_t)(snap->mono_ns / part_ns - detail->strike_part);
 	for (i = 0; i + passed < CRMG_STRIKE_PARTS; i++)
-		sum += slot->strikes >> i * CRMG_STRIKE_BITS & ((1u << CRMG_STRIKE_BITS) - 1);
+		sum += detail->strikes >> i * CRMG_STRIKE_BITS & ((1u << CRMG_STRIKE_BITS) - 1);
 	return sum;
 }
 
@@ -200,8 +208,8 @@ char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr 
 }
 
 const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
-					   const struct crmg_slot *slot)
+					   const struct crmg_detail *detail)
 {
-	return crmg_image_label(snap->image,
-				crmg_image_resolve(snap->image, slot->service, &slot->addr));
+	return crmg_image_label(snap->image, crmg_image_resolve(snap->image, detail->service,
+								&detail->addr));
 }

@@ -20,60 +20,82 @@ unsigned int crmg_tag_state_of(const struct crmg_snapshot *snap, uint32_t index)
 bool crmg_tag_in_use(unsigned int state);
 bool crmg_tag_is_proven(unsigned int state);
 
+/* All that the table holds of a source: a copy, as the table goes on. */
+struct crmg_source_record {
+	struct crmg_slot slot;
+	struct crmg_detail detail;
+};
+
 /*
- * Copies the slot behind a tag that is in use, of a service that exists, into *ret.
+ * Copies what is behind a tag that is in use, of a service that exists, into *ret.
  * Returns the state of the tag; CRMG_TAG_EMPTY: nothing there, or it changed hands
  * meanwhile.
  */
-unsigned int crmg_slot_read(const struct crmg_snapshot *snap, uint32_t index,
-			    struct crmg_slot *ret);
+unsigned int crmg_source_read(const struct crmg_snapshot *snap, uint32_t index,
+			      struct crmg_source_record *ret);
 
 /* Packets and bytes that arrived from a source. */
-static inline uint64_t crmg_slot_packets(const struct crmg_slot *slot)
+static inline uint64_t crmg_source_packets(const struct crmg_slot *slot,
+					   const struct crmg_detail *detail)
 {
-	return slot->carried_packets + CRMG_TRAFFIC_PACKETS(slot->traffic);
+	return detail->carried_packets + CRMG_TRAFFIC_PACKETS(slot->traffic);
 }
 
-static inline uint64_t crmg_slot_bytes(const struct crmg_slot *slot)
+static inline uint64_t crmg_source_bytes(const struct crmg_slot *slot,
+					 const struct crmg_detail *detail)
 {
-	return slot->carried_bytes + CRMG_TRAFFIC_BYTES(slot->traffic);
+	return detail->carried_bytes + CRMG_TRAFFIC_BYTES(slot->traffic);
+}
+
+/* Packets of a source that were dropped or reset, or would have been but for shadow. */
+static inline uint64_t crmg_source_refusals(const struct crmg_slot *slot,
+					    const struct crmg_detail *detail)
+{
+	return ((uint64_t)detail->carried_refusals << CRMG_REFUSALS_CARRY) +
+	       CRMG_REFUSALS_NUMBER(slot->refusals);
 }
 
 /* Packets of a source that were dropped or reset. */
-static inline uint64_t crmg_slot_dropped(const struct crmg_slot *slot)
+static inline uint64_t crmg_source_dropped(const struct crmg_slot *slot,
+					   const struct crmg_detail *detail)
 {
-	return slot->refusals > slot->shadow_refusals ? slot->refusals - slot->shadow_refusals : 0;
+	uint64_t refusals = crmg_source_refusals(slot, detail);
+
+	return refusals > detail->shadow_refusals ? refusals - detail->shadow_refusals : 0;
 }
 
 /* One pass over the tags: fills tracked, recent and by_state. */
 void crmg_sources_count(struct crmg_snapshot *snap);
 
 /* End of the automatic ban that is in force (CLOCK_BOOTTIME); 0: none is. */
-uint64_t crmg_auto_ban_end(const struct crmg_snapshot *snap, const struct crmg_slot *slot);
+uint64_t crmg_auto_ban_end(const struct crmg_snapshot *snap,
+			   const struct crmg_source_record *source);
 
 /*
- * Copies the next slot from entry *at on whose source is banned automatically; *at is
- * then the entry behind it. False: there are no more.
+ * Copies the next source from entry *at on that is banned automatically; *at is then the
+ * entry behind it. False: there are no more.
  */
-bool crmg_auto_ban_next(const struct crmg_snapshot *snap, uint32_t *at, struct crmg_slot *ret);
+bool crmg_auto_ban_next(const struct crmg_snapshot *snap, uint32_t *at,
+			struct crmg_source_record *ret);
 
 /*
  * An automatic ban as an entry of the list of bans: the note says "3rd ban"; when it
  * began is not known (0).
  */
 struct crmg_ban_entry crmg_auto_ban_entry(const struct crmg_snapshot *snap,
-					  const struct crmg_slot *slot);
+					  const struct crmg_source_record *source);
 
 /*
  * End of the ban that lasts longest (CLOCK_BOOTTIME): of the manual one (NULL: there is
- * none) and the automatic one of a slot. 0: neither.
+ * none) and the automatic one of a source. 0: neither.
  */
 uint64_t crmg_banned_until(const struct crmg_snapshot *snap, const struct crmg_ban_entry *manual,
-			   const struct crmg_slot *slot);
+			   const struct crmg_source_record *source);
 
 /* Refusals within the time of the terms: what counts towards the next automatic ban. */
-unsigned int crmg_slot_strikes(const struct crmg_snapshot *snap, const struct crmg_slot *slot,
-			       const struct crmg_ban_terms *terms);
+unsigned int crmg_source_strikes(const struct crmg_snapshot *snap,
+				 const struct crmg_detail *detail,
+				 const struct crmg_ban_terms *terms);
 
 /* A source as text: the address cut to the prefix of its family. buf is returned. */
 char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
@@ -84,6 +106,6 @@ uint8_t crmg_source_len(const struct crmg_snapshot *snap, const struct crmg_addr
 
 /* Label that holds for a source at its service. */
 const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
-					   const struct crmg_slot *slot);
+					   const struct crmg_detail *detail);
 
 #endif

@@ -45,7 +45,8 @@ const char *crmg_top_title(enum crmg_top_by by)
 	return orders[by].title;
 }
 
-uint64_t crmg_top_value(const struct crmg_slot *slot, enum crmg_top_by by)
+uint64_t crmg_top_value(const struct crmg_slot *slot, const struct crmg_detail *detail,
+			enum crmg_top_by by)
 {
 	switch (by) {
 #define VALUE(ID, name, key, value, title) case CRMG_TOP_##ID: return value;
@@ -106,14 +107,15 @@ size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 		if (!crmg_tag_in_use(crmg_tag_state_of(snap, i)))
 			continue;
 		/* Most slots end here, with a word or two read. */
-		if (count == max && crmg_top_value(&snap->slots[i], by) <= ret[0].value)
+		if (count == max && crmg_top_value(&snap->slots[i], &snap->details[i], by) <=
+				    ret[0].value)
 			continue;
-		state = crmg_slot_read(snap, i, &row.slot);
+		state = crmg_source_read(snap, i, &row.source);
 		if (!state)
 			continue;
 		row.proven = crmg_tag_is_proven(state);
 		row.index = i;
-		row.value = crmg_top_value(&row.slot, by);
+		row.value = crmg_top_value(&row.source.slot, &row.source.detail, by);
 		if (count < max) {
 			ret[count] = row;
 			sift_up(ret, count++);
@@ -129,7 +131,9 @@ size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 	return count;
 }
 
-uint64_t crmg_top_banned_until(const struct crmg_snapshot *snap, const struct crmg_slot *slot)
+uint64_t crmg_top_banned_until(const struct crmg_snapshot *snap,
+			       const struct crmg_source_record *source)
 {
-	return crmg_banned_until(snap, crmg_ban_of(snap, &slot->addr, slot->service), slot);
+	return crmg_banned_until(snap, crmg_ban_of(snap, &source->detail.addr,
+						   source->detail.service), source);
 }

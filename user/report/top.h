@@ -10,15 +10,15 @@
 #include "sources.h"
 
 /*
- * X(ID, "name", 'key', value of `slot`, "title"): what can be ordered by. Drops
+ * X(ID, "name", 'key', value of `slot` and `detail`, "title"): what can be ordered by. Drops
  * are ordered by refusals, which are those of shadow mode too.
  */
 #define CRMG_TOPS(X) \
-	X(PACKETS,     "packets",     'p', crmg_slot_packets(slot), "PACKETS") \
-	X(BYTES,       "bytes",       'b', crmg_slot_bytes(slot),   "BYTES") \
-	X(CONNECTIONS, "connections", 'c', slot->connections,       "CONNS") \
-	X(BYTES_OUT,   "bytes-out",   'o', slot->bytes_out,         "BYTES OUT") \
-	X(DROPS,       "drops",       'd', slot->refusals,          "REFUSED")
+	X(PACKETS,     "packets",     'p', crmg_source_packets(slot, detail),  "PACKETS") \
+	X(BYTES,       "bytes",       'b', crmg_source_bytes(slot, detail),    "BYTES") \
+	X(CONNECTIONS, "connections", 'c', detail->connections,                "CONNS") \
+	X(BYTES_OUT,   "bytes-out",   'o', detail->bytes_out,                  "BYTES OUT") \
+	X(DROPS,       "drops",       'd', crmg_source_refusals(slot, detail), "REFUSED")
 
 #define CRMG_ENUM_TOP(ID, ...) CRMG_TOP_##ID,
 enum crmg_top_by { CRMG_TOPS(CRMG_ENUM_TOP) CRMG_TOP_COUNT };
@@ -31,13 +31,14 @@ int crmg_top_from_key(int key, enum crmg_top_by *ret);
 const char *crmg_top_title(enum crmg_top_by by);
 
 struct crmg_top_row {
-	struct crmg_slot slot;	/* a copy: the table goes on */
+	struct crmg_source_record source;
 	uint64_t value;		/* of the column that was asked for */
 	uint32_t index;		/* in the table */
 	bool proven;		/* the source completed a TCP handshake */
 };
 
-uint64_t crmg_top_value(const struct crmg_slot *slot, enum crmg_top_by by);
+uint64_t crmg_top_value(const struct crmg_slot *slot, const struct crmg_detail *detail,
+			enum crmg_top_by by);
 
 /*
  * One scan over the table of snap (CRMG_SNAP_SOURCES): the at most max (1 ..
@@ -49,7 +50,8 @@ size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 		       struct crmg_top_row *ret, size_t max);
 
 /* End of the ban of any kind that lasts longest (CLOCK_BOOTTIME); 0: none. */
-uint64_t crmg_top_banned_until(const struct crmg_snapshot *snap, const struct crmg_slot *slot);
+uint64_t crmg_top_banned_until(const struct crmg_snapshot *snap,
+			       const struct crmg_source_record *source);
 
 /* A new document, or NULL when out of memory; and a table: 0 or -ENOMEM. */
 json_t *crmg_top_json(const struct crmg_snapshot *snap, const struct crmg_top_row *rows,

@@ -8,29 +8,30 @@ static const struct crmg_label no_label;
 
 static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_top_row *row)
 {
-	const struct crmg_slot *slot = &row->slot;
-	const struct crmg_service *service = crmg_image_service(snap->image, slot->service);
-	const struct crmg_label *label = crmg_source_label(snap, slot);
-	uint64_t until = crmg_top_banned_until(snap, slot);
-	uint64_t dropped = crmg_slot_dropped(slot);
+	const struct crmg_detail *detail = &row->source.detail;
+	const struct crmg_slot *slot = &row->source.slot;
+	const struct crmg_service *service = crmg_image_service(snap->image, detail->service);
+	const struct crmg_label *label = crmg_source_label(snap, detail);
+	uint64_t until = crmg_top_banned_until(snap, &row->source);
+	uint64_t dropped = crmg_source_dropped(slot, detail);
 	char address[CRMG_ADDR_LEN];
 
 	if (!label)
 		label = &no_label;
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:b}",
-		"address", crmg_source_text(snap, &slot->addr, address, sizeof(address)),
+		"address", crmg_source_text(snap, &detail->addr, address, sizeof(address)),
 		"service", crmg_json_text(service->name, sizeof(service->name)),
 		"policy", crmg_json_text(label->policy, sizeof(label->policy)),
-		"packets", crmg_json_count(crmg_slot_packets(slot)),
-		"bytes", crmg_json_count(crmg_slot_bytes(slot)),
+		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
+		"bytes", crmg_json_count(crmg_source_bytes(slot, detail)),
 		service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
-		"connections", crmg_json_count(slot->connections),
+		"connections", crmg_json_count(detail->connections),
 		"open_connections",
-		"bytes_out", crmg_json_count(slot->bytes_out),
+		"bytes_out", crmg_json_count(detail->bytes_out),
 		"dropped_packets", crmg_json_count(dropped),
-		"would_drop_packets", crmg_json_count(slot->shadow_refusals),
-		"first_seen", crmg_json_time(crmg_tick_to_real(snap, slot->first_seen)),
+		"would_drop_packets", crmg_json_count(detail->shadow_refusals),
+		"first_seen", crmg_json_time(crmg_tick_to_real(snap, detail->first_seen)),
 		"last_seen", crmg_json_time(crmg_tick_to_real(snap, slot->last_seen)),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
 		"proven", row->proven);
@@ -58,29 +59,32 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 	struct crmg_table table = CRMG_TABLE(columns);
 
 	for (size_t i = 0; i < count; i++) {
-		const struct crmg_slot *slot = &rows[i].slot;
+		const struct crmg_detail *detail = &rows[i].source.detail;
+		const struct crmg_slot *slot = &rows[i].source.slot;
 		const struct crmg_service *service = crmg_image_service(snap->image,
-									slot->service);
-		const struct crmg_label *label = crmg_source_label(snap, slot);
+									detail->service);
+		const struct crmg_label *label = crmg_source_label(snap, detail);
 		char name[CRMG_ESCAPED(CRMG_NAME_LEN)], text[CRMG_ADDR_LEN];
 
-		crmg_table_cell(&table, "%s", crmg_source_text(snap, &slot->addr, text,
+		crmg_table_cell(&table, "%s", crmg_source_text(snap, &detail->addr, text,
 							       sizeof(text)));
 		crmg_table_cell(&table, "%s", crmg_escape(service->name, sizeof(service->name),
 							  name, sizeof(name)));
 		crmg_table_cell(&table, "%s", crmg_escape(label ? label->policy : "",
 							  CRMG_NAME_LEN, name, sizeof(name)));
-		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_slot_packets(slot));
-		crmg_table_cell(&table, "%s", crmg_format_short(crmg_slot_bytes(slot), text,
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_source_packets(slot, detail));
+		crmg_table_cell(&table, "%s", crmg_format_short(crmg_source_bytes(slot, detail), text,
 								sizeof(text)));
-		crmg_table_cell(&table, "%llu", slot->connections);
-		crmg_table_cell(&table, "%s", crmg_format_short(slot->bytes_out, text,
+		crmg_table_cell(&table, "%llu", detail->connections);
+		crmg_table_cell(&table, "%s", crmg_format_short(detail->bytes_out, text,
 								sizeof(text)));
-		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_slot_dropped(slot));
-		crmg_table_cell(&table, "%llu", slot->refusals);
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_source_dropped(slot, detail));
+		crmg_table_cell(&table, "%llu",
+				(unsigned long long)crmg_source_refusals(slot, detail));
 		crmg_table_cell(&table, "%s", crmg_format_age(snap->real_ns -
 				crmg_tick_to_real(snap, slot->last_seen), text, sizeof(text)));
-		crmg_table_cell(&table, "%s", crmg_top_banned_until(snap, slot) ? "banned" : "");
+		crmg_table_cell(&table, "%s",
+				crmg_top_banned_until(snap, &rows[i].source) ? "banned" : "");
 	}
 	return crmg_table_print(&table, colour, out);
 }

@@ -8,10 +8,9 @@
 #include "../base/addr.h"
 #include "names.h"
 #include "rows.h"
-#include "sources.h"
 
 /* One scan: the key of the table's hash is not ours to read. */
-static void find_slots(const struct crmg_snapshot *snap, struct crmg_why *why)
+static void find_source(const struct crmg_snapshot *snap, struct crmg_why *why)
 {
 	struct crmg_addr source = crmg_addr_cut(why->address,
 						crmg_source_len(snap, &why->address));
@@ -20,23 +19,24 @@ static void find_slots(const struct crmg_snapshot *snap, struct crmg_why *why)
 	for (size_t i = 0; i < why->count; i++)
 		place[why->services[i].index] = i + 1;
 	for (uint32_t i = 0; i < snap->capacity; i++) {
-		const struct crmg_slot *there = &snap->slots[i];
+		const struct crmg_detail *there = &snap->details[i];
 		struct crmg_why_service *service;
-		struct crmg_slot slot;
+		struct crmg_source_record found;
 		unsigned int state;
 
 		if (__atomic_load_n(&there->addr.lo, __ATOMIC_RELAXED) != source.lo ||
 		    __atomic_load_n(&there->addr.hi, __ATOMIC_RELAXED) != source.hi)
 			continue;
-		state = crmg_slot_read(snap, i, &slot);
-		if (!state || crmg_addr_cmp(&slot.addr, &source) != 0 || !place[slot.service])
+		state = crmg_source_read(snap, i, &found);
+		if (!state || crmg_addr_cmp(&found.detail.addr, &source) != 0 ||
+		    !place[found.detail.service])
 			continue;
-		service = &why->services[place[slot.service] - 1];
+		service = &why->services[place[found.detail.service] - 1];
 		/* Of a source that prefixes divide, the part that this address is in. */
 		if (service->seen && crmg_image_binding(snap->image,
-				CRMG_SLOT_BINDING(slot.resolved)) != service->binding)
+				CRMG_SLOT_BINDING(found.slot.resolved)) != service->binding)
 			continue;
-		service->slot = slot;
+		service->source = found;
 		service->seen = true;
 		service->proven = crmg_tag_is_proven(state);
 	}
@@ -65,7 +65,7 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 		if (found->service && found->binding && found->label)
 			ret->count++;
 	}
-	find_slots(snap, ret);
+	find_source(snap, ret);
 }
 
 /* The limits of one scope, and what was charged to them. */
@@ -92,8 +92,8 @@ static struct budget source_budget(const struct crmg_snapshot *snap, const struc
 		.limit = why->binding->limit,
 		.terms = why->label->terms,
 		.known = true,
-		.tat = why->seen ? why->slot.tat : NULL,
-		.cost = why->slot.cost,
+		.tat = why->seen ? why->source.slot.tat : NULL,
+		.cost = why->source.detail.cost,
 		.sharers = cut_to(addr, crmg_source_len(snap, addr)),
 	};
 }

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "../base/addr.h"
-#include "snapshot.h"
+#include "sources.h"
 
 struct crmg_why_service {
 	uint32_t index;
@@ -16,9 +16,9 @@ struct crmg_why_service {
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
 	const struct crmg_ban_entry *ban;	/* manual; NULL: none */
-	bool seen;				/* slot is valid */
+	bool seen;				/* source is valid */
 	bool proven;				/* the source completed a TCP handshake */
-	struct crmg_slot slot;
+	struct crmg_source_record source;
 };
 
 struct crmg_why {

@@ -48,9 +48,10 @@ static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_a
 static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			    const struct crmg_why_service *why)
 {
-	const struct crmg_slot *slot = &why->slot;
-	bool refused = why->seen && slot->last_reason;
-	uint64_t until = crmg_banned_until(snap, why->ban, slot);
+	const struct crmg_detail *detail = &why->source.detail;
+	const struct crmg_slot *slot = &why->source.slot;
+	bool refused = why->seen && detail->last_reason;
+	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
 
 	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o, s:o, s:o,"
 			 " s:n, s:o}",
@@ -63,16 +64,16 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		"proven", why->proven,
 		"limits", limits_json(snap, addr, why),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
-		"automatic_bans", slot->auto_bans,
-		"strikes", crmg_slot_strikes(snap, slot, &why->binding->ban),
-		"last_reason", refused ? json_string(crmg_reason_name(slot->last_reason))
+		"automatic_bans", detail->auto_bans,
+		"strikes", crmg_source_strikes(snap, detail, &why->binding->ban),
+		"last_reason", refused ? json_string(crmg_reason_name(detail->last_reason))
 				       : json_null(),
 		"last_refused", refused
-			? crmg_json_time(crmg_tick_to_real(snap, slot->last_refused))
+			? crmg_json_time(crmg_tick_to_real(snap, detail->last_refused))
 			: json_null(),
-		"packets", crmg_json_count(crmg_slot_packets(slot)),
+		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
 		why->service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
-		"dropped_packets", crmg_json_count(crmg_slot_dropped(slot)));
+		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)));
 }
 
 json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *why)
@@ -132,7 +133,8 @@ static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr
 static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
 		      FILE *out)
 {
-	const struct crmg_slot *slot = &why->slot;
+	const struct crmg_detail *detail = &why->source.detail;
+	const struct crmg_slot *slot = &why->source.slot;
 	const struct crmg_ban_terms *ban = &why->binding->ban;
 	char text[CRMG_TIME_LEN];
 
@@ -141,17 +143,18 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 		return;
 	}
 	fprintf(out, "  seen:    %llu packets, %llu refused, %s\n",
-		(unsigned long long)crmg_slot_packets(slot), slot->refusals,
+		(unsigned long long)crmg_source_packets(slot, detail),
+		(unsigned long long)crmg_source_refusals(slot, detail),
 		why->proven ? "proven" : "not proven");
-	if (slot->last_reason)
+	if (detail->last_reason)
 		fprintf(out, "  refused: last at %s: %s\n",
-			crmg_format_utc(crmg_tick_to_real(snap, slot->last_refused), false,
+			crmg_format_utc(crmg_tick_to_real(snap, detail->last_refused), false,
 					text, sizeof(text)),
-			crmg_reason_name(slot->last_reason));
+			crmg_reason_name(detail->last_reason));
 	if (ban->after)
 		fprintf(out, "  strikes: %u of %u, %u automatic ban%s so far\n",
-			crmg_slot_strikes(snap, slot, ban), ban->after, slot->auto_bans,
-			slot->auto_bans == 1 ? "" : "s");
+			crmg_source_strikes(snap, detail, ban), ban->after, detail->auto_bans,
+			detail->auto_bans == 1 ? "" : "s");
 }
 
 static void service_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
@@ -169,8 +172,8 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 		why->binding->kind == CRMG_BINDING_DENY ? ", everything is refused" : "");
 	if (why->ban)
 		ban_text(snap, why->ban, out);
-	if (crmg_auto_ban_end(snap, &why->slot)) {
-		struct crmg_ban_entry entry = crmg_auto_ban_entry(snap, &why->slot);
+	if (crmg_auto_ban_end(snap, &why->source)) {
+		struct crmg_ban_entry entry = crmg_auto_ban_entry(snap, &why->source);
 
 		ban_text(snap, &entry, out);
 	}
