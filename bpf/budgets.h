@@ -51,7 +51,7 @@ crmg_bucket_claim(struct crmg_bucket *bucket, const struct crmg_bucket *home, __
  */
 __noinline __u32 crmg_bucket_way(struct crmg_aggregates *line, __u64 check, __u64 now)
 {
-	__u32 i, home = check >> 1 & (CRMG_AGGREGATE_WAYS - 1);
+	__u32 i, home = check >> 32 & (CRMG_AGGREGATE_WAYS - 1);
 
 	if (!line)
 		return 0;

@@ -41,7 +41,7 @@ struct crmg_source {
 	__u8 syn;
 	__u8 first_syn;
 	__u8 proven;		/* by this packet, or before */
-	__u8 state;		/* of the tag, when the source was found */
+	__u8 state;		/* of its tag; EMPTY: it had none when it was looked for */
 	__u8 pad[7];
 };
 
@@ -76,9 +76,9 @@ static __always_inline struct crmg_addr crmg_source_addr(const struct crmg_addr 
 
 /*
  * Multilinear hashing over 32-bit words with secret 64-bit keys (pairwise
- * independent, one multiplication a word), and a finaliser so that a run of
- * addresses does not stay a run of lines. Two sums: 61 bits choose line and tag,
- * 64 more are kept in the slot, so an address need not be compared. share: 0, or of a
+ * independent, one multiplication a word). Two sums: 61 bits of the first choose line
+ * and tag, with a finaliser so that a run of addresses does not stay a run of lines; all
+ * of the second are kept in the slot, so an address need not be compared. share: 0, or of a
  * source that prefixes divide the row of the binding whose part of it is meant.
  */
 static __always_inline void
@@ -98,9 +98,6 @@ crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct
 	a ^= a >> 32;
 	a *= k[12] | 1;
 	a ^= a >> 29;
-	b ^= b >> 32;
-	b *= k[13] | 1;
-	b ^= b >> 29;
 	ret->tag = (a | 1ULL << CRMG_TAG_HASH_SHIFT) & (~0ULL << CRMG_TAG_HASH_SHIFT);
 	ret->line = a & crmg_knobs.line_mask;
 	ret->check = b;
@@ -291,7 +288,8 @@ __noinline int crmg_source_try(struct crmg_source *source)
 	line = crmg_line(&source->hash);
 	if (!line)
 		return CRMG_FOUND_NONE;
-	way = crmg_way(line, source->hash.tag, CRMG_WAYS);
+	way = source->state == CRMG_TAG_EMPTY ? CRMG_WAYS :
+						crmg_way(line, source->hash.tag, CRMG_WAYS);
 	if (way < CRMG_WAYS) {
 		tag = CRMG_READ_ONCE(line->tag[way]);
 		if (crmg_tag_state(tag) >= CRMG_TAG_LIVE) {
@@ -316,13 +314,14 @@ __noinline int crmg_source_try(struct crmg_source *source)
 	return CRMG_FOUND_NONE;
 }
 
-/* The same until it succeeds: another CPU that writes a slot takes its time. */
-__noinline int crmg_source_claim(struct crmg_source *source)
+/* The same again until it succeeds: another CPU that writes a slot takes its time. */
+__noinline int crmg_source_again(struct crmg_source *source)
 {
 	int found = CRMG_FOUND_AGAIN, try;
 
 	if (!source)
 		return CRMG_FOUND_NONE;
+	source->state = CRMG_TAG_BUSY;
 	for (try = 0; try < CRMG_CLAIM_TRIES && found == CRMG_FOUND_AGAIN; try++)
 		found = crmg_source_try(source);
 	return found;
@@ -340,14 +339,16 @@ static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *s
 	__u32 way;
 
 	source->first_ns = 0;
+	source->state = CRMG_TAG_EMPTY;
 	if (!line)
 		return NULL;
 	way = crmg_way_find(line, source->hash.tag, &tag);
-	if (way >= CRMG_WAYS || crmg_tag_state(tag) < CRMG_TAG_LIVE)
+	if (way >= CRMG_WAYS)
 		return NULL;
-	crmg_tag_touch(&line->tag[way & 7], tag, crmg_tag_age(source->now_ns),
-		       crmg_tag_state(tag));
 	source->state = crmg_tag_state(tag);
+	if (source->state < CRMG_TAG_LIVE)
+		return NULL;
+	crmg_tag_touch(&line->tag[way & 7], tag, crmg_tag_age(source->now_ns));
 	source->proven = source->state >= CRMG_TAG_PROVEN;
 	source->index = source->hash.line * CRMG_WAYS + way;
 	slot = crmg_slot_at(source->index);
@@ -359,9 +360,11 @@ static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *s
 static __always_inline enum crmg_found
 crmg_source_new(struct crmg_source *source, struct crmg_slot **ret)
 {
-	enum crmg_found found = crmg_source_claim(source);
+	enum crmg_found found = crmg_source_try(source);
 	struct crmg_slot *slot = NULL;
 
+	if (found == CRMG_FOUND_AGAIN)
+		found = crmg_source_again(source);
 	if (found == CRMG_FOUND_SLOT) {
 		slot = crmg_slot_at(source->index);
 		if (!slot || CRMG_READ_ONCE(slot->check) != source->hash.check) {

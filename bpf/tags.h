@@ -46,13 +46,11 @@ static __always_inline bool crmg_tag_cas(__u64 *tag, __u64 old, __u64 new)
 	return __sync_val_compare_and_swap(tag, old, new) == old;
 }
 
-/* Gives the tag of a slot that is in use the present age, once a tick, and a state. */
-static __always_inline void crmg_tag_touch(__u64 *tag, __u64 old, __u32 age, __u64 state)
+/* Gives the tag of a slot that is in use the present age, once a tick. */
+static __always_inline void crmg_tag_touch(__u64 *tag, __u64 old, __u32 age)
 {
-	__u64 new = crmg_tag_make(old & (~0ULL << CRMG_TAG_HASH_SHIFT), state, age);
-
-	if (old != new)
-		crmg_tag_cas(tag, old, new);
+	if ((old ^ age) & CRMG_TAG_LIVE_AGE_MASK)
+		crmg_tag_cas(tag, old, (old & ~(__u64)CRMG_TAG_LIVE_AGE_MASK) | age);
 }
 
 /*
