@@ -119,10 +119,11 @@ unit: $(UNIT_BIN) ## build and run the unit tests (no root)
 	$(Q)tests/run $^
 
 .PHONY: check
-check: ## install what is missing, build, run every test (root)
-	$(Q)tools/deps check
+check: ## install what is missing, build, run every test (root); KERNELS=1: older kernels too
+	$(Q)tools/deps $(if $(KERNELS),kernels,check)
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(SCRIPT_TESTS)
+	$(Q)tests/run -o $(BUILD)/check.result $(UNIT_BIN) $(BPF_TEST_BIN) $(SCRIPT_TESTS) \
+		$(if $(KERNELS),$(KERNEL_TESTS))
 
 # Debian's kernels, oldest first, each emulated by qemu: a script boots one.
 KERNEL_TESTS := $(shell ls -v tests/kernels/linux-*.sh)

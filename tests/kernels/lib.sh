@@ -11,7 +11,7 @@ here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 top=$(realpath "$here/../..")
 BUILD=$(realpath "${BUILD:-$top/build}")
 # A guest that hangs ends before tests/run gives up on the script that started it.
-seconds=280
+seconds=560
 
 # What runs in the guest. Not here, as the CPU is emulated: what loads the programs again
 # and again (a load takes the verifier seconds) and what measures against the clock.
