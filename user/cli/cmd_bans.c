@@ -20,8 +20,8 @@ const struct crmg_command crmg_command_bans = {
 	.name = "bans",
 	.operands = "",
 	.summary = "List manual and automatic bans",
-	.help = "Automatic bans have the origin auto, and a note of how many the source had. They hold\n"
-		"at the service where it broke the limits.\n\n"
+	.help = "An automatic ban has the origin auto and a note that counts those of the source, as\n"
+		"2nd ban. It holds at the service whose limits the source exceeded.\n\n"
 		"`crmgate bans -j` can be fed back: crmgate ban -f FILE. A ban without end has an\n"
 		"\"until\" of 9999-12-31T23:59:59Z and no \"remaining_seconds\".",
 	.run = run,

@@ -59,8 +59,9 @@ const struct crmg_command crmg_command_check = {
 	.operands = "FILE",
 	.summary = "Validate a policy file and show what it compiles to",
 	.help = "All errors of the file are listed, as file:line:column. Prints services, clients,\n"
-		"limits, and the memory that the policy will take on this machine. Needs no root,\n"
-		"and changes nothing. Exit status 2: the policy is not valid.",
+		"limits of each source and shared ones, automatic bans, and the memory that the policy\n"
+		"will take on this machine. Needs no root, and changes nothing. Exit status 2: the\n"
+		"policy is not valid.",
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = run,

@@ -34,8 +34,8 @@ const struct crmg_command crmg_command_detach = {
 	.name = "detach",
 	.operands = "IFACE...",
 	.summary = "Take the programs off interfaces",
-	.help = "Policy, bans and counters stay in the kernel for the next attach, unless --purge\n"
-		"removes them too.",
+	.help = "Policy, bans, counters and levels of limits stay in the kernel for the next attach,\n"
+		"unless --purge removes them too.",
 	.options = (const struct crmg_option[]){
 		{ "all", 0, false, NULL, "off every interface of the instance" },
 		{ "purge", 0, false, NULL, "remove policy, bans and counters (with --all)" },

@@ -107,7 +107,9 @@ const struct crmg_command crmg_command_events = {
 	.operands = "",
 	.summary = "Limits exceeded, bans, applies, attaches: the last 4096",
 	.help = "The first refusal of a source is an event of its own, further ones are summed up by\n"
-		"source and second. With --json each line is a document.",
+		"source and second. ban and unban tell of automatic bans too; share: a source was not\n"
+		"banned, because it has most of the service's packets. With --json each line is a\n"
+		"document.",
 	.options = (const struct crmg_option[]){
 		{ "follow", 'f', false, NULL, "go on as they come, until interrupted" },
 		{ 0 },

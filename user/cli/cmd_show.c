@@ -29,7 +29,9 @@ const struct crmg_command crmg_command_show = {
 	.name = "show",
 	.operands = "policy|services|clients|limits",
 	.summary = "What is in force, read from the kernel",
-	.help = "With --json, clients are shown with all their prefixes.",
+	.help = "limits: what each source may do, what sources may do together (one wider prefix, the\n"
+		"policy, the service), and when a source is banned automatically. With --json,\n"
+		"clients are shown with all their prefixes.",
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = run,

@@ -30,9 +30,11 @@ const struct crmg_command crmg_command_status = {
 	.summary = "Interfaces, policy, counters, and what is not enforced",
 	.help = "DROPPED counts packets refused, WOULD DROP those that shadow mode let pass. With\n"
 		"--check the exit status is 4 if something is not enforced as the policy says: any\n"
-		"problem but events_suppressed. A source is proven when it completed a TCP handshake:\n"
-		"its address is not forged. table_pressure is about the last minute; the line that\n"
-		"begins with \"pressure:\" stays.",
+		"problem but events_suppressed.\n\n"
+		"A source is proven when it acknowledged what a service had sent to it, as in a TCP\n"
+		"handshake: its address is not forged. It is limited when it was refused something and\n"
+		"is not proven, and banned while an automatic ban runs. table_pressure is about the\n"
+		"last minute; the line that begins with \"pressure:\" stays.",
 	.options = (const struct crmg_option[]){
 		{ "check", 0, false, NULL, "exit status 4 if something is not enforced" },
 		{ 0 },

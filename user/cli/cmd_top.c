@@ -61,7 +61,7 @@ const struct crmg_command crmg_command_top = {
 	.help = "On a terminal a live screen: p b c o d choose the column, q ends it; it shows what\n"
 		"was used in a second. Else, and with --once, a table of what was used since the\n"
 		"source was first seen. REFUSED counts what shadow mode let pass, too. drops orders\n"
-		"by REFUSED.",
+		"by REFUSED. BAN: a manual or an automatic ban runs.",
 	.options = (const struct crmg_option[]){
 		{ "number", 'n', false, "N", "so many sources (default: 20, at most 1000)" },
 		{ "by", 0, false, "COLUMN", "packets (default), bytes, connections, bytes-out, "
