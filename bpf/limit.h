@@ -99,23 +99,17 @@ crmg_charge_once(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
 	return __sync_val_compare_and_swap(word, old, new) == old ? CRMG_CHARGED : CRMG_CONTENDED;
 }
 
-/* Until no other CPU is faster, but at most so often. */
-static __always_inline enum crmg_charge
-crmg_charge_until(__u64 *word, __u64 now, __u64 cost, __u64 tolerance, __u32 tries)
+/* When another CPU was faster, at most so often. A function of its own, verified once. */
+__noinline int crmg_charge_again(__u64 *word, __u64 now, __u64 cost, __u64 tolerance, __u32 tries)
 {
 	enum crmg_charge charge = CRMG_CONTENDED;
 	__u32 try;
 
+	if (!word)
+		return charge;
 	for (try = 0; try < CRMG_CAS_TRIES_MAX && try < tries && charge == CRMG_CONTENDED; try++)
 		charge = crmg_charge_once(word, now, cost, tolerance);
 	return charge;
-}
-
-/* A function of its own, verified once. */
-__noinline int crmg_charge_again(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
-{
-	return word ? crmg_charge_until(word, now, cost, tolerance, CRMG_CAS_TRIES) :
-		      CRMG_CONTENDED;
 }
 
 static __always_inline enum crmg_charge
@@ -124,7 +118,7 @@ crmg_charge(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
 	enum crmg_charge charge = crmg_charge_once(word, now, cost, tolerance);
 
 	return charge == CRMG_CONTENDED ?
-	       crmg_charge_again(word, now, cost, tolerance) : charge;
+	       crmg_charge_again(word, now, cost, tolerance, CRMG_CAS_TRIES) : charge;
 }
 
 /* What a packet takes, and when. */
@@ -220,7 +214,7 @@ __noinline int crmg_charge_all(struct crmg_tats *tats, const struct crmg_ask *as
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
 		if (!(ask->set & 1 << id))
 			continue;
-		charge = crmg_charge_until(&tats->word[id], ask->now, ask->cost[id],
+		charge = crmg_charge_again(&tats->word[id], ask->now, ask->cost[id],
 					   ask->tolerance[id], ask->tries);
 		if (charge != CRMG_CHARGED) {
 			crmg_take_back(tats, ask, done);

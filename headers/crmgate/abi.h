@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define CRMG_ABI 3
+#define CRMG_ABI 2
 
 #define CRMG_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " has another size")
