@@ -94,7 +94,7 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) + 8) >> 20);
 	if (line[0])
 		return crmg_err_set(err, code, "the kernel refused the program: %s%s", line,
-				    code == -EPERM || code == -EACCES ? crmg_missing_rights() : "");
+				    crmg_missing_rights());
 	if (code == -EPERM || code == -EACCES)
 		return crmg_err_set(err, code, "loading needs root, or CAP_BPF, CAP_NET_ADMIN and "
 				    "CAP_PERFMON%s", crmg_missing_rights());
