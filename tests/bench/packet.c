@@ -271,7 +271,7 @@ static int options_read(int argc, char **argv, struct options *ret)
 	};
 	int c;
 
-	*ret = (struct options) { .sources = 1, .rounds = 9, .packets = 400000, .warm = 4 };
+	*ret = (struct options) { .sources = 1, .rounds = 9, .packets = 400000, .warm = 16 };
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 's': ret->sources = (uint32_t)bench_number(optarg, 1, 1 << 24); break;
