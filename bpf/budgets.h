@@ -11,7 +11,7 @@
 #define CRMG_HASH_AGGREGATE 0x4000
 #define CRMG_HASH_PRESSURE  0x8000
 
-/* True if no limit of the bucket has a backlog: it is as good as a new one. */
+/* True if no limit of the bucket has a backlog, or nobody ever had it: it is as good as a new one. */
 static __always_inline bool crmg_bucket_full(const struct crmg_bucket *bucket, __u64 now)
 {
 	__u64 backlog = 0;
@@ -20,7 +20,7 @@ static __always_inline bool crmg_bucket_full(const struct crmg_bucket *bucket, _
 #pragma unroll
 	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
 		backlog |= crmg_backlog(CRMG_READ_ONCE(bucket->tat[i]), now);
-	return !backlog;
+	return !backlog || !CRMG_READ_ONCE(bucket->check);
 }
 
 /*

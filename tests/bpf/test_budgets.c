@@ -102,6 +102,26 @@ static void test_changed_aggregate_goes_on(void **state)
 	assert_int_equal(passed_of(in_subnet(2, 1), 100), 20);
 }
 
+/* A bucket that was never used is full, however long the host has been up. */
+static void test_unused_buckets_are_full(void **state)
+{
+	static const uint64_t days[] = { 1, 600, 650, 800, 850, 1500 };
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(days); i++) {
+		start("version: 1\ncapacity: {sources: 1024}\n"
+		      "services: {api: {ports: [443], total: {limits: {packets: {rate: 40/s}}}}}\n"
+		      "policies: [{name: public, service: api, "
+		      "total: {limits: {packets: {rate: 30/s}}}, "
+		      "aggregate: {limits: {packets: {rate: 20/s}}}}]\n");
+		crmg_rig_set_clock(rig, days[i] * 86400 * CRMG_NS_PER_SEC);
+		assert_int_equal(passed_of(in_subnet(1, 1), 50), 20);
+		assert_int_equal(passed_of(in_subnet(2, 1), 50), 10);
+		if (i + 1 < CRMG_ARRAY_SIZE(days))
+			crmg_rig_free(&rig);
+	}
+}
+
 /* The same for totals, of a policy and of a service. */
 static void test_changed_total_goes_on(void **state)
 {
@@ -277,6 +297,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_rotation_is_caught, tear_down),
 		cmocka_unit_test_teardown(test_widths, tear_down),
 		cmocka_unit_test_teardown(test_changed_aggregate_goes_on, tear_down),
+		cmocka_unit_test_teardown(test_unused_buckets_are_full, tear_down),
 		cmocka_unit_test_teardown(test_changed_total_goes_on, tear_down),
 		cmocka_unit_test_teardown(test_who_is_in_the_total, tear_down),
 		cmocka_unit_test_teardown(test_shadow, tear_down),
