@@ -102,6 +102,21 @@ static void test_changed_aggregate_goes_on(void **state)
 	assert_int_equal(passed_of(in_subnet(2, 1), 100), 20);
 }
 
+/* A new service that gets the place of one that is gone does not get its total. */
+static void test_new_service_has_its_own_total(void **state)
+{
+#define SERVICE(name) "version: 1\ncapacity: {sources: 1024}\n" \
+	"services: {" name ": {ports: [443], total: {limits: {packets: {rate: 20/7d, burst: 20}}}}}\n" \
+	"policies: [{name: public, service: " name ", limits: {packets: {rate: 1k/s}}}]\n"
+	(void)state;
+	start(SERVICE("a"));
+	assert_int_equal(passed_of(in_subnet(1, 1), 50), 20);
+	crmg_rig_apply(rig, SERVICE("b"));
+	assert_int_equal(passed_of(in_subnet(2, 1), 50), 20);
+	crmg_rig_apply(rig, SERVICE("c"));
+	assert_int_equal(passed_of(in_subnet(3, 1), 50), 20);
+}
+
 /* A bucket that was never used is full, however long the host has been up. */
 static void test_unused_buckets_are_full(void **state)
 {
@@ -297,6 +312,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_rotation_is_caught, tear_down),
 		cmocka_unit_test_teardown(test_widths, tear_down),
 		cmocka_unit_test_teardown(test_changed_aggregate_goes_on, tear_down),
+		cmocka_unit_test_teardown(test_new_service_has_its_own_total, tear_down),
 		cmocka_unit_test_teardown(test_unused_buckets_are_full, tear_down),
 		cmocka_unit_test_teardown(test_changed_total_goes_on, tear_down),
 		cmocka_unit_test_teardown(test_who_is_in_the_total, tear_down),

@@ -142,6 +142,20 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 	return 0;
 }
 
+/* The same for the totals of services that are new: another may have had the index before. */
+static void crmg_totals_prepare(struct crmg_kern *kern, const struct crmg_image *image)
+{
+	struct crmg_bucket *totals = kern->view[CRMG_MAP_TOTALS].memory;
+	uint32_t generation = crmg_image_head(image)->generation, i;
+
+	for (i = 1; i <= CRMG_SERVICES_MAX; i++) {
+		const struct crmg_service *service = crmg_image_service(image, i);
+
+		if (service && service->born == generation)
+			totals[CRMG_TOTAL_SERVICES + i] = (struct crmg_bucket){ 0 };
+	}
+}
+
 /*
  * The back goes to the place that only the generation before the one in force used;
  * no packet is under that one any more.
@@ -176,6 +190,7 @@ int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
 		code = crmg_back_install(kern, image, err);
 	if (code)
 		return code;
+	crmg_totals_prepare(kern, image);
 	fd = crmg_front_map(image);
 	if (fd < 0)
 		return crmg_err_set(err, fd, "cannot load the policy (%zu KiB): %s",
