@@ -171,15 +171,15 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 
 	if (binding->mode == CRMG_MODE_OFF)
 		return crmg_passes(binding);
+	/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
+	if (found == CRMG_FOUND_AGAIN && binding->limits)
+		return CRMG_REASON_CONTENTION;
 	if (found == CRMG_FOUND_NONE) {
 		crmg_count_host(CRMG_HOST_PRESSURE);
 		shared = crmg_scratch();
 		if (shared && c->work->source.now_ns - shared->pressure_ns > CRMG_NS_PER_SEC)
 			shared->pressure_ns = c->work->source.now_ns;
 	} else if (!(binding->flags & CRMG_BINDING_WIDER)) {
-		/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
-		if (found == CRMG_FOUND_AGAIN && binding->limits)
-			return CRMG_REASON_CONTENTION;
 		reason = c->slot ? crmg_limits(c->slot, binding, &c->work->source,
 					       &c->work->ask[CRMG_SCOPE_SOURCE]) :
 				   CRMG_REASON_OK;

@@ -102,6 +102,20 @@ static void test_changed_aggregate_goes_on(void **state)
 	assert_int_equal(passed_of(in_subnet(2, 1), 100), 20);
 }
 
+/* Who waits in vain for a slot is refused, also where a wider budget would have room. */
+static void test_no_slot_in_time(void **state)
+{
+	(void)state;
+	start("version: 1\ncapacity: {sources: 1024}\n"
+	      "services: {api: {ports: [443], total: {limits: {connections: {rate: 10/s}}}}}\n"
+	      "policies: [{name: public, service: api, limits: {packets: {rate: 5/s}}}]\n");
+	crmg_rig_set_contended(rig, true);
+	assert_int_equal(passed_of(in_subnet(1, 1), 10), 0);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").reasons[CRMG_REASON_CONTENTION], 10);
+	crmg_rig_set_contended(rig, false);
+	assert_int_equal(passed_of(in_subnet(1, 1), 10), 5);
+}
+
 /* A new service that gets the place of one that is gone does not get its total. */
 static void test_new_service_has_its_own_total(void **state)
 {
@@ -312,6 +326,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_rotation_is_caught, tear_down),
 		cmocka_unit_test_teardown(test_widths, tear_down),
 		cmocka_unit_test_teardown(test_changed_aggregate_goes_on, tear_down),
+		cmocka_unit_test_teardown(test_no_slot_in_time, tear_down),
 		cmocka_unit_test_teardown(test_new_service_has_its_own_total, tear_down),
 		cmocka_unit_test_teardown(test_unused_buckets_are_full, tear_down),
 		cmocka_unit_test_teardown(test_changed_total_goes_on, tear_down),
