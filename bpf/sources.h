@@ -250,7 +250,7 @@ static __always_inline enum crmg_claim
 crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 {
 	__u32 age = crmg_tag_age(source->now_ns);
-	__u32 victim = crmg_victim(line, age, source->proven);
+	__u32 victim = crmg_victim(line, age, source->proven, source->hash.check >> 32 & 7);
 	__u32 way = CRMG_VICTIM_WAY(victim);
 	__u32 index = source->hash.line * CRMG_WAYS + way;
 	__u64 tag = CRMG_READ_ONCE(line->tag[way]);

@@ -102,9 +102,13 @@ static __always_inline __u64 crmg_victim_class(__u32 state, __u32 idle, bool pro
 
 /*
  * The way of a line that a new source may take, with its class and the number of
- * empty ways. A function of its own, so that its eight steps are verified once.
+ * empty ways. Of those that are idle equally long, `turn` (by chance, 0..7) picks one: a
+ * fixed one would be the newest in a flood, so that nobody lasts until his second packet.
+ * One that was banned comes last in its class, since its ban may still run. A function of
+ * its own, so that its eight steps are verified once.
  */
-__noinline __u32 crmg_victim(const struct crmg_tags *line, __u32 age, __u32 proven)
+__noinline __u32
+crmg_victim(const struct crmg_tags *line, __u32 age, __u32 proven, __u32 turn)
 {
 	__u64 best = 0, free = 0;
 	int i;
@@ -115,13 +119,14 @@ __noinline __u32 crmg_victim(const struct crmg_tags *line, __u32 age, __u32 prov
 		__u64 tag = CRMG_READ_ONCE(line->tag[i]);
 		__u32 idle = crmg_tag_idle(tag, age);
 		__u64 class = crmg_victim_class(crmg_tag_state(tag), idle, proven);
-		__u64 rank = class << 24 | idle << 3 | i;
+		__u64 waits = idle * CRMG_ABOVE(CRMG_TAG_BANNED, crmg_tag_state(tag));
+		__u64 rank = class << 24 | waits << 3 | ((i ^ turn) & 7);
 		__u64 above = 0 - CRMG_ABOVE(rank, best);
 
 		best = (rank & above) | (best & ~above);
 		free += CRMG_ABOVE(1, crmg_tag_state(tag));
 	}
-	return best | free << 28;
+	return (best ^ (turn & 7)) | free << 28;
 }
 
 /*

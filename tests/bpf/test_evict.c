@@ -224,6 +224,64 @@ static void test_proven_goes_before_limited(void **state)
 	assert_int_equal(forgotten(), 100);
 }
 
+/*
+ * A newcomer whose line is full of others of his kind lasts until his second packet, also
+ * when some came in between: the newest is not the first to go.
+ */
+static void test_newcomers_last(void **state)
+{
+	unsigned int known = 0;
+
+	(void)state;
+	flood(20 * CAPACITY, 1);
+	for (uint32_t n = 0; n < 100; n++) {
+		struct crmg_addr client = CRMG_TEST_V4(203, 0, 113, n);
+
+		passed_of(client, 1);
+		for (uint32_t other = 0; other < CAPACITY / CRMG_WAYS; other++)
+			passed_of(stranger(n << 8 | other), 1);
+		passed_of(client, 1);
+		known += crmg_rig_slot(rig, "api", client) != NULL;
+	}
+	print_message("# %u of 100 known by their second packet\n", known);
+	assert_in_range(known, 60, 100);
+}
+
+#define BANNING "version: 1\ncapacity: {sources: 1024, flows: 65536}\n" \
+	"services: {api: {ports: [443]}}\n" \
+	"policies: [{name: public, service: api, limits: {packets: {rate: 20/7d, burst: 20}}, " \
+	"ban: {after: 1, within: 10s, for: 7d, max: 7d}}]\n"
+
+/* Who is banned for long does not keep the others of his line from giving way. */
+static void test_a_long_ban_blocks_no_line(void **state)
+{
+	unsigned int found_room = 0;
+
+	(void)state;
+	crmg_rig_apply(rig, BANNING);
+	fill(CRMG_TAG_PROVEN);
+	for (unsigned int i = 0; i < CAPACITY; i += 2) {
+		struct conversation c = conversation(rig, residents[i].addr, 40000);
+
+		c.next++;
+		for (unsigned int n = 0; n < 22; n++)
+			client_sends(&c, ACK);
+		assert_int_equal(crmg_rig_state(rig, "api", c.client), CRMG_TAG_BANNED);
+	}
+	crmg_rig_set_clock(rig, START_NS + HOUR);
+	for (unsigned int i = 1; i < CAPACITY; i += 2)
+		passed_of(residents[i].addr, 1);
+	crmg_rig_set_clock(rig, START_NS + 25 * HOUR);
+	for (uint32_t n = 0; n < 100; n++) {
+		struct conversation c = conversation(rig, CRMG_TEST_V4(203, 0, 113, n), 40000);
+
+		handshake(&c);
+		found_room += crmg_rig_state(rig, "api", c.client) == CRMG_TAG_PROVEN;
+	}
+	/* A line in which all are banned has none. */
+	assert_in_range(found_room, 95, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +292,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_an_hour_idle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_limited_stay_while_they_owe, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_proven_goes_before_limited, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_newcomers_last, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_long_ban_blocks_no_line, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("evict", tests, NULL, NULL);
