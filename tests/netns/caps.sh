@@ -44,9 +44,27 @@ enough() {
 	purge
 }
 
+# Who has no capability reads what is in force also while another policy comes into force.
+reads_during_apply() {
+	local apply reads=0
+	crmgate attach crm0 --policy "$file" -q
+	for _ in {1..20}; do
+		crmgate apply "$file" -q &
+		apply=$!
+		while [[ -d /proc/$apply ]] && ((reads < 5000)); do
+			in_host setpriv --bounding-set=-all "$CRMGATE" metrics \
+				--instance "$LAB_INSTANCE" >/dev/null
+			((++reads))
+		done
+		wait "$apply"
+	done
+	purge
+}
+
 t 'B22 without CAP_BPF' missing bpf,sys_admin CAP_BPF
 t 'B22 without CAP_PERFMON' missing perfmon,sys_admin CAP_PERFMON
 t 'B22 without CAP_NET_ADMIN' missing net_admin,sys_admin CAP_NET_ADMIN
 t 'B22 without root' no_root
 t 'B22 the three capabilities are enough' enough
+t 'none is needed to read, also during an apply' reads_during_apply
 t_done

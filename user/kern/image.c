@@ -221,36 +221,49 @@ static int crmg_map_info(int fd, __u32 *ret_id, __u32 *ret_entries)
 	return 0;
 }
 
+/* The map of that pin, if it has this id. */
+static int crmg_pinned_part(struct crmg_kern *kern, const char *pin, __u32 id, __u32 *ret_entries)
+{
+	__u32 found = 0;
+	int fd = crmg_pin_open(kern, pin, true), code;
+
+	if (fd < 0)
+		return fd;
+	code = crmg_map_info(fd, &found, ret_entries);
+	if (!code && found == id)
+		return fd;
+	close(fd);
+	return code ? code : -ESTALE;
+}
+
 /*
- * The map that the packets use, entry `place` of an array of maps, by its pin, or by
- * its id when the pin is behind: a command died between switch and pin (root only).
+ * The map that the packets use, entry `place` of an array of maps: by its pin, or by that
+ * (`next`, or NULL) which it has while the kernel waits for packets under the old one.
+ * By its id when no pin is right: a command died in between (root only).
  */
 static int crmg_part_open(struct crmg_kern *kern, enum crmg_map_id outer, __u32 place,
-			  const char *pin, __u32 *ret_id, __u32 *ret_entries)
+			  const char *pin, const char *next, __u32 *ret_id,
+			  __u32 *ret_entries)
 {
-	__u32 id, found = 0;
+	__u32 id, found;
 	int fd, code;
 
 	if (bpf_map_lookup_elem(kern->map[outer], &place, &id))
 		return -errno;
-	fd = crmg_pin_open(kern, pin, true);
-	if (fd >= 0) {
-		code = crmg_map_info(fd, &found, ret_entries);
-		if (!code && found == id)
-			goto done;
-		close(fd);
-	}
+	*ret_id = id;
+	fd = crmg_pinned_part(kern, pin, id, ret_entries);
+	if (fd < 0 && next)
+		fd = crmg_pinned_part(kern, next, id, ret_entries);
+	if (fd >= 0)
+		return fd;
 	fd = bpf_map_get_fd_by_id(id);
 	if (fd < 0)
 		return -ESTALE;
 	code = crmg_map_info(fd, &found, ret_entries);
-	if (code) {
-		close(fd);
-		return code;
-	}
-done:
-	*ret_id = id;
-	return fd;
+	if (!code)
+		return fd;
+	close(fd);
+	return code;
 }
 
 /* Generation of a front. */
@@ -279,14 +292,15 @@ static int crmg_image_open(struct crmg_kern *kern, struct crmg_view *ret, __u32 
 	uint32_t generation;
 	int code;
 
-	front = crmg_part_open(kern, CRMG_MAP_FRONTS, 0, CRMG_FRONT_PIN, &id, &entries);
+	front = crmg_part_open(kern, CRMG_MAP_FRONTS, 0, CRMG_FRONT_PIN, CRMG_FRONT_NEXT, &id,
+			       &entries);
 	if (front < 0)
 		return front;
 	code = crmg_front_generation(front, &generation);
 	if (code)
 		return code;
 	back = crmg_part_open(kern, CRMG_MAP_BACKS, generation % 2, crmg_back_pin(generation),
-			      &again, &entries);
+			      NULL, &again, &entries);
 	if (back < 0)
 		return back;
 	if (bpf_map_lookup_elem(kern->map[CRMG_MAP_FRONTS], &zero, &again) || again != id)
