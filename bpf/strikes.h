@@ -175,9 +175,11 @@ crmg_strikes(const struct crmg_slot *slot, struct crmg_detail *detail,
 			(__u32)detail->carried_packets;
 	__u32 since = packets - detail->packets_refused;
 
+	/* Leaves no trace, or a flood of forged SYNs decided what else is a strike. */
+	if (!(binding->ban.limits & 1 << limit))
+		return false;
 	detail->packets_refused = packets;
-	if (!(binding->ban.limits & 1 << limit) || detail->strike_at == at ||
-	    since > CRMG_STRIKE_SPARSE)
+	if (detail->strike_at == at || since > CRMG_STRIKE_SPARSE)
 		return false;
 	/*
 	 * Who forges a source's address can use up its limit, so that its own segments are

@@ -317,9 +317,15 @@ CRMG_SIZE(struct crmg_budget, 64);
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
+/*
+ * Bit i: a refusal by limit kind i can be a strike. `connections` refuses only SYNs, and
+ * those can be forged.
+ */
+#define CRMG_STRIKE_LIMITS (((1U << CRMG_LIMIT_COUNT) - 1) & ~(1U << CRMG_LIMIT_CONNECTIONS))
+
 /* ban: of a policy. */
 struct crmg_ban_terms {
-	__u32 limits;		/* bit i: a refusal by limit kind i is a strike */
+	__u32 limits;		/* those that give strikes, of CRMG_STRIKE_LIMITS */
 	__u32 within_ms;	/* 1 s .. 1 h */
 	__u32 for_s;		/* of the first ban */
 	__u32 max_s;		/* of any ban */

@@ -38,7 +38,8 @@ static void start(const char *more, const char *mode, const char *balancer)
 		 "clients: {partners: {prefixes: [203.0.113.0/24]%s}}\n"
 		 "policies:\n"
 		 "  - {name: partners, service: api, clients: partners, mode: %s,\n"
-		 "     limits: {packets: {rate: 100/s, burst: 100}, connections: {rate: 1k/s}}%s}\n"
+		 "     limits: {packets: {rate: 100/s, burst: 100}, connections: {rate: 1k/s},\n"
+		 "              bytes: {rate: 1GB/s}}%s}\n"
 		 "  - {name: public, service: api, limits: {packets: {rate: 100/s, burst: 100}}}\n"
 		 "allow: [192.0.2.10]\n", balancer, mode, more);
 	rig = crmg_rig_new(policy);
@@ -70,6 +71,25 @@ static uint64_t strikes(void)
 static uint64_t bans(void)
 {
 	return crmg_rig_host(rig, CRMG_HOST_AUTO_BANS);
+}
+
+static uint64_t reasons(enum crmg_reason reason)
+{
+	return crmg_rig_row(rig, "api", "partners").reasons[reason];
+}
+
+/* From now on one policy for everybody, of these limits. */
+static void apply_alone(const char *limits, unsigned int after)
+{
+	char policy[512];
+
+	snprintf(policy, sizeof(policy),
+		 "version: 1\n"
+		 "capacity: {sources: 1024}\n"
+		 "services: {api: {ports: [443]}}\n"
+		 "policies: [{name: partners, service: api, limits: {%s}, ban: {after: %u}}]\n",
+		 limits, after);
+	crmg_rig_apply(rig, policy);
 }
 
 /* Somebody else sends so much that the source has not most of the service's packets. */
@@ -202,10 +222,31 @@ static void test_limits_that_count(void **state)
 	struct conversation c;
 
 	(void)state;
-	start(", ban: {after: 1, on: [connections]}", "enforce", "");
+	start(", ban: {after: 1, on: [bytes]}", "enforce", "");
 	c = open_conversation(40000);
 	assert_int_equal(hammer(&c, 2000, 2 * MS), 2000);
 	assert_int_equal(strikes(), 0);
+}
+
+/* The limit of connections refuses SYNs, which may be forged: they hide no strike of that time. */
+static void test_refused_connections_leave_strikes(void **state)
+{
+	struct crmg_test_packet syn;
+	struct conversation c;
+
+	(void)state;
+	start("", "enforce", "");
+	apply_alone("packets: {rate: 100/s, burst: 100}, connections: {rate: 1/1h}", 100);
+	c = open_conversation(40000);
+	syn = client_segment(&c, SYN);
+	drain(&c);
+	for (uint64_t n = 1; n <= 20; n++) {
+		assert_int_equal(strikes(), n);
+		set_now(now + 100 * MS);
+		volley(rig, &syn, 20);
+		drain(&c);
+	}
+	assert_int_equal(reasons(CRMG_REASON_CONNECTIONS), 20 * 20);
 }
 
 /* --------------------------------------------------- when, and for how long */
@@ -286,30 +327,35 @@ static void test_bans_grow(void **state)
 			 (now + SECOND - 1) / SECOND, 60);
 }
 
-/* Who is 0.5 % over his limit, evenly or in volleys, is refused that, and not banned. */
+/*
+ * Who is 0.5 % over his limit, evenly or in volleys, is refused that, and not banned; nor
+ * when somebody forges SYNs in its name, which its limit of connections refuses.
+ */
 static void test_small_excess_never_bans(void **state)
 {
 	enum { RATE = 2000, OFFERED = 2010, SECONDS = 100 };
-	static const unsigned int volleys[] = { 1, 20, 201 };
+	static const struct { unsigned int volley, syn_every; } cases[] = {
+		{ 1, 0 }, { 20, 0 }, { 201, 0 }, { 1, 10 },
+	};
 
 	(void)state;
-	for (size_t v = 0; v < CRMG_ARRAY_SIZE(volleys); v++) {
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(cases); i++) {
+		struct crmg_test_packet syn;
 		struct conversation c;
 		uint64_t refused;
 
 		start("", "enforce", "");
-		crmg_rig_apply(rig, "version: 1\n"
-				    "capacity: {sources: 1024}\n"
-				    "services: {api: {ports: [443]}}\n"
-				    "policies: [{name: partners, service: api, ban: {after: 100}, "
-				    "limits: {packets: {rate: 2000/s, burst: 210}}}]\n");
+		apply_alone("packets: {rate: 2000/s, burst: 210}, connections: {rate: 1/1h}", 50);
 		c = open_conversation(40000);
+		syn = client_segment(&c, SYN);
 		for (uint64_t n = 0; n < OFFERED * SECONDS; n++) {
-			if (n % volleys[v] == 0)
+			if (n % cases[i].volley == 0)
 				set_now(START_NS + n * SECOND / OFFERED);
+			if (cases[i].syn_every && n % cases[i].syn_every == 0)
+				crmg_rig_xdp_packet(rig, &syn);
 			client_sends(&c, ACK);
 		}
-		refused = crmg_rig_row(rig, "api", "partners").packets[CRMG_VERDICT_DROP];
+		refused = reasons(CRMG_REASON_PACKETS);
 		assert_in_range(refused, (OFFERED - RATE) * SECONDS - 250,
 				(OFFERED - RATE) * SECONDS);
 		assert_int_equal(bans() + crmg_rig_host(rig, CRMG_HOST_LARGE_SHARES), 0);
@@ -470,6 +516,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_what_is_a_strike, tear_down),
 		cmocka_unit_test_teardown(test_own_segment_among_forged, tear_down),
 		cmocka_unit_test_teardown(test_limits_that_count, tear_down),
+		cmocka_unit_test_teardown(test_refused_connections_leave_strikes, tear_down),
 		cmocka_unit_test_teardown(test_ban_begins_and_ends, tear_down),
 		cmocka_unit_test_teardown(test_slow_strikes_never_ban, tear_down),
 		cmocka_unit_test_teardown(test_bans_grow, tear_down),

@@ -214,7 +214,7 @@ static void test_budgets_model(void **state)
 		assert_int_equal(p->ban.terms.for_s, 25 * 3600);
 		assert_int_equal(p->ban.terms.factor, 384);
 		assert_int_equal(p->ban.terms.max_s, 25 * 3600);
-		assert_int_equal(p->ban.terms.limits, 1 << CRMG_LIMIT_CONNECTIONS);
+		assert_int_equal(p->ban.terms.limits, 1 << CRMG_LIMIT_PACKETS);
 	}
 	p = &m->policies[2];	/* what is replaced is replaced as a whole */
 	assert_rate(&p->aggregate.limits[CRMG_LIMIT_PACKETS], 40000);

@@ -148,6 +148,7 @@ static void test_widths(void **state)
 	}
 }
 
+/* Of a policy that has all limits; those by `connections` are no strikes. */
 static void test_ban(void **state)
 {
 	static const uint32_t both = 1 << CRMG_LIMIT_PACKETS | 1 << CRMG_LIMIT_BYTES;
@@ -171,6 +172,7 @@ static void test_ban(void **state)
 		two_clients(&policy);
 		p = add_wide_policy();
 		p->limits[CRMG_LIMIT_BYTES] = per_second(1000000, 65536);
+		p->limits[CRMG_LIMIT_CONNECTIONS] = per_second(10, 20);
 		p->ban.terms.limits = rows[i].on;
 		expected = p->ban.terms;
 		expected.limits = rows[i].strikes;

@@ -316,6 +316,8 @@ static void test_scopes(void **state)
 	REFUSE(&image, limited, crmg_binding, ban.after, 0);
 	REFUSE(&image, limited, crmg_binding, ban.limits, 0);
 	REFUSE(&image, limited, crmg_binding, ban.limits, 1 << CRMG_LIMIT_COUNT);
+	REFUSE(&image, limited, crmg_binding, ban.limits,
+	       1 << CRMG_LIMIT_PACKETS | 1 << CRMG_LIMIT_CONNECTIONS);
 	REFUSE(&image, limited, crmg_binding, ban.within_ms, 999);
 	REFUSE(&image, limited, crmg_binding, ban.within_ms, 3600001);
 	REFUSE(&image, limited, crmg_binding, ban.for_s, 0);

@@ -184,7 +184,8 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 		return;
 	binding->flags |= CRMG_BINDING_BAN;
 	binding->ban = policy->ban.terms;
-	binding->ban.limits = binding->limits & (binding->ban.limits ? binding->ban.limits : ~0u);
+	binding->ban.limits = binding->limits & CRMG_STRIKE_LIMITS &
+			      (policy->ban.terms.limits ? policy->ban.terms.limits : ~0u);
 }
 
 void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,

@@ -83,7 +83,7 @@ static bool ban_is_valid(const struct crmg_binding *b)
 
 	if (!(b->flags & CRMG_BINDING_BAN))
 		return true;
-	return ban->after && ban->limits && !(ban->limits >> CRMG_LIMIT_COUNT) &&
+	return ban->after && ban->limits && !(ban->limits & ~CRMG_STRIKE_LIMITS) &&
 	       ban->within_ms >= 1000 && ban->within_ms <= 3600 * 1000 && ban->for_s &&
 	       ban->for_s <= ban->max_s && ban->factor >= 1 << CRMG_BAN_FACTOR_SHIFT;
 }

@@ -117,7 +117,7 @@ static void read_on(struct crmg_reader *r, const struct crmg_node *node, void *t
 	struct draft *draft = target;
 
 	(void)arg;
-	crmg_read_limit_names(r, node, &draft->terms.limits);
+	crmg_read_strike_limits(r, node, &draft->terms.limits);
 }
 
 static const struct crmg_key ban_keys[] = {

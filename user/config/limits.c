@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* limits.c - the mapping `limits`: rate and burst of each kind, in bounds; limits by name. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/num.h"
@@ -197,26 +198,38 @@ void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void 
 	crmg_read_keys(r, node, "'limits'", limit_keys, target);
 }
 
-/* The bit of a limit's name; 0: said what is wrong with it. */
-static uint32_t limit_bit(struct crmg_reader *r, const struct crmg_node *node)
+/* The bit of a limit whose refusals can be strikes; 0: said what is wrong with its name. */
+static uint32_t strike_bit(struct crmg_reader *r, const struct crmg_node *node)
 {
-	static const char *const names[] = {
-#define X(ID, name, ...) [CRMG_LIMIT_##ID] = name,
-		CRMG_LIMITS(X)
-#undef X
-	};
-	unsigned int id;
+	unsigned int ids[CRMG_ARRAY_SIZE(limit_keys)], choice;
+	const char *names[CRMG_ARRAY_SIZE(limit_keys)];
+	const struct crmg_key *other = NULL;
+	char accepted[128] = "";
+	size_t count = 0, used = 0;
 
-	for (size_t i = 0; node->kind == CRMG_NODE_WORD && i < CRMG_ARRAY_SIZE(limit_keys); i++) {
-		if (!limit_keys[i].read && !strcmp(limit_keys[i].name, node->text)) {
-			crmg_read_not_yet(r, node->place, node->text);
-			return 0;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(limit_keys); i++) {
+		const struct crmg_key *key = &limit_keys[i];
+
+		if (key->read && CRMG_STRIKE_LIMITS >> key->arg & 1) {
+			used += snprintf(accepted + used, sizeof(accepted) - used, "%s%s",
+					 used ? ", " : "", key->name);
+			names[count] = key->name;
+			ids[count++] = key->arg;
+		} else if (node->kind == CRMG_NODE_WORD && !strcmp(key->name, node->text)) {
+			other = key;
 		}
 	}
-	return crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &id) ? 1u << id : 0;
+	if (!other)
+		return crmg_read_choice(r, node, names, count, &choice) ? 1u << ids[choice] : 0;
+	if (other->read)
+		crmg_read_error(r, node->place, "refusals by limit '%s' are no strikes: it refuses "
+				"SYNs, and those can be forged; accepted: %s", other->name, accepted);
+	else
+		crmg_read_not_yet(r, node->place, other->name);
+	return 0;
 }
 
-void crmg_read_limit_names(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret)
+void crmg_read_strike_limits(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret)
 {
 	uint32_t limits = 0;
 	bool right = true;
@@ -224,7 +237,7 @@ void crmg_read_limit_names(struct crmg_reader *r, const struct crmg_node *node, 
 	if (!crmg_read_is_list(r, node, "a list of limits", CRMG_ARRAY_SIZE(limit_keys)))
 		return;
 	for (const struct crmg_node *entry = node->child; entry; entry = entry->next) {
-		uint32_t bit = limit_bit(r, entry);
+		uint32_t bit = strike_bit(r, entry);
 
 		if (limits & bit)
 			crmg_read_error(r, entry->place, "limit '%s' is in this list twice",

@@ -116,8 +116,8 @@ void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, vo
 			 unsigned int arg);
 void crmg_read_ban(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		   unsigned int arg);
-/* A list of limits by name; bit i of *ret: limit kind i. Untouched if one is wrong. */
-void crmg_read_limit_names(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret);
+/* A list of CRMG_STRIKE_LIMITS by name; bit i of *ret: kind i. Untouched if one is wrong. */
+void crmg_read_strike_limits(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret);
 void crmg_read_mode(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		    unsigned int arg);
 

@@ -120,18 +120,24 @@ static uint32_t own_limits(const struct crmg_model_policy *policy)
 	return limits;
 }
 
-/* Only refusals by a source's own limits are strikes: nobody is banned for his neighbours. */
+/*
+ * Only refusals by a source's own limits are strikes: nobody is banned for his neighbours.
+ * And not by all of them: see CRMG_STRIKE_LIMITS.
+ */
 static void check_strikes(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			  struct crmg_err *err)
 {
 	uint32_t own = own_limits(policy), on = policy->ban.terms.limits;
+	uint32_t can = own & CRMG_STRIKE_LIMITS;
 
-	if (!policy->ban.set || policy->deny || own & (on ? on : own))
+	if (!policy->ban.set || policy->deny || can & (on ? on : can))
 		return;
 	crmg_check_error(model, err, policy->ban.place,
 			 "'ban' of policy '%s' has nothing to count: a strike is a refusal by one "
 			 "of 'limits', and %s", policy->name,
-			 own ? "none of those is named in 'on'" : "there is none");
+			 can ? "none of those is named in 'on'" :
+			 own ? "those by 'connections' are none, since a SYN can be forged; add "
+			       "'packets' or 'bytes'" : "there is none");
 }
 
 static void warn_strikes(const struct crmg_model *model, const struct crmg_model_policy *policy,

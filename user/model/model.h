@@ -42,7 +42,7 @@ struct crmg_model_width {
 /* Automatic bans. */
 struct crmg_model_ban {
 	bool set;
-	struct crmg_ban_terms terms;	/* limits 0: all that the policy has */
+	struct crmg_ban_terms terms;	/* limits 0: all of the policy's that can give strikes */
 	struct crmg_place place;	/* of its key */
 };
 
