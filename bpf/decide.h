@@ -21,24 +21,6 @@ static __always_inline bool crmg_enforced(const struct crmg_binding *binding,
 	return reason == CRMG_REASON_BANNED || binding->mode == CRMG_MODE_ENFORCE;
 }
 
-static __always_inline bool
-crmg_may_reset(const struct crmg_binding *binding, const struct crmg_pkt *pkt,
-	       enum crmg_reason reason, __u64 now_ns)
-{
-	struct crmg_scratch *shared;
-	const __u64 cost = (CRMG_NS_PER_SEC << CRMG_UNITS_PER_NS_SHIFT) / CRMG_RESETS_PER_SEC;
-
-	if (binding->on_exceed != CRMG_ACTION_RESET || pkt->transport != CRMG_TRANSPORT_TCP ||
-	    reason == CRMG_REASON_MALFORMED || pkt->tcp_flags & CRMG_TCP_RST)
-		return false;
-	shared = crmg_scratch();
-	if (shared && crmg_charge(&shared->reset_tat, now_ns << CRMG_UNITS_PER_NS_SHIFT, cost,
-				  cost * CRMG_RESETS_PER_SEC / 10) == CRMG_CHARGED)
-		return true;
-	crmg_count_host(CRMG_HOST_RESETS_CAPPED);
-	return false;
-}
-
 static __always_inline void
 crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	       enum crmg_reason reason, enum crmg_reason refused, __u32 len, bool syn)
@@ -219,6 +201,28 @@ crmg_struck(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdic
 	crmg_report_strike(c->front, &telling, strike);
 }
 
+/*
+ * Only to a source that is proven: else who forges an address has this host send RSTs
+ * there. What is malformed proves nothing, so a segment that is answered is well-formed.
+ */
+static __always_inline bool crmg_may_reset(const struct crmg_case *c)
+{
+	const __u64 cost = (CRMG_NS_PER_SEC << CRMG_UNITS_PER_NS_SHIFT) / CRMG_RESETS_PER_SEC;
+	const struct crmg_source *source = &c->work->source;
+	const struct crmg_pkt *pkt = &c->work->pkt;
+	struct crmg_scratch *shared;
+
+	if (c->standing.binding->on_exceed != CRMG_ACTION_RESET || !source->proven ||
+	    pkt->transport != CRMG_TRANSPORT_TCP || pkt->tcp_flags & CRMG_TCP_RST)
+		return false;
+	shared = crmg_scratch();
+	if (shared && crmg_charge(&shared->reset_tat, source->now_ns << CRMG_UNITS_PER_NS_SHIFT,
+				  cost, cost * CRMG_RESETS_PER_SEC / 10) == CRMG_CHARGED)
+		return true;
+	crmg_count_host(CRMG_HOST_RESETS_CAPPED);
+	return false;
+}
+
 /* Counts, and turns the reason into the verdict; the caller carries it out. */
 static __always_inline enum crmg_verdict
 crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
@@ -232,8 +236,7 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		if (!crmg_enforced(binding, reason))
 			reason = CRMG_REASON_OK;
 		else
-			verdict = crmg_may_reset(binding, &c->work->pkt, reason, c->work->source.now_ns) ?
-				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
+			verdict = crmg_may_reset(c) ? CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
 	crmg_count_row(binding, verdict, reason, refused, c->work->pkt.len, c->work->source.syn);
 	if (verdict == CRMG_VERDICT_PASS && binding->service <= CRMG_SERVICES_MAX)

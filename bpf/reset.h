@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * reset.h - turns a refused TCP segment into the RST that answers it (RFC 9293,
- * 3.5.2), in place. The caller has made sure that it is TCP, no RST, well-formed
- * and within the rate of resets.
+ * 3.5.2), in place. The caller has made sure that it is TCP, no RST, well-formed,
+ * of a proven source and within the rate of resets.
  */
 #ifndef CRMGATE_BPF_RESET_H
 #define CRMGATE_BPF_RESET_H

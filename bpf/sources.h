@@ -103,6 +103,12 @@ crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct
 	ret->check = b;
 }
 
+/* The way in which a source is looked for first; all have the same chance. */
+static __always_inline __u32 crmg_home(const struct crmg_hash *hash)
+{
+	return hash->check >> 32 & (CRMG_WAYS - 1);
+}
+
 /* By value: before 6.2 the key may not lie in memory that a function was given. */
 static __always_inline struct crmg_tags *crmg_line(const struct crmg_hash *hash)
 {
@@ -250,7 +256,7 @@ static __always_inline enum crmg_claim
 crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 {
 	__u32 age = crmg_tag_age(source->now_ns);
-	__u32 victim = crmg_victim(line, age, source->proven, source->hash.check >> 32 & 7);
+	__u32 victim = crmg_victim(line, age, source->proven, crmg_home(&source->hash));
 	__u32 way = CRMG_VICTIM_WAY(victim);
 	__u32 index = source->hash.line * CRMG_WAYS + way;
 	__u64 tag = CRMG_READ_ONCE(line->tag[way]);
@@ -342,9 +348,17 @@ static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *s
 	source->state = CRMG_TAG_EMPTY;
 	if (!line)
 		return NULL;
-	way = crmg_way_find(line, source->hash.tag, &tag);
-	if (way >= CRMG_WAYS)
-		return NULL;
+	/*
+	 * A guess that is mostly right, and that needs no tag: so the CPU fetches the slot
+	 * while it still waits for the line.
+	 */
+	way = crmg_home(&source->hash);
+	tag = CRMG_READ_ONCE(line->tag[way]);
+	if (!crmg_tag_is(tag, source->hash.tag)) {
+		way = crmg_way_find(line, source->hash.tag, &tag);
+		if (way >= CRMG_WAYS)
+			return NULL;
+	}
 	source->state = crmg_tag_state(tag);
 	if (source->state < CRMG_TAG_LIVE)
 		return NULL;

@@ -102,13 +102,13 @@ static __always_inline __u64 crmg_victim_class(__u32 state, __u32 idle, bool pro
 
 /*
  * The way of a line that a new source may take, with its class and the number of
- * empty ways. Of those that are idle equally long, `turn` (by chance, 0..7) picks one: a
- * fixed one would be the newest in a flood, so that nobody lasts until his second packet.
- * One that was banned comes last in its class, since its ban may still run. A function of
+ * empty ways. Of those that are idle equally long it is the one that the source's hash
+ * chooses, its home (0..7): where it is looked for first; and a fixed one would be the
+ * newest in a flood, so that nobody lasts until his second packet. One that was banned comes last in its class, since its ban may still run. A function of
  * its own, so that its eight steps are verified once.
  */
 __noinline __u32
-crmg_victim(const struct crmg_tags *line, __u32 age, __u32 proven, __u32 turn)
+crmg_victim(const struct crmg_tags *line, __u32 age, __u32 proven, __u32 home)
 {
 	__u64 best = 0, free = 0;
 	int i;
@@ -120,13 +120,13 @@ crmg_victim(const struct crmg_tags *line, __u32 age, __u32 proven, __u32 turn)
 		__u32 idle = crmg_tag_idle(tag, age);
 		__u64 class = crmg_victim_class(crmg_tag_state(tag), idle, proven);
 		__u64 waits = idle * CRMG_ABOVE(CRMG_TAG_BANNED, crmg_tag_state(tag));
-		__u64 rank = class << 24 | waits << 3 | ((i ^ turn) & 7);
+		__u64 rank = class << 24 | waits << 3 | (~(i ^ home) & 7);
 		__u64 above = 0 - CRMG_ABOVE(rank, best);
 
 		best = (rank & above) | (best & ~above);
 		free += CRMG_ABOVE(1, crmg_tag_state(tag));
 	}
-	return (best ^ (turn & 7)) | free << 28;
+	return (best ^ (~home & 7)) | free << 28;
 }
 
 /*

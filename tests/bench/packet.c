@@ -106,6 +106,24 @@ static void warm_asked(struct bench_driver *driver, const struct row *row,
 	warm_known(driver, row, options);
 }
 
+/* Only who acknowledges what was sent to it is proven, and answered with a RST. */
+static void warm_proven(struct bench_driver *driver, const struct row *row,
+			const struct options *options)
+{
+	struct row leaving = *row, arriving = *row;
+
+	leaving.hook = BENCH_TC;
+	leaving.packet = (struct crmg_test_packet) {
+		.src = SERVER4, .dst = PEER4, .protocol = IPPROTO_TCP,
+		.sport = row->packet.dport, .dport = row->packet.sport,
+		.seq = 1000, .tcp_flags = CRMG_TEST_ACK, .payload = 10,
+	};
+	arriving.packet.tcp_flags = CRMG_TEST_ACK;
+	arriving.packet.ack = leaving.packet.seq + leaving.packet.payload;
+	warm_known(driver, &leaving, options);
+	warm_known(driver, &arriving, options);
+}
+
 /* Sources that nobody knows: the tables fill up as they do in a flood. */
 static void warm_flood(struct bench_driver *driver, const struct row *row,
 		       const struct options *options)
@@ -140,7 +158,7 @@ static const struct row rows[] = {
 	  DATA4(PORT_OTHER) },
 	{ "over the limit", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_DROP, warm_known, false,
 	  DATA4(PORT_LIMITED) },
-	{ "over, RST", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_TX, warm_known, true,
+	{ "over, RST", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_TX, warm_proven, true,
 	  SYN4(PORT_RESET) },
 	{ "denied prefix", BENCH_CRMGATE, BENCH_XDP, BASE_DENIED, XDP_DROP, warm_known, false,
 	  DATA4(PORT_SERVICE) },

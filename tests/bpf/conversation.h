@@ -68,4 +68,13 @@ static inline uint32_t handshake(struct conversation *c)
 	return client_sends(c, ACK);
 }
 
+/* Proves a source at the service of a port, with a handshake of one of its addresses. */
+static inline void prove(struct crmg_rig *rig, struct crmg_addr client, uint16_t dport)
+{
+	struct conversation c = conversation(rig, client, 39999);
+
+	c.dport = dport;
+	handshake(&c);
+}
+
 #endif

@@ -6,7 +6,7 @@
 #ifndef CRMGATE_DECIDE_ROWS_H
 #define CRMGATE_DECIDE_ROWS_H
 
-#include "bpf_test.h"
+#include "conversation.h"
 
 #define ECHO4    8
 #define NS6      135	/* neighbour solicitation */
@@ -57,9 +57,6 @@ static const char policy[] =
 #define BANNED6  CRMG_TEST_V6(0x20010db8dead0000, 1)
 #define PUBLIC4  CRMG_TEST_V4(10, 1, 2, 3)
 #define PUBLIC6  CRMG_TEST_V6(0x20010db8ffff0000, 3)
-
-#define SYN CRMG_TEST_SYN
-#define ACK CRMG_TEST_ACK
 
 #define VLAN CRMG_TEST_ETH_VLAN
 #define QINQ CRMG_TEST_ETH_QINQ
@@ -116,6 +113,12 @@ static void reserved_byte(struct crmg_test_frame *f) { f->data[f->ext[0] + 1] = 
 static void lie_version(struct crmg_test_frame *f)
 {
 	f->data[f->l3] ^= 0x20;
+}
+
+/* PUBLIC4 at the service that resets. */
+static void prove_angry(struct crmg_rig *r)
+{
+	prove(r, PUBLIC4, 9003);
 }
 
 /* Fills the table with sources that were refused something, so that none goes. */
@@ -214,10 +217,18 @@ static const struct row rows[] = {
 	  DROPPED(CONNECTIONS, "api", "public") },
 	{ "bytes", .packet = { TCP4(PUBLIC4, 443, ACK), .payload = 30000 }, .before = 2,
 	  DROPPED(BYTES, "api", "public") },
-	{ "reset", .packet = { TCP4(PUBLIC4, 9003, ACK) }, .before = 5,
+	{ "reset", .packet = { TCP4(PUBLIC4, 9003, ACK) }, .prepare = prove_angry, .before = 5,
 	  ANSWERED(PACKETS, "angry", "angry") },
-	{ "a RST is never answered", .packet = { TCP4(PUBLIC4, 9003, CRMG_TEST_RST) },
-	  .before = 5, DROPPED(PACKETS, "angry", "angry") },
+	{ "reset of a SYN", .packet = { TCP4(PUBLIC4, 9003, SYN) }, .prepare = prove_angry,
+	  .before = 5, .opens = true, ANSWERED(PACKETS, "angry", "angry") },
+	{ "a forged SYN gets no RST", .packet = { TCP4(PUBLIC4, 9003, SYN) }, .before = 5,
+	  .opens = true, DROPPED(PACKETS, "angry", "angry") },
+	{ "a forged ACK gets no RST", .packet = { TCP4(PUBLIC4, 9003, ACK) }, .before = 5,
+	  DROPPED(PACKETS, "angry", "angry") },
+	{ "a RST is never answered", .packet = { TCP4(PUBLIC4, 9003, RST) },
+	  .prepare = prove_angry, .before = 5, DROPPED(PACKETS, "angry", "angry") },
+	{ "what is malformed is never answered", .packet = { TCP4(PUBLIC4, 9003, SYN) },
+	  .prepare = prove_angry, .lie = lie_doff, DROPPED(MALFORMED, "angry", "angry") },
 	{ "UDP", .packet = { UDP4(PUBLIC4, 53) }, .before = 5, DROPPED(PACKETS, "dns", "dns") },
 	{ "UDP over IPv6", .packet = { UDP6(PUBLIC6, 53) }, .before = 5,
 	  DROPPED(PACKETS, "dns", "dns") },

@@ -3,16 +3,12 @@
  * test_reset.c - the RST that answers a refused segment, byte by byte against
  * RFC 9293, 3.5.2; and when there must be none.
  */
-#include "bpf_test.h"
+#include "conversation.h"
 
 #include "../lib/refparse.h"
 
 #define START_NS (1000 * CRMG_NS_PER_SEC)
-#define SYN CRMG_TEST_SYN
-#define ACK CRMG_TEST_ACK
-#define FIN CRMG_TEST_FIN
 #define PSH CRMG_TEST_PSH
-#define RST CRMG_TEST_RST
 
 static const char policy[] =
 	"version: 1\n"
@@ -30,13 +26,14 @@ static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 static struct crmg_rig_output answer;
 
-/* Uses up the source's one packet, so that the next is refused. */
-static void exhaust(const struct crmg_test_packet *packet)
+/* Proves the source, which uses up its one packet, so that the next is refused. */
+static void exhaust(struct crmg_addr source)
 {
-	struct crmg_test_packet p = tcp_packet(packet->src, packet->dport, ACK);
+	uint64_t proven = crmg_rig_host(rig, CRMG_HOST_PROVEN);
 
 	crmg_rig_forget(rig);
-	assert_int_equal(crmg_rig_xdp_packet(rig, &p), XDP_PASS);
+	prove(rig, source, 443);
+	assert_int_equal(crmg_rig_host(rig, CRMG_HOST_PROVEN), proven + 1);
 }
 
 #define FROM4 .src = PEER4, .dst = SERVER4, .protocol = IPPROTO_TCP, .sport = 40000, .dport = 443
@@ -115,7 +112,7 @@ static void test_answers(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
-		exhaust(&rows[i].packet);
+		exhaust(rows[i].packet.src);
 		crmg_test_build(&rows[i].packet, &frame);
 		if (crmg_rig_xdp(rig, &frame, &answer) != XDP_TX)
 			fail_msg("%s: no answer", rows[i].name);
@@ -134,7 +131,7 @@ static void test_no_answer(void **state)
 	for (unsigned int flags = 0; flags < 256; flags++) {
 		struct crmg_test_packet p = tcp_packet(PEER4, 443, (uint8_t)flags);
 
-		exhaust(&p);
+		exhaust(p.src);
 		assert_int_equal(crmg_rig_xdp_packet(rig, &p), flags & RST ? XDP_DROP : XDP_TX);
 	}
 	crmg_rig_forget(rig);
@@ -142,16 +139,54 @@ static void test_no_answer(void **state)
 	assert_int_equal(crmg_rig_xdp_packet(rig, &udp), XDP_DROP);
 }
 
-/* At most 1 000 a second and host, whoever asks for them; the rest is dropped. */
-static void test_resets_are_limited(void **state)
+/* This host is no reflector: what may be forged gets no answer, and spends no reset. */
+static void test_unproven_gets_none(void **state)
 {
 	uint64_t sent = crmg_rig_host(rig, CRMG_HOST_RESETS);
 	uint64_t capped = crmg_rig_host(rig, CRMG_HOST_RESETS_CAPPED);
-	struct crmg_row before = crmg_rig_row(rig, "api", "api"), after;
-	unsigned int answered = 0, dropped = 0;
 
 	(void)state;
 	crmg_rig_forget(rig);
+	prove(rig, PEER4, 443);
+	sent++;		/* its handshake ends in one; the proof is nobody else's */
+	for (unsigned int i = 0; i < 2560; i++) {
+		struct crmg_test_packet p = tcp_packet(stranger(i % 10), 443, i / 10);
+
+		p.ack = i;
+		assert_int_not_equal(crmg_rig_xdp_packet(rig, &p), XDP_TX);
+	}
+	assert_int_equal(crmg_rig_host(rig, CRMG_HOST_RESETS), sent);
+	assert_int_equal(crmg_rig_host(rig, CRMG_HOST_RESETS_CAPPED), capped);
+}
+
+/* A ban is answered as the policy says, under the same rule. */
+static void test_banned(void **state)
+{
+	const struct crmg_test_packet p = tcp_packet(PEER4, 443, SYN);
+
+	(void)state;
+	exhaust(PEER4);
+	crmg_rig_ban(rig, "203.0.113.7", NULL, CRMG_BAN_FOREVER);
+	assert_int_equal(crmg_rig_xdp_packet(rig, &p), XDP_TX);
+	crmg_rig_forget(rig);
+	assert_int_equal(crmg_rig_xdp_packet(rig, &p), XDP_DROP);
+	crmg_rig_unban(rig, "203.0.113.7");
+}
+
+/* At most 1 000 a second and host, whoever asks for them; the rest is dropped. */
+static void test_resets_are_limited(void **state)
+{
+	unsigned int answered = 0, dropped = 0;
+	struct crmg_row before, after;
+	uint64_t sent, capped;
+
+	(void)state;
+	crmg_rig_forget(rig);
+	for (unsigned int i = 0; i < 100; i++)
+		prove(rig, stranger(i), 443);
+	sent = crmg_rig_host(rig, CRMG_HOST_RESETS);
+	capped = crmg_rig_host(rig, CRMG_HOST_RESETS_CAPPED);
+	before = crmg_rig_row(rig, "api", "api");
 	for (unsigned int i = 0; i < 20000; i++) {
 		struct crmg_test_packet p = tcp_packet(stranger(i % 100), 443, SYN);
 		uint32_t action;
@@ -161,7 +196,8 @@ static void test_resets_are_limited(void **state)
 		answered += action == XDP_TX;
 		dropped += action == XDP_DROP;
 	}
-	assert_in_range(answered, 1900, 2000 + CRMG_RESETS_PER_SEC);
+	/* Two seconds' worth: the proofs ended in as many resets as come in a burst. */
+	assert_in_range(answered, 2 * CRMG_RESETS_PER_SEC - 1, 2 * CRMG_RESETS_PER_SEC + 1);
 	after = crmg_rig_row(rig, "api", "api");
 	assert_int_equal(after.packets[CRMG_VERDICT_RESET] - before.packets[CRMG_VERDICT_RESET],
 			 answered);
@@ -192,6 +228,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_unproven_gets_none),
+		cmocka_unit_test(test_banned),
 		cmocka_unit_test(test_resets_are_limited),
 	};
 
