@@ -105,16 +105,16 @@ crmg_scope(struct crmg_bucket *bucket, struct crmg_ask *ask, const struct crmg_l
 
 /* Limits in their order, and of each the scopes in theirs: who is the first to refuse? */
 static __always_inline enum crmg_reason
-crmg_first_refusal(const __u32 *refused, enum crmg_reason wide)
+crmg_first_refusal(const __u32 *refused, enum crmg_reason own)
 {
 	__u32 id;
 
 #pragma unroll
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
 		if (refused[CRMG_SCOPE_SOURCE] & 1 << id)
-			return crmg_limit_reason(id);
+			return own != CRMG_REASON_OK ? own : crmg_limit_reason(id);
 		if (refused[CRMG_SCOPE_AGGREGATE] & 1 << id)
-			return wide;
+			return CRMG_REASON_AGGREGATE;
 		if ((refused[CRMG_SCOPE_POLICY] | refused[CRMG_SCOPE_SERVICE]) & 1 << id)
 			return CRMG_REASON_TOTAL;
 	}
@@ -139,7 +139,7 @@ __noinline int crmg_budgets_charge(struct crmg_work *w, struct crmg_tats *source
 #pragma unroll
 	for (s = 0; s < CRMG_SCOPE_COUNT; s++)
 		refused[s] = crmg_refuses(tats[s], &w->ask[s]);
-	reason = crmg_first_refusal(refused, w->wide);
+	reason = crmg_first_refusal(refused, w->own);
 	if (reason != CRMG_REASON_OK)
 		return reason;
 
@@ -156,7 +156,7 @@ __noinline int crmg_budgets_charge(struct crmg_work *w, struct crmg_tats *source
 				crmg_give_back(tats[done], &w->ask[done], ~0U);
 		refused[s] = failed;
 		return failed & CRMG_CHARGE_CONTENDED ? CRMG_REASON_CONTENTION :
-		       crmg_first_refusal(refused, w->wide);
+		       crmg_first_refusal(refused, w->own);
 	}
 	return CRMG_REASON_OK;
 }
@@ -164,7 +164,7 @@ __noinline int crmg_budgets_charge(struct crmg_work *w, struct crmg_tats *source
 /*
  * Judges a packet by the budgets of every scope. slot: the source's own, or NULL: its
  * first packet; or (found) no slot was free: then its neighbours are judged as if they
- * were one source, unless they have a budget of their own.
+ * were one source, by those of its limits for which they have no budget of their own.
  */
 static __always_inline enum crmg_reason
 crmg_budgets(struct crmg_work *w, const struct crmg_front *front, struct crmg_slot *slot,
@@ -175,22 +175,21 @@ crmg_budgets(struct crmg_work *w, const struct crmg_front *front, struct crmg_sl
 	__u32 index = binding->service <= CRMG_SERVICES_MAX ? binding->service : 0;
 	const struct crmg_source *source = &w->source;
 
-	w->wide = CRMG_REASON_AGGREGATE;
+	w->own = CRMG_REASON_OK;
 	if (slot) {
 		crmg_ask(&w->ask[CRMG_SCOPE_SOURCE], binding->limit, binding->limits, &take,
 			 CRMG_CAS_TRIES);
 		own = (struct crmg_tats *)slot->tat;
+	} else if (found == CRMG_FOUND_NONE) {
+		w->own = CRMG_REASON_PRESSURE;
+		own = crmg_scope(crmg_aggregate(source, binding, CRMG_HASH_PRESSURE),
+				 &w->ask[CRMG_SCOPE_SOURCE], binding->limit,
+				 binding->limits & ~binding->aggregate_limits, &take);
 	}
-	if (binding->flags & CRMG_BINDING_AGGREGATE) {
+	if (binding->flags & CRMG_BINDING_AGGREGATE)
 		aggregate = crmg_scope(crmg_aggregate(source, binding, CRMG_HASH_AGGREGATE),
 				       &w->ask[CRMG_SCOPE_AGGREGATE], binding->aggregate,
 				       binding->aggregate_limits, &take);
-	} else if (found == CRMG_FOUND_NONE) {
-		w->wide = CRMG_REASON_PRESSURE;
-		aggregate = crmg_scope(crmg_aggregate(source, binding, CRMG_HASH_PRESSURE),
-				       &w->ask[CRMG_SCOPE_AGGREGATE], binding->limit,
-				       binding->limits, &take);
-	}
 	if (binding->flags & CRMG_BINDING_TOTAL)
 		policy = crmg_scope(crmg_total(binding->row), &w->ask[CRMG_SCOPE_POLICY],
 				    binding->total, binding->total_limits, &take);

@@ -52,7 +52,8 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 		return CRMG_REASON_ALLOWED;
 	if (c->standing.banned_until_ns && c->standing.banned_until_ns > crmg_boot_ns())
 		return CRMG_REASON_BANNED;
-	if (c->slot && binding->mode == CRMG_MODE_ENFORCE &&
+	/* A policy that bans nobody any more, or not this client, ends what it began. */
+	if (c->slot && binding->mode == CRMG_MODE_ENFORCE && binding->flags & CRMG_BINDING_BAN &&
 	    crmg_auto_banned(c->slot, c->detail))
 		return CRMG_REASON_BANNED;
 	if (binding->kind == CRMG_BINDING_NO_POLICY &&

@@ -83,9 +83,11 @@ __noinline __u32 crmg_flow_way(const struct crmg_flows *line, __u64 hash)
 /*
  * Way of a line that a new flow may take, or CRMG_WAYS: an empty one, else the oldest
  * handshake that nobody completed, else an idle flow; a flow in which data went out may
- * take the oldest of all. So a flood of SYNs replaces only its own.
+ * take the oldest of all. So a flood of SYNs replaces only its own; of those that are
+ * equally old, `turn` (by chance) picks one, or it would always be the newest.
  */
-__noinline __u32 crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open)
+__noinline __u32
+crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open, __u32 turn)
 {
 	__u64 best = 0;
 	int i;
@@ -100,12 +102,12 @@ __noinline __u32 crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u3
 		/* EMPTY 3, SYN_ACK 2, OPEN 1 or 0 */
 		__u64 class = CRMG_ABOVE(CRMG_FLOW_OPEN, state) * (3 - state) +
 			      CRMG_ABOVE(state, CRMG_FLOW_SYN_ACK) * may_go;
-		__u64 rank = class << 16 | idle << 3 | i;
+		__u64 rank = class << 16 | idle << 3 | ((i ^ turn) & 7);
 		__u64 above = 0 - CRMG_ABOVE(rank, best);
 
 		best = (rank & above) | (best & ~above);
 	}
-	return best >> 16 ? best & 7 : CRMG_WAYS;
+	return best >> 16 ? (best ^ turn) & 7 : CRMG_WAYS;
 }
 
 /* ------------------------------------------------------------ what leaves */
@@ -116,7 +118,8 @@ crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
 	bool open = crmg_flow_state(flow) == CRMG_FLOW_OPEN;
 
 	if (way >= CRMG_WAYS)
-		way = crmg_flow_victim(line, now_ns >> CRMG_FLOW_AGE_NS_SHIFT, open);
+		way = crmg_flow_victim(line, now_ns >> CRMG_FLOW_AGE_NS_SHIFT, open,
+				       flow >> CRMG_FLOW_HASH_SHIFT);
 	if (way < CRMG_WAYS)
 		CRMG_WRITE_ONCE(line->flow[way & 7], flow);
 }

@@ -315,28 +315,11 @@ crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 }
 
 /*
- * Takes a word over from the cost that it was charged with to another. One that never was
- * (old: 0) may be as old as the table and say anything: more than the burst is not true. A
- * function of its own, verified once.
- */
-__noinline int crmg_level_adopt(__u64 *word, __u64 now, __u64 old, __u64 new, __u64 tolerance)
-{
-	__u64 tat, backlog;
-
-	if (!word)
-		return 0;
-	tat = CRMG_READ_ONCE(*word);
-	backlog = crmg_backlog(tat, now);
-	if (backlog && (old || backlog > tolerance))
-		__sync_val_compare_and_swap(word, tat, now +
-			(old ? crmg_rescale(backlog, old, new, tolerance) : 0));
-	return 0;
-}
-
-/*
  * Takes buckets over to other limits: each goes on from its level, in units, also when
  * it had no limit in between. The first of its kind finds the bucket as the claim left
- * it, full, unless another CPU has charged it already.
+ * it, full, unless another CPU has charged it already. A word that nothing was ever
+ * charged to may be as old as the table, and say anything: it is full then. No call: 6.1
+ * walks all that follows once more for each value that led to one.
  */
 static __always_inline void
 crmg_limits_adopt(__u64 *tat, __u64 *cost, const struct crmg_limit *limit, __u32 set, __u64 now)
@@ -346,12 +329,18 @@ crmg_limits_adopt(__u64 *tat, __u64 *cost, const struct crmg_limit *limit, __u32
 #pragma unroll
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
 		__u64 new = set & 1 << id ? limit[id].cost : 0;
-		__u64 old = cost[id];
+		__u64 old = cost[id], word, backlog;
 
 		if (!new || new == old)
 			continue;
 		cost[id] = new;
-		crmg_level_adopt(&tat[id], now, old, new, limit[id].tolerance);
+		word = CRMG_READ_ONCE(tat[id]);
+		backlog = crmg_backlog(word, now);
+		if (old && backlog)
+			__sync_val_compare_and_swap(&tat[id], word, now +
+				crmg_rescale(backlog, old, new, limit[id].tolerance));
+		else if (backlog > limit[id].tolerance)
+			__sync_val_compare_and_swap(&tat[id], word, now);
 	}
 }
 

@@ -129,8 +129,11 @@ crmg_share_large(const struct crmg_slot *slot, const struct crmg_detail *detail,
 		share->service_packets = crmg_service_packets(detail->service);
 		return false;
 	}
-	return asked && 2 * (crmg_slot_passed(slot, detail) - share->source_packets) >
-			crmg_service_packets(detail->service) - share->service_packets;
+	if (!asked)
+		return false;
+	/* Below what it was: counted by programs that were replaced. Then nobody is banned. */
+	return (__s64)(2 * (crmg_slot_passed(slot, detail) - share->source_packets) -
+		       (crmg_service_packets(detail->service) - share->service_packets)) > 0;
 }
 
 /* Each ban is longer than the one before, until a day was quiet. None ends early. */

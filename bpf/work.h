@@ -12,7 +12,7 @@ struct crmg_work {
 	struct crmg_pkt pkt;
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
-	__u64 wide;		/* enum crmg_reason: what a refusal by the wider prefix is called */
+	__u64 own;		/* enum crmg_reason: what a refusal by the source's limits is called; OK: theirs */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */

@@ -114,6 +114,14 @@ static int crmg_rows_chunk(struct crmg_kern *kern, __u32 chunk, bool make, struc
 	return 0;
 }
 
+/* A budget that nothing was taken from: a TAT of 0 would lie ahead after 625 days of uptime. */
+static struct crmg_bucket crmg_bucket_full(void)
+{
+	__u64 now = crmg_clock_ns(CLOCK_MONOTONIC) << CRMG_UNITS_PER_NS_SHIFT;
+
+	return (struct crmg_bucket){ .tat = { now, now, now } };
+}
+
 /* Rows that get a new name start at 0. The image in force does not use them. */
 static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *image,
 			     const struct crmg_image *old, struct crmg_err *err)
@@ -134,7 +142,7 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 			return code;
 		if (!(fresh[row / 64] >> (row % 64) & 1))
 			continue;
-		totals[row] = (struct crmg_bucket){ 0 };
+		totals[row] = crmg_bucket_full();
 		if (bpf_map_update_elem(kern->chunk[chunk].fd, &i, zeros, 0))
 			return crmg_err_set(err, -errno, "cannot clear counters: %s",
 					    strerror(errno));
@@ -152,7 +160,7 @@ static void crmg_totals_prepare(struct crmg_kern *kern, const struct crmg_image 
 		const struct crmg_service *service = crmg_image_service(image, i);
 
 		if (service && service->born == generation)
-			totals[CRMG_TOTAL_SERVICES + i] = (struct crmg_bucket){ 0 };
+			totals[CRMG_TOTAL_SERVICES + i] = crmg_bucket_full();
 	}
 }
 
