@@ -4,8 +4,8 @@
  * hold what the source did. Set-associative, without locks, never full: a source
  * that finds no room is judged with its neighbours (budgets.h). Layout: abi.h.
  *
- * A source gets its slot with its first packet while its line is at most half
- * full, else the first packet leaves only a tag and the second claims the slot:
+ * A source gets its slot with its first packet while more than half of its line is
+ * free, else the first packet leaves only a tag and the second claims the slot:
  * a flood of one-packet sources then writes 8 bytes each and evicts only
  * others of its kind. Who completed a TCP handshake is proven (flows.h), gets a
  * slot at once, and cannot be evicted by who did not.
@@ -107,6 +107,20 @@ crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct
 static __always_inline __u32 crmg_home(const struct crmg_hash *hash)
 {
 	return hash->check >> 32 & (CRMG_WAYS - 1);
+}
+
+/*
+ * The way that has the tag of a source, and the tag; or CRMG_WAYS. Its home first: a
+ * guess that is mostly right, and that needs no tag, so the CPU fetches the slot while
+ * it still waits for the line.
+ */
+static __always_inline __u32
+crmg_way_of(const struct crmg_tags *line, const struct crmg_hash *hash, __u64 *ret_tag)
+{
+	__u32 way = crmg_home(hash);
+
+	*ret_tag = CRMG_READ_ONCE(line->tag[way]);
+	return crmg_tag_is(*ret_tag, hash->tag) ? way : crmg_way_find(line, hash->tag, ret_tag);
 }
 
 /* By value: before 6.2 the key may not lie in memory that a function was given. */
@@ -348,17 +362,9 @@ static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *s
 	source->state = CRMG_TAG_EMPTY;
 	if (!line)
 		return NULL;
-	/*
-	 * A guess that is mostly right, and that needs no tag: so the CPU fetches the slot
-	 * while it still waits for the line.
-	 */
-	way = crmg_home(&source->hash);
-	tag = CRMG_READ_ONCE(line->tag[way]);
-	if (!crmg_tag_is(tag, source->hash.tag)) {
-		way = crmg_way_find(line, source->hash.tag, &tag);
-		if (way >= CRMG_WAYS)
-			return NULL;
-	}
+	way = crmg_way_of(line, &source->hash, &tag);
+	if (way >= CRMG_WAYS)
+		return NULL;
 	source->state = crmg_tag_state(tag);
 	if (source->state < CRMG_TAG_LIVE)
 		return NULL;
@@ -420,7 +426,7 @@ crmg_source_peek(const struct crmg_hash *hash, __u32 *ret_index)
 
 	if (!line)
 		return NULL;
-	way = crmg_way_find(line, hash->tag, &tag);
+	way = crmg_way_of(line, hash, &tag);
 	if (way >= CRMG_WAYS || crmg_tag_state(tag) < CRMG_TAG_LIVE)
 		return NULL;
 	*ret_index = hash->line * CRMG_WAYS + way;
