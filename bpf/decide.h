@@ -42,6 +42,13 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 		row->would_drop[would & (CRMG_ROW_REASONS - 1)]++;
 }
 
+static __always_inline void
+crmg_count_passed(struct crmg_work *w, const struct crmg_binding *binding)
+{
+	if (binding->service <= CRMG_SERVICES_MAX)
+		w->passed[binding->service]++;
+}
+
 /* Counts an arriving packet for its source. */
 static __always_inline void crmg_count_slot(struct crmg_slot *slot, __u32 len)
 {
@@ -137,6 +144,13 @@ crmg_refused_lately(const struct crmg_slot *slot, const struct crmg_binding *bin
 	       CRMG_REFUSALS_REASON(CRMG_READ_ONCE(slot->refusals)) == reason;
 }
 
+/* Such a refusal is counted, and that is all. */
+static __always_inline void crmg_refused_again(struct crmg_slot *slot)
+{
+	__sync_fetch_and_add(&slot->refusals, 1);
+	crmg_count_host(CRMG_HOST_SUPPRESSED);
+}
+
 static __always_inline struct crmg_telling
 crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
 {
@@ -168,8 +182,7 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 		return false;
 	}
 	if (crmg_refused_lately(slot, binding, &c->work->source, reason)) {
-		__sync_fetch_and_add(&slot->refusals, 1);
-		crmg_count_host(CRMG_HOST_SUPPRESSED);
+		crmg_refused_again(slot);
 		return false;
 	}
 	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
@@ -177,8 +190,7 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	if (verdict == CRMG_VERDICT_PASS)
 		__sync_fetch_and_add(&detail->shadow_refusals, 1);
 	strike = limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
-		 (binding->flags & (CRMG_BINDING_BAN | CRMG_BINDING_BALANCER)) ==
-			CRMG_BINDING_BAN &&
+		 binding->flags & CRMG_BINDING_BAN &&
 		 crmg_strikes(slot, detail, binding, &c->work->source, &c->work->pkt, limit);
 	detail->last_reason = reason;
 	crmg_report(c->front, detail, &telling, refusals, now_ns);
@@ -196,7 +208,7 @@ crmg_struck(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdic
 
 	if (!c->slot || !c->detail)
 		return;
-	strike = crmg_strike(c->slot, c->standing.binding, &c->work->source);
+	strike = crmg_strike(c->slot, c->detail, c->standing.binding, &c->work->source);
 	c->detail->last_refused = c->work->source.now_ns >> CRMG_SLOT_TICK_SHIFT;
 	crmg_report_strike(c->front, &telling, strike);
 }
@@ -239,8 +251,8 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 			verdict = crmg_may_reset(c) ? CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
 	crmg_count_row(binding, verdict, reason, refused, c->work->pkt.len, c->work->source.syn);
-	if (verdict == CRMG_VERDICT_PASS && binding->service <= CRMG_SERVICES_MAX)
-		c->work->passed[binding->service]++;
+	if (verdict == CRMG_VERDICT_PASS)
+		crmg_count_passed(c->work, binding);
 	if (c->slot) {
 		crmg_count_slot(c->slot, c->work->pkt.len);
 		if (c->work->source.syn && verdict == CRMG_VERDICT_PASS)

@@ -46,23 +46,15 @@ static __always_inline int
 crmg_fast_pass(struct crmg_work *w, struct crmg_slot *slot, const struct crmg_binding *binding,
 	       const struct crmg_source *source, enum crmg_reason reason)
 {
-	struct crmg_row *row = crmg_row(binding->row);
 	struct crmg_detail *detail;
-	__u32 service = binding->service;
 
-	if (row) {
-		row->packets[CRMG_VERDICT_PASS]++;
-		row->bytes[CRMG_VERDICT_PASS] += source->len;
-		row->reasons[reason & (CRMG_ROW_REASONS - 1)]++;
-	}
-	if (service <= CRMG_SERVICES_MAX)
-		w->passed[service]++;
+	crmg_count_row(binding, CRMG_VERDICT_PASS, reason, CRMG_REASON_OK, source->len,
+		       source->syn);
+	crmg_count_passed(w, binding);
 	crmg_count_slot(slot, source->len);
 	if (!source->syn)
 		return XDP_PASS;
 	detail = crmg_detail_at(source->index);
-	if (row)
-		row->connections[CRMG_VERDICT_PASS]++;
 	if (detail)
 		__sync_fetch_and_add(&detail->connections, 1);
 	return XDP_PASS;
@@ -73,22 +65,12 @@ static __always_inline int
 crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
 	       const struct crmg_source *source, enum crmg_reason reason)
 {
-	struct crmg_row *row;
-
 	if (binding->on_exceed != CRMG_ACTION_DROP ||
 	    !crmg_refused_lately(slot, binding, source, reason))
 		return CRMG_NOT_FAST;
-	row = crmg_row(binding->row);
-	if (row) {
-		row->packets[CRMG_VERDICT_DROP]++;
-		row->bytes[CRMG_VERDICT_DROP] += source->len;
-		row->reasons[reason & (CRMG_ROW_REASONS - 1)]++;
-		if (source->syn)
-			row->connections[CRMG_VERDICT_DROP]++;
-	}
+	crmg_count_row(binding, CRMG_VERDICT_DROP, reason, reason, source->len, source->syn);
 	crmg_count_slot(slot, source->len);
-	__sync_fetch_and_add(&slot->refusals, 1);
-	crmg_count_host(CRMG_HOST_SUPPRESSED);
+	crmg_refused_again(slot);
 	return XDP_DROP;
 }
 
@@ -119,7 +101,6 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	return crmg_fast_drop(slot, binding, source, reason);
 }
 
-/* A call, so that the verifier forgets at its end what led there. */
 static __always_inline int
 crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *w)
 {

@@ -19,7 +19,7 @@
 /* An open flow of which nothing left for so long (two minutes) gives way to a handshake. */
 #define CRMG_FLOW_IDLE_TICKS 14
 
-/* So many packets of a source without proof are asked for one; later ones once a tick. */
+/* So many packets of a source without proof are asked for one; later ones now and then (decide.h). */
 #define CRMG_PROOF_PACKETS 8ULL
 
 struct crmg_flow_key {

@@ -24,9 +24,9 @@ struct crmg_clock {
 
 /*
  * CLOCK_MONOTONIC in ns. A reading costs as much as a whole packet, and orders
- * the loads after it; so while packets come fast it is taken once in 16 of them
- * (at most 64 us and one jiffy old), else for each. An old reading is never
- * ahead of time: it can only refuse, and by less than 0.1 ms of the rate.
+ * the loads after it; so while packets come fast it is taken once in 16 of them, else
+ * for each. It is mostly younger than 64 us; the first packets after a pause may find
+ * one up to a jiffy old. An old reading is never ahead of time: it can only refuse.
  */
 static __always_inline __u64 crmg_now_ns(struct crmg_clock *c)
 {

@@ -27,7 +27,7 @@ static __always_inline __u32 crmg_boot_s(void)
 }
 
 /* True while an automatic ban runs. pardoned is written by user space only. */
-static __always_inline bool 
+static __always_inline bool
 crmg_auto_banned(const struct crmg_slot *slot, const struct crmg_detail *detail)
 {
 	__u32 until = CRMG_READ_ONCE(slot->auto_until_s);
@@ -198,16 +198,13 @@ crmg_strikes(const struct crmg_slot *slot, struct crmg_detail *detail,
  * strike may be lost, none is invented.
  */
 static __noinline enum crmg_strike
-crmg_strike(struct crmg_slot *slot, const struct crmg_binding *binding,
-	    const struct crmg_source *source)
+crmg_strike(struct crmg_slot *slot, struct crmg_detail *detail,
+	    const struct crmg_binding *binding, const struct crmg_source *source)
 {
-	struct crmg_detail *detail = crmg_detail_at(source->index);
 	const struct crmg_ban_terms *ban = &binding->ban;
 	bool first, large;
 	__u32 strikes;
 
-	if (!detail)
-		return CRMG_STRIKE_NONE;
 	crmg_count_host(CRMG_HOST_STRIKES);
 	strikes = crmg_strike_add(detail, ban, source->now_ns, &first);
 	large = crmg_share_large(slot, detail, source, first, strikes >= ban->after);
