@@ -7,11 +7,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 declare -A may=(
-	[base]="base" [model]="base model" [config]="base model config"
+	[base]="base" [state]="base state" [model]="base model" [config]="base model config"
 	[compile]="base model compile" [report]="base compile report"
 	[kern]="base model compile report kern"
-	[daemon]="base kern report daemon"
-	[cli]="base model config compile report kern daemon cli"
+	[daemon]="base state kern report daemon"
+	[cli]="base state model config compile report kern daemon cli"
 )
 
 # violations FOLDER...: a line for each include that is not allowed.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* util.c - growing arrays, bounded copies, UTF-8. */
+/* util.c - growing arrays, the group of readers, bounded copies, UTF-8. */
 #include "util.h"
 
+#include <grp.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,6 +22,13 @@ void *crmg_grow(void *array, size_t *count, size_t size)
 	}
 	*count = n + 1;
 	return memset(elements + n * size, 0, size);
+}
+
+gid_t crmg_group(void)
+{
+	const struct group *group = getgrnam("crmgate");
+
+	return group ? group->gr_gid : 0;
 }
 
 void crmg_copy(char *dst, size_t size, const char *text)

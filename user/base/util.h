@@ -40,6 +40,9 @@ static inline void crmg_cleanup_fclose(FILE **f)
  */
 void *crmg_grow(void *array, size_t *count, size_t size);
 
+/* Members of this group may read what the program pins and keeps; 0 (root) if there is none. */
+gid_t crmg_group(void);
+
 /* Copies text into dst[size], cut and always terminated; size > 0. */
 void crmg_copy(char *dst, size_t size, const char *text);
 

@@ -2,7 +2,6 @@
 /* pins.c - where the state of an instance is pinned, and who may reach it. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -18,7 +17,6 @@
 
 #define CRMG_BPFFS    "/sys/fs/bpf"
 #define CRMG_RUN_DIR  "/run/crmgate"
-#define CRMG_GROUP    "crmgate"
 
 static bool crmg_is_bpffs(const char *path)
 {
@@ -69,13 +67,6 @@ char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size)
 	return buf;
 }
 
-static gid_t crmg_pin_group(void)
-{
-	const struct group *group = getgrnam(CRMG_GROUP);
-
-	return group ? group->gr_gid : 0;
-}
-
 static int crmg_bpffs_mount(struct crmg_err *err)
 {
 	int code;
@@ -108,7 +99,7 @@ static int crmg_pin_mkdir(const char *path, struct crmg_err *err)
 	if (st.st_uid != geteuid())
 		return crmg_err_set(err, -EPERM, "%s belongs to user %u: remove it, or run as that "
 				    "user", path, st.st_uid);
-	if (chown(path, -1, crmg_pin_group()) || chmod(path, 0750)) {
+	if (chown(path, -1, crmg_group()) || chmod(path, 0750)) {
 		code = -errno;
 		return crmg_err_set(err, code, "cannot set the owner of %s: %s", path,
 				    strerror(-code));
@@ -143,7 +134,7 @@ int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg
 	crmg_pin_path(kern, name, path, sizeof(path));
 	crmg_pin_path(kern, "new", temporary, sizeof(temporary));
 	unlink(temporary);
-	if (bpf_obj_pin(fd, temporary) || chown(temporary, -1, secret ? 0 : crmg_pin_group()) ||
+	if (bpf_obj_pin(fd, temporary) || chown(temporary, -1, secret ? 0 : crmg_group()) ||
 	    chmod(temporary, secret ? 0600 : 0640) || rename(temporary, path)) {
 		code = -errno;
 		unlink(temporary);
