@@ -68,8 +68,9 @@ __noinline __u32 crmg_bucket_way(struct crmg_aggregates *line, __u64 check, __u6
 
 /* The bucket of the wider prefix of a source; use: CRMG_HASH_*. */
 static __always_inline struct crmg_bucket *
-crmg_aggregate(const struct crmg_source *source, const struct crmg_binding *binding, __u32 use)
+crmg_aggregate(const struct crmg_work *w, const struct crmg_binding *binding, __u32 use)
 {
+	const struct crmg_source *source = &w->source;
 	bool v4 = !source->addr.hi && source->addr.lo >> 32 == CRMG_V4_MAPPED_LO >> 32;
 	struct crmg_addr wide = crmg_addr_prefix(&source->addr,
 						 v4 ? binding->v4_wide : binding->v6_wide);
@@ -78,7 +79,7 @@ crmg_aggregate(const struct crmg_source *source, const struct crmg_binding *bind
 	__u32 at, way;
 
 	crmg_hash_source(&wide, source->service, use | binding->row, &hash);
-	at = hash.line & crmg_knobs.aggregate_mask;
+	at = crmg_place(w, hash.line & crmg_knobs.aggregate_mask, crmg_knobs.aggregate_mask + 1);
 	line = bpf_map_lookup_elem(&aggregates, &at);
 	if (!line)
 		return NULL;
@@ -173,7 +174,6 @@ crmg_budgets(struct crmg_work *w, const struct crmg_front *front, struct crmg_sl
 	struct crmg_tats *own = NULL, *aggregate = NULL, *policy = NULL, *service = NULL;
 	const struct crmg_take take = crmg_take_of(&w->source);
 	__u32 index = binding->service <= CRMG_SERVICES_MAX ? binding->service : 0;
-	const struct crmg_source *source = &w->source;
 
 	w->own = CRMG_REASON_OK;
 	if (slot) {
@@ -182,19 +182,20 @@ crmg_budgets(struct crmg_work *w, const struct crmg_front *front, struct crmg_sl
 		own = (struct crmg_tats *)slot->tat;
 	} else if (found == CRMG_FOUND_NONE) {
 		w->own = CRMG_REASON_PRESSURE;
-		own = crmg_scope(crmg_aggregate(source, binding, CRMG_HASH_PRESSURE),
+		own = crmg_scope(crmg_aggregate(w, binding, CRMG_HASH_PRESSURE),
 				 &w->ask[CRMG_SCOPE_SOURCE], binding->limit,
 				 binding->limits & ~binding->aggregate_limits, &take);
 	}
 	if (binding->flags & CRMG_BINDING_AGGREGATE)
-		aggregate = crmg_scope(crmg_aggregate(source, binding, CRMG_HASH_AGGREGATE),
+		aggregate = crmg_scope(crmg_aggregate(w, binding, CRMG_HASH_AGGREGATE),
 				       &w->ask[CRMG_SCOPE_AGGREGATE], binding->aggregate,
 				       binding->aggregate_limits, &take);
 	if (binding->flags & CRMG_BINDING_TOTAL)
-		policy = crmg_scope(crmg_total(binding->row), &w->ask[CRMG_SCOPE_POLICY],
+		policy = crmg_scope(crmg_total(crmg_place_row(w, binding)), &w->ask[CRMG_SCOPE_POLICY],
 				    binding->total, binding->total_limits, &take);
 	if (binding->flags & CRMG_BINDING_SERVICE)
-		service = crmg_scope(crmg_total(CRMG_TOTAL_SERVICES + index),
+		service = crmg_scope(crmg_total(CRMG_TOTAL_SERVICES +
+						crmg_place(w, index, CRMG_PROBE_SERVICE)),
 				     &w->ask[CRMG_SCOPE_SERVICE], front->budgets[index].limit,
 				     front->budgets[index].limits, &take);
 	return crmg_budgets_charge(w, own, aggregate, policy, service);

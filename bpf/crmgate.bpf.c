@@ -30,6 +30,7 @@
 #include "bans.h"
 #include "flows.h"
 #include "work.h"
+#include "probe.h"
 #include "budgets.h"
 #include "resolve.h"
 #include "strikes.h"
@@ -217,6 +218,7 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
 		crmg_hash_source(&source->addr, service, 0, &source->hash);
+		crmg_place_line(w, &source->hash);
 		c.slot = crmg_source_known(source);
 		if (!c.slot)
 			found = crmg_slot_new(source, pkt, &c.slot);
@@ -232,6 +234,7 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 		if (c.standing.narrow && !pkt->malformed) {
 			crmg_hash_source(&source->addr, service, c.standing.binding->row,
 					 &source->hash);
+			crmg_place_line(w, &source->hash);
 			found = CRMG_FOUND_SLOT;
 			c.slot = crmg_source_known(source);
 			if (!c.slot)
@@ -255,6 +258,16 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
 
+/* A packet that is for no service. */
+static __always_inline int crmg_not_ours(const struct crmg_work *w, enum crmg_host_id id)
+{
+	struct crmg_host *h = crmg_host();
+
+	if (h)
+		h->counter[id] += crmg_place(w, 1, 0);
+	return XDP_PASS;
+}
+
 /* Every question that a packet can raise, in the order of product and reasons. */
 static __always_inline int
 crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *w)
@@ -263,17 +276,13 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	enum crmg_parsed parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &w->pkt);
 	__u8 service;
 
-	if (parsed != CRMG_PARSED_PORTS) {
-		crmg_count_host(parsed == CRMG_PARSED_FRAGMENT ? CRMG_HOST_FRAGMENTS :
-								 CRMG_HOST_OTHER);
-		return XDP_PASS;
-	}
+	if (parsed != CRMG_PARSED_PORTS)
+		return crmg_not_ours(w, parsed == CRMG_PARSED_FRAGMENT ? CRMG_HOST_FRAGMENTS :
+									 CRMG_HOST_OTHER);
 	service = crmg_service_find(front, w->pkt.transport, w->pkt.dport, &w->pkt.dst,
 				    w->pkt.v4);
-	if (!service) {
-		crmg_count_host(CRMG_HOST_OTHER);
-		return XDP_PASS;
-	}
+	if (!service)
+		return crmg_not_ours(w, CRMG_HOST_OTHER);
 	return crmg_judge(ctx, w, front, service);
 }
 
@@ -287,11 +296,16 @@ int crmg_xdp(struct xdp_md *ctx)
 	if (!front || !w)
 		return XDP_PASS;
 	action = crmg_fast(ctx, front, w);
-	return action == CRMG_NOT_FAST ? crmg_slow(ctx, front, w) : action;
+	if (action == CRMG_NOT_FAST) {
+		action = crmg_slow(ctx, front, w);
+		crmg_probe_end(w);
+	}
+	return action;
 }
 
 /* Counts what a service sends to a source, as it goes on the wire: after segmentation. */
-static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct crmg_pkt *pkt)
+static __always_inline void
+crmg_count_out(struct __sk_buff *skb, const struct crmg_pkt *pkt, struct crmg_work *w)
 {
 	struct crmg_addr addr = crmg_source_addr(&pkt->dst, pkt->v4);
 	__u32 zero = 0, index = 0, segments = skb->gso_segs ? skb->gso_segs : 1;
@@ -303,7 +317,6 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	struct crmg_hash hash;
 	struct crmg_row *row;
 	const struct crmg_front *front = crmg_front();
-	struct crmg_work *w = crmg_work();
 	__u8 service;
 
 	if (!front || !control)
@@ -311,9 +324,10 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 	service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
 	if (!service)
 		return;
-	if (pkt->transport == CRMG_TRANSPORT_TCP && w)
+	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
 		crmg_flow_sent(pkt, crmg_now_ns(&w->clock));
 	crmg_hash_source(&addr, service, 0, &hash);
+	crmg_place_line(w, &hash);
 	slot = crmg_source_peek(&hash, &index);
 	detail = slot ? crmg_detail_at(index) : NULL;
 	if (!(slot && crmg_resolved(front, slot, detail, CRMG_READ_ONCE(control->ban_epoch),
@@ -322,13 +336,14 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 			return;
 		if (standing.narrow) {
 			crmg_hash_source(&addr, service, standing.binding->row, &hash);
+			crmg_place_line(w, &hash);
 			slot = crmg_source_peek(&hash, &index);
 			detail = slot ? crmg_detail_at(index) : NULL;
 		}
 	}
 	if (detail)
 		__sync_fetch_and_add(&detail->bytes_out, bytes);
-	row = crmg_row(standing.binding->row);
+	row = crmg_row(crmg_place_row(w, standing.binding));
 	if (row) {
 		row->packets_out += segments;
 		row->bytes_out += bytes;
@@ -338,6 +353,7 @@ static __always_inline void crmg_count_out(struct __sk_buff *skb, const struct c
 SEC("tc")
 int crmg_tc(struct __sk_buff *skb)
 {
+	struct crmg_work *w = crmg_work();
 	struct crmg_pkt pkt;
 	enum crmg_parsed parsed;
 
@@ -349,8 +365,11 @@ int crmg_tc(struct __sk_buff *skb)
 		parsed = crmg_parse((void *)(long)skb->data, (void *)(long)skb->data_end,
 				    skb->len, &pkt);
 	}
-	if (parsed == CRMG_PARSED_PORTS)
-		crmg_count_out(skb, &pkt);
+	if (parsed == CRMG_PARSED_PORTS && w) {
+		CRMG_WRITE_ONCE(w->probe, crmg_probe_tc(skb));
+		crmg_count_out(skb, &pkt, w);
+		crmg_probe_end(w);
+	}
 	return TC_ACT_UNSPEC;	/* the same as TCX_NEXT: other programs still run */
 }
 

@@ -22,10 +22,10 @@ static __always_inline bool crmg_enforced(const struct crmg_binding *binding,
 }
 
 static __always_inline void
-crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
-	       enum crmg_reason reason, enum crmg_reason refused, __u32 len, bool syn)
+crmg_count_at(__u32 index, enum crmg_verdict verdict, enum crmg_reason reason,
+	      enum crmg_reason refused, __u32 len, bool syn)
 {
-	struct crmg_row *row = crmg_row(binding->row);
+	struct crmg_row *row = crmg_row(index);
 	__u32 why = reason, would = refused;
 
 	if (!row)
@@ -40,6 +40,13 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	row->reasons[why & (CRMG_ROW_REASONS - 1)]++;
 	if (refused != CRMG_REASON_OK && verdict == CRMG_VERDICT_PASS)
 		row->would_drop[would & (CRMG_ROW_REASONS - 1)]++;
+}
+
+static __always_inline void
+crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
+	       enum crmg_reason reason, enum crmg_reason refused, __u32 len, bool syn)
+{
+	crmg_count_at(binding->row, verdict, reason, refused, len, syn);
 }
 
 static __always_inline void
@@ -177,6 +184,8 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	struct crmg_slot *slot = c->slot;
 	bool strike;
 
+	if (c->work->probe)
+		return false;
 	if (!slot || !detail) {
 		crmg_count_host(CRMG_HOST_SUPPRESSED);
 		return false;
@@ -250,8 +259,9 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		else
 			verdict = crmg_may_reset(c) ? CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
-	crmg_count_row(binding, verdict, reason, refused, c->work->pkt.len, c->work->source.syn);
-	if (verdict == CRMG_VERDICT_PASS)
+	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, c->work->pkt.len,
+		      c->work->source.syn);
+	if (verdict == CRMG_VERDICT_PASS && !CRMG_READ_ONCE(c->work->probe))
 		crmg_count_passed(c->work, binding);
 	if (c->slot) {
 		crmg_count_slot(c->slot, c->work->pkt.len);

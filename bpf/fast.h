@@ -110,7 +110,8 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	struct crmg_pkt pkt;
 	__u32 zero = 0;
 
-	if (crmg_parse(data, end, crmg_frame_len(ctx), &pkt) != CRMG_PARSED_PORTS)
+	if (crmg_probe_xdp(ctx, w) ||
+	    crmg_parse(data, end, crmg_frame_len(ctx), &pkt) != CRMG_PARSED_PORTS)
 		return CRMG_NOT_FAST;
 	source.service = crmg_port_entry(front, pkt.transport, pkt.dport);
 	if (!source.service) {

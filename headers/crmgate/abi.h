@@ -581,6 +581,18 @@ struct crmg_share {
 };
 CRMG_SIZE(struct crmg_share, 32);
 
+/* ------------------------------------------------------------------ probes */
+
+/*
+ * Places of their own for packets that prove what is enforced (bpf/probe.h): behind the
+ * lines of sources a line of tags with its slots and details, behind the aggregates a
+ * line; and what has the index 0, which no policy and no service has: of rows, of totals.
+ */
+#define CRMG_TAG_LINES(capacity)   ((capacity) / CRMG_WAYS + 1)
+#define CRMG_SLOTS(capacity)       ((capacity) + CRMG_WAYS)
+#define CRMG_PROBE_ROW             0
+#define CRMG_PROBE_SERVICE         0
+
 #define CRMG_SLOT_GENERATION(resolved) ((__u32)(resolved))
 #define CRMG_SLOT_BINDING(resolved)    ((__u16)((resolved) >> 32))
 #define CRMG_SLOT_FLAGS(resolved)      ((__u16)((resolved) >> 48))
@@ -605,6 +617,7 @@ CRMG_SIZE(struct crmg_bucket, 64);
  */
 #define CRMG_AGGREGATE_WAYS 4
 #define CRMG_AGGREGATE_LINES(capacity) ((capacity) / 16)
+#define CRMG_AGGREGATES(capacity)      (CRMG_AGGREGATE_LINES(capacity) + 1)	/* that of probes */
 
 struct crmg_aggregates {
 	struct crmg_bucket way[CRMG_AGGREGATE_WAYS];
@@ -695,6 +708,7 @@ struct crmg_host {
 
 #define CRMG_BAN_LENGTHS 16	/* different prefix lengths a family */
 #define CRMG_HASH_KEYS   24
+#define CRMG_KEY_PROBE   13	/* of them, what makes a packet a probe */
 
 /*
  * Map "control", one entry: what an operator changes outside a policy. Written

@@ -75,11 +75,11 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 
 	assert_non_null(skel);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
-	bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
-	bpf_map__set_max_entries(skel->maps.slots, setup->capacity);
-	bpf_map__set_max_entries(skel->maps.details, setup->capacity);
+	bpf_map__set_max_entries(skel->maps.tags, CRMG_TAG_LINES(setup->capacity));
+	bpf_map__set_max_entries(skel->maps.slots, CRMG_SLOTS(setup->capacity));
+	bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
-	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATE_LINES(setup->capacity));
+	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATES(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);
 	assert_int_equal(bpf_map__update_elem(skel->maps.setup, &zero, sizeof(zero), setup,
 					      sizeof(*setup), BPF_ANY), 0);

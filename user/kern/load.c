@@ -158,12 +158,12 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
 	code = 0;
 	if (fresh) {
-		bpf_map__set_max_entries(skel->maps.tags, setup->capacity / CRMG_WAYS);
-		bpf_map__set_max_entries(skel->maps.slots, setup->capacity);
-		bpf_map__set_max_entries(skel->maps.details, setup->capacity);
+		bpf_map__set_max_entries(skel->maps.tags, CRMG_TAG_LINES(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.slots, CRMG_SLOTS(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.aggregates,
-					 CRMG_AGGREGATE_LINES(setup->capacity));
+					 CRMG_AGGREGATES(setup->capacity));
 	} else {
 #define CRMG_MAP_REUSE(ID, field, pin, type, mappable) \
 		if (!code && bpf_map__reuse_fd(skel->maps.field, kern->map[CRMG_MAP_##ID])) \
