@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * crmgate.bpf.c - the two programs, as a table of contents:
+ * crmgate.bpf.c - the programs, as a table of contents:
  *
  *   packet -> parse -> classify -> source -> resolve -> limits, budgets -> decide
  *
  * Each stage is a header of that name and writes only its own part. XDP judges
- * what arrives; TC egress counts what leaves.
+ * what arrives, or TC ingress does where XDP belongs to somebody else; TC egress counts
+ * what leaves.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,7 @@
 #include "decide.h"
 #include "fast.h"
 #include "reset.h"
+#include "skb.h"
 
 /* What the standing of a source alone says about its packet. slot may be NULL. */
 static __always_inline enum crmg_reason
@@ -136,10 +138,11 @@ crmg_slot_first(struct crmg_slot *slot, struct crmg_detail *detail,
 		const struct crmg_source *source, const struct crmg_binding *binding)
 {
 	const struct crmg_take first = {
-		source->first_ns << CRMG_UNITS_PER_NS_SHIFT, source->first_len, source->first_syn
+		source->first_ns << CRMG_UNITS_PER_NS_SHIFT, 1, source->first_len,
+		source->first_syn
 	};
 
-	crmg_count_slot(slot, first.len);
+	crmg_count_slot(slot, first.packets, first.len);
 	if (first.syn)
 		__sync_fetch_and_add(&detail->connections, 1);
 	crmg_limits_first(slot, binding, &first, source->now_ns << CRMG_UNITS_PER_NS_SHIFT);
@@ -191,26 +194,25 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 	return reason == CRMG_REASON_OK ? crmg_passes(binding) : reason;
 }
 
-static __always_inline int
-crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *front, __u8 service)
+/* Decides on w->pkt, a packet for this service; len and packets of w->source are set. */
+static __always_inline enum crmg_verdict
+crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 {
 	struct crmg_case c = { .front = front, .work = w };
 	enum crmg_found found = CRMG_FOUND_SLOT;
 	const struct crmg_control *control;
 	struct crmg_source *source = &w->source;
 	struct crmg_pkt *pkt = &w->pkt;
-	enum crmg_verdict verdict;
 	enum crmg_reason reason;
 	__u32 zero = 0, epoch;
 
 	control = bpf_map_lookup_elem(&control_map, &zero);
 	if (!control)
-		return XDP_PASS;
+		return CRMG_VERDICT_PASS;
 	epoch = CRMG_READ_ONCE(control->ban_epoch);
 	source->addr = crmg_source_addr(&pkt->src, pkt->v4);
 	source->now_ns = crmg_now_ns(&w->clock);
 	source->first_ns = 0;
-	source->len = pkt->len;
 	source->service = service;
 	source->syn = !pkt->malformed &&
 		      (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
@@ -226,7 +228,7 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 	crmg_case_detail(&c);
 	if (!c.slot || !crmg_resolved(front, c.slot, c.detail, epoch, &c.standing)) {
 		if (!crmg_resolve(front, service, &pkt->src, pkt->v4, &c.standing))
-			return XDP_PASS;
+			return CRMG_VERDICT_PASS;
 		/*
 		 * Prefixes divide the source: each binding's part of it has a slot of its own.
 		 * The one of the whole is never resolved, so it sends every packet this way.
@@ -252,20 +254,25 @@ crmg_judge(struct xdp_md *ctx, struct crmg_work *w, const struct crmg_front *fro
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_limited(&c, found);
-	verdict = crmg_decide(&c, crmg_forget(w, reason));
-	if (verdict == CRMG_VERDICT_RESET)
-		return crmg_reset(ctx, pkt);
-	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
+	return crmg_decide(&c, crmg_forget(w, reason));
 }
 
-/* A packet that is for no service. */
-static __always_inline int crmg_not_ours(const struct crmg_work *w, enum crmg_host_id id)
+/* The service that a packet is for, or 0: then it passes, and that is counted here. */
+static __always_inline __u8
+crmg_service_of(const struct crmg_front *front, const struct crmg_work *w, enum crmg_parsed parsed)
 {
-	struct crmg_host *h = crmg_host();
+	const struct crmg_pkt *pkt = &w->pkt;
+	struct crmg_host *h;
+	__u8 service = 0;
 
+	if (parsed == CRMG_PARSED_PORTS)
+		service = crmg_service_find(front, pkt->transport, pkt->dport, &pkt->dst, pkt->v4);
+	h = service ? NULL : crmg_host();
 	if (h)
-		h->counter[id] += crmg_place(w, 1, 0);
-	return XDP_PASS;
+		h->counter[parsed == CRMG_PARSED_FRAGMENT ? CRMG_HOST_FRAGMENTS :
+							    CRMG_HOST_OTHER] +=
+			crmg_place(w, 1, 0);
+	return service;
 }
 
 /* Every question that a packet can raise, in the order of product and reasons. */
@@ -274,16 +281,17 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	enum crmg_parsed parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &w->pkt);
-	__u8 service;
+	__u8 service = crmg_service_of(front, w, parsed);
+	enum crmg_verdict verdict;
 
-	if (parsed != CRMG_PARSED_PORTS)
-		return crmg_not_ours(w, parsed == CRMG_PARSED_FRAGMENT ? CRMG_HOST_FRAGMENTS :
-									 CRMG_HOST_OTHER);
-	service = crmg_service_find(front, w->pkt.transport, w->pkt.dport, &w->pkt.dst,
-				    w->pkt.v4);
 	if (!service)
-		return crmg_not_ours(w, CRMG_HOST_OTHER);
-	return crmg_judge(ctx, w, front, service);
+		return XDP_PASS;
+	w->source.len = w->pkt.len;
+	w->source.packets = 1;
+	verdict = crmg_judge(w, front, service);
+	if (verdict == CRMG_VERDICT_RESET)
+		return crmg_reset(ctx, &w->pkt);
+	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
 
 SEC("xdp.frags")
@@ -300,6 +308,38 @@ int crmg_xdp(struct xdp_md *ctx)
 		action = crmg_slow(ctx, front, w);
 		crmg_probe_end(w);
 	}
+	return action;
+}
+
+/* The same decisions as those of crmg_xdp, for what GRO made of the frames. */
+static __always_inline int
+crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crmg_work *w)
+{
+	__u8 service = crmg_service_of(front, w, crmg_skb_parse(skb, &w->pkt));
+	enum crmg_verdict verdict;
+
+	if (!service)
+		return TC_ACT_UNSPEC;
+	w->source.packets = crmg_skb_segments(skb, &w->pkt);
+	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);
+	verdict = crmg_judge(w, front, service);
+	if (verdict == CRMG_VERDICT_RESET)
+		return crmg_skb_reset(skb, &w->pkt);
+	return verdict == CRMG_VERDICT_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+}
+
+SEC("tc")
+int crmg_tc_in(struct __sk_buff *skb)
+{
+	const struct crmg_front *front = crmg_front();
+	struct crmg_work *w = crmg_work();
+	int action;
+
+	if (!front || !w)
+		return TC_ACT_UNSPEC;
+	CRMG_WRITE_ONCE(w->probe, crmg_probe_tc(skb));
+	action = crmg_judge_skb(skb, front, w);
+	crmg_probe_end(w);
 	return action;
 }
 
@@ -355,17 +395,8 @@ int crmg_tc(struct __sk_buff *skb)
 {
 	struct crmg_work *w = crmg_work();
 	struct crmg_pkt pkt;
-	enum crmg_parsed parsed;
 
-	parsed = crmg_parse((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, &pkt);
-	/* Long headers may lie in pages: pull them into reach, and read again. */
-	if (parsed == CRMG_PARSED_SHORT && skb->len > skb->data_end - skb->data) {
-		if (bpf_skb_pull_data(skb, skb->len < 2048 ? skb->len : 2048))
-			return TC_ACT_UNSPEC;
-		parsed = crmg_parse((void *)(long)skb->data, (void *)(long)skb->data_end,
-				    skb->len, &pkt);
-	}
-	if (parsed == CRMG_PARSED_PORTS && w) {
+	if (w && crmg_skb_parse(skb, &pkt) == CRMG_PARSED_PORTS) {
 		CRMG_WRITE_ONCE(w->probe, crmg_probe_tc(skb));
 		crmg_count_out(skb, &pkt, w);
 		crmg_probe_end(w);

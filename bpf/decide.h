@@ -23,7 +23,7 @@ static __always_inline bool crmg_enforced(const struct crmg_binding *binding,
 
 static __always_inline void
 crmg_count_at(__u32 index, enum crmg_verdict verdict, enum crmg_reason reason,
-	      enum crmg_reason refused, __u32 len, bool syn)
+	      enum crmg_reason refused, const struct crmg_source *source)
 {
 	struct crmg_row *row = crmg_row(index);
 	__u32 why = reason, would = refused;
@@ -33,33 +33,35 @@ crmg_count_at(__u32 index, enum crmg_verdict verdict, enum crmg_reason reason,
 	/* The compiler knows these for small and would drop the masks; the verifier does not. */
 	barrier_var(why);
 	barrier_var(would);
-	row->packets[verdict]++;
-	row->bytes[verdict] += len;
-	if (syn)
+	row->packets[verdict] += source->packets;
+	row->bytes[verdict] += source->len;
+	if (source->syn)
 		row->connections[verdict]++;
-	row->reasons[why & (CRMG_ROW_REASONS - 1)]++;
+	row->reasons[why & (CRMG_ROW_REASONS - 1)] += source->packets;
 	if (refused != CRMG_REASON_OK && verdict == CRMG_VERDICT_PASS)
-		row->would_drop[would & (CRMG_ROW_REASONS - 1)]++;
+		row->would_drop[would & (CRMG_ROW_REASONS - 1)] += source->packets;
 }
 
 static __always_inline void
 crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
-	       enum crmg_reason reason, enum crmg_reason refused, __u32 len, bool syn)
+	       enum crmg_reason reason, enum crmg_reason refused,
+	       const struct crmg_source *source)
 {
-	crmg_count_at(binding->row, verdict, reason, refused, len, syn);
+	crmg_count_at(binding->row, verdict, reason, refused, source);
 }
 
 static __always_inline void
-crmg_count_passed(struct crmg_work *w, const struct crmg_binding *binding)
+crmg_count_passed(struct crmg_work *w, const struct crmg_binding *binding,
+		  const struct crmg_source *source)
 {
 	if (binding->service <= CRMG_SERVICES_MAX)
-		w->passed[binding->service]++;
+		w->passed[binding->service] += source->packets;
 }
 
-/* Counts an arriving packet for its source. */
-static __always_inline void crmg_count_slot(struct crmg_slot *slot, __u32 len)
+/* Counts arriving packets, of len bytes in all, for their source. */
+static __always_inline void crmg_count_slot(struct crmg_slot *slot, __u64 packets, __u32 len)
 {
-	__sync_fetch_and_add(&slot->traffic, 1ULL << CRMG_TRAFFIC_SHIFT | len);
+	__sync_fetch_and_add(&slot->traffic, packets << CRMG_TRAFFIC_SHIFT | len);
 }
 
 /* True if a word of the slot is nearly full. The fast path leaves such a slot alone. */
@@ -127,9 +129,9 @@ static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
  */
 static __always_inline __u32
 crmg_refusals_add(struct crmg_slot *slot, const struct crmg_detail *detail,
-		  enum crmg_reason reason)
+		  enum crmg_reason reason, __u32 packets)
 {
-	__u32 word = __sync_fetch_and_add(&slot->refusals, 1) + 1;
+	__u32 word = __sync_fetch_and_add(&slot->refusals, packets) + packets;
 	__u32 number = CRMG_REFUSALS_NUMBER(word);
 
 	__sync_val_compare_and_swap(&slot->refusals, word,
@@ -152,9 +154,9 @@ crmg_refused_lately(const struct crmg_slot *slot, const struct crmg_binding *bin
 }
 
 /* Such a refusal is counted, and that is all. */
-static __always_inline void crmg_refused_again(struct crmg_slot *slot)
+static __always_inline void crmg_refused_again(struct crmg_slot *slot, __u32 packets)
 {
-	__sync_fetch_and_add(&slot->refusals, 1);
+	__sync_fetch_and_add(&slot->refusals, packets);
 	crmg_count_host(CRMG_HOST_SUPPRESSED);
 }
 
@@ -179,6 +181,7 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	const struct crmg_binding *binding = c->standing.binding;
 	struct crmg_telling telling = crmg_telling(c, reason, verdict);
 	__u64 now_ns = c->work->source.now_ns;
+	__u32 packets = c->work->source.packets;
 	__u32 limit = crmg_limit_of(reason), refusals;
 	struct crmg_detail *detail = c->detail;
 	struct crmg_slot *slot = c->slot;
@@ -191,13 +194,13 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 		return false;
 	}
 	if (crmg_refused_lately(slot, binding, &c->work->source, reason)) {
-		crmg_refused_again(slot);
+		crmg_refused_again(slot, packets);
 		return false;
 	}
 	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
-	refusals = crmg_refusals_add(slot, detail, reason);
+	refusals = crmg_refusals_add(slot, detail, reason, packets);
 	if (verdict == CRMG_VERDICT_PASS)
-		__sync_fetch_and_add(&detail->shadow_refusals, 1);
+		__sync_fetch_and_add(&detail->shadow_refusals, packets);
 	strike = limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
 		 binding->flags & CRMG_BINDING_BAN &&
 		 crmg_strikes(slot, detail, binding, &c->work->source, &c->work->pkt, limit);
@@ -249,6 +252,7 @@ static __always_inline enum crmg_verdict
 crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 {
 	const struct crmg_binding *binding = c->standing.binding;
+	const struct crmg_source *source = &c->work->source;
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
 	enum crmg_reason refused = CRMG_REASON_OK;
 
@@ -259,13 +263,12 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		else
 			verdict = crmg_may_reset(c) ? CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
-	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, c->work->pkt.len,
-		      c->work->source.syn);
+	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, source);
 	if (verdict == CRMG_VERDICT_PASS && !CRMG_READ_ONCE(c->work->probe))
-		crmg_count_passed(c->work, binding);
+		crmg_count_passed(c->work, binding, source);
 	if (c->slot) {
-		crmg_count_slot(c->slot, c->work->pkt.len);
-		if (c->work->source.syn && verdict == CRMG_VERDICT_PASS)
+		crmg_count_slot(c->slot, source->packets, source->len);
+		if (source->syn && verdict == CRMG_VERDICT_PASS)
 			__sync_fetch_and_add(&c->detail->connections, 1);
 	}
 	if (refused != CRMG_REASON_OK && crmg_refused(c, refused, verdict))

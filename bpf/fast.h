@@ -48,10 +48,9 @@ crmg_fast_pass(struct crmg_work *w, struct crmg_slot *slot, const struct crmg_bi
 {
 	struct crmg_detail *detail;
 
-	crmg_count_row(binding, CRMG_VERDICT_PASS, reason, CRMG_REASON_OK, source->len,
-		       source->syn);
-	crmg_count_passed(w, binding);
-	crmg_count_slot(slot, source->len);
+	crmg_count_row(binding, CRMG_VERDICT_PASS, reason, CRMG_REASON_OK, source);
+	crmg_count_passed(w, binding, source);
+	crmg_count_slot(slot, source->packets, source->len);
 	if (!source->syn)
 		return XDP_PASS;
 	detail = crmg_detail_at(source->index);
@@ -68,9 +67,9 @@ crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
 	if (binding->on_exceed != CRMG_ACTION_DROP ||
 	    !crmg_refused_lately(slot, binding, source, reason))
 		return CRMG_NOT_FAST;
-	crmg_count_row(binding, CRMG_VERDICT_DROP, reason, reason, source->len, source->syn);
-	crmg_count_slot(slot, source->len);
-	crmg_refused_again(slot);
+	crmg_count_row(binding, CRMG_VERDICT_DROP, reason, reason, source);
+	crmg_count_slot(slot, source->packets, source->len);
+	crmg_refused_again(slot, source->packets);
 	return XDP_DROP;
 }
 
@@ -124,6 +123,7 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	source.addr = crmg_source_addr(&pkt.src, pkt.v4);
 	source.now_ns = crmg_now_ns(&w->clock);
 	source.len = pkt.len;
+	source.packets = 1;
 	source.syn = (pkt.tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
 	crmg_hash_source(&source.addr, source.service, 0, &source.hash);
 	return crmg_fast_judge(w, front, control, &source);

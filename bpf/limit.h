@@ -43,23 +43,41 @@ static __always_inline enum crmg_reason crmg_limit_reason(__u32 id)
 	return CRMG_REASON_OK;
 }
 
+/* What is judged at once, and when: a packet; at TC ingress all segments that GRO put together. */
+struct crmg_take {
+	__u64 now;		/* 1/256 ns */
+	__u32 packets;
+	__u32 len;		/* of all of them */
+	__u32 syn;
+};
+
 /* What a packet takes of each limit: the one place that knows what is counted. */
-static __always_inline __u64 crmg_limit_amount(__u32 id, __u32 len, bool syn)
+static __always_inline __u64 crmg_limit_amount(__u32 id, const struct crmg_take *take)
 {
 	switch (id) {
 	case CRMG_LIMIT_CONNECTIONS:
-		return syn;
+		return take->syn;
 	case CRMG_LIMIT_PACKETS:
-		return 1;
+		return take->packets;
 	case CRMG_LIMIT_BYTES:
-		return len;
+		return take->len;
 	}
 	return 0;
 }
 
+/*
+ * n units of a limit. A packet may cost a week (2^57.1), so a few hundred that come as one
+ * could overflow: from 2^62 on, which no tolerance reaches, it is 2^63 - 1. Calculated, not
+ * branched, for the verifier; and not at all for the one packet that XDP knows it has.
+ */
 static __always_inline __u64 crmg_limit_cost(const struct crmg_limit *limit, __u32 id, __u64 n)
 {
-	return n * limit->cost >> crmg_limit_shift(id);
+	__u64 cost = n * limit->cost >> crmg_limit_shift(id), over;
+
+	if (id != CRMG_LIMIT_PACKETS || __builtin_constant_p(n))
+		return cost;
+	over = n * (limit->cost >> 16) >> 46;
+	return (cost | (__u64)((__s64)(0 - over) >> 63)) & ~0ULL >> 1;
 }
 
 /*
@@ -121,13 +139,6 @@ crmg_charge(__u64 *word, __u64 now, __u64 cost, __u64 tolerance)
 	       crmg_charge_again(word, now, cost, tolerance, CRMG_CAS_TRIES) : charge;
 }
 
-/* What a packet takes, and when. */
-struct crmg_take {
-	__u64 now;		/* 1/256 ns */
-	__u32 len;
-	__u32 syn;
-};
-
 /* The TATs of a slot or of a bucket. */
 struct crmg_tats {
 	__u64 word[CRMG_BUCKET_LIMITS];
@@ -153,7 +164,7 @@ crmg_ask(struct crmg_ask *ask, const struct crmg_limit *limit, __u32 set,
 	ask->tries = tries;
 #pragma unroll
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
-		__u64 n = crmg_limit_amount(id, take->len, take->syn);
+		__u64 n = crmg_limit_amount(id, take);
 
 		ask->cost[id] = crmg_limit_cost(&limit[id], id, n);
 		ask->tolerance[id] = limit[id].tolerance;
@@ -256,7 +267,7 @@ crmg_charge_source(struct crmg_slot *slot, const struct crmg_limit *limit, __u32
 		set &= ~(1 << CRMG_LIMIT_CONNECTIONS);
 #pragma unroll
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
-		__u64 n = crmg_limit_amount(id, take->len, take->syn);
+		__u64 n = crmg_limit_amount(id, take);
 
 		if (!(set & 1 << id))
 			continue;
@@ -291,7 +302,7 @@ crmg_limits_first(struct crmg_slot *slot, const struct crmg_binding *binding,
 
 #pragma unroll
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
-		__u64 n = crmg_limit_amount(id, first->len, first->syn);
+		__u64 n = crmg_limit_amount(id, first);
 		__u64 tat = first->now + crmg_limit_cost(&binding->limit[id], id, n);
 
 		if (binding->limits & 1 << id && (__s64)(tat - now) > 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * reset.h - turns a refused TCP segment into the RST that answers it (RFC 9293,
- * 3.5.2), in place. The caller has made sure that it is TCP, no RST, well-formed,
- * of a proven source and within the rate of resets.
+ * 3.5.2), in place: the headers, and the frame under XDP (skb.h has that of TC). The
+ * caller has made sure that it is TCP, no RST, well-formed, of a proven source and within
+ * the rate of resets.
  */
 #ifndef CRMGATE_BPF_RESET_H
 #define CRMGATE_BPF_RESET_H
@@ -40,22 +41,22 @@ struct crmg_reset {
 	bool ack;
 };
 
-/* What the RST says, from the segment at tcp. */
+/* What the RST says that answers a segment. */
 static __always_inline void
-crmg_reset_from(const struct tcphdr *tcp, const struct crmg_pkt *pkt, struct crmg_reset *ret)
+crmg_reset_from(const struct crmg_pkt *pkt, struct crmg_reset *ret)
 {
 	ret->sport = pkt->dport;
 	ret->dport = pkt->sport;
 	ret->ack = !(pkt->tcp_flags & CRMG_TCP_ACK);
 	if (ret->ack) {
-		__u32 payload = pkt->ip_end - pkt->l4 - tcp->doff * 4;
+		__u32 payload = pkt->ip_end - pkt->l4 - pkt->tcp_header;
 
 		ret->seq = 0;
-		ret->ack_seq = bpf_htonl(bpf_ntohl(tcp->seq) + payload +
+		ret->ack_seq = bpf_htonl(bpf_ntohl(pkt->seq) + payload +
 					 !!(pkt->tcp_flags & CRMG_TCP_SYN) +
 					 !!(pkt->tcp_flags & CRMG_TCP_FIN));
 	} else {
-		ret->seq = tcp->ack_seq;
+		ret->seq = pkt->ack;
 		ret->ack_seq = 0;
 	}
 }
@@ -74,7 +75,8 @@ crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
 	tcp->check = crmg_csum_fold(pseudo + crmg_csum_words(tcp, sizeof(*tcp) / 2));
 }
 
-static __always_inline void
+/* Both write the headers and return the sum of the pseudo-header, for crmg_csum_fold(). */
+static __always_inline __u64
 crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
 {
 	__be32 from = ip->daddr, to = ip->saddr;
@@ -93,9 +95,10 @@ crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *res
 	pseudo = crmg_csum_words(&ip->saddr, 4) + bpf_htons(IPPROTO_TCP) +
 		 bpf_htons(sizeof(*tcp));
 	crmg_reset_tcp(tcp, reset, pseudo);
+	return pseudo;
 }
 
-static __always_inline void
+static __always_inline __u64
 crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
 {
 	struct in6_addr from = ip->daddr, to = ip->saddr;
@@ -111,23 +114,21 @@ crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *r
 	pseudo = crmg_csum_words(&ip->saddr, 16) + bpf_htons(IPPROTO_TCP) +
 		 bpf_htons(sizeof(*tcp));
 	crmg_reset_tcp(tcp, reset, pseudo);
+	return pseudo;
 }
 
 /* Rewrites the frame and sends it back. VLAN tags stay; options and extension headers go. */
 static __noinline int crmg_reset(struct xdp_md *ctx, const struct crmg_pkt *pkt)
 {
 	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 l3 = pkt->l3, l4 = pkt->l4, need;
+	__u32 l3 = pkt->l3, need;
 	struct crmg_reset reset;
 	struct ethhdr *eth;
 	__u8 mac[ETH_ALEN];
 
-	if (l3 > ETH_HLEN + 4 * CRMG_VLAN_TAGS || l4 > 0x7fff)
+	if (l3 > ETH_HLEN + 4 * CRMG_VLAN_TAGS)
 		return XDP_DROP;
-	if (data + l4 + sizeof(struct tcphdr) > end)
-		return XDP_DROP;
-	crmg_reset_from((void *)(data + l4), pkt, &reset);
-
+	crmg_reset_from(pkt, &reset);
 	need = l3 + (pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
 	       sizeof(struct tcphdr);
 	if (need < CRMG_FRAME_MIN && pkt->len >= CRMG_FRAME_MIN)

@@ -35,20 +35,21 @@ struct crmg_source {
 	__u64 now_ns;
 	__u64 first_ns;		/* not 0: a packet came before the slot did, about then, ... */
 	__u32 first_len;	/* ... of this length */
-	__u32 len;
+	__u32 len;		/* of all packets */
 	__u32 index;		/* of the slot, unless it is CRMG_FOUND_TAG */
+	__u32 packets;		/* 1; at TC ingress the segments that GRO put together */
 	__u8 service;
 	__u8 syn;
 	__u8 first_syn;
 	__u8 proven;		/* by this packet, or before */
 	__u8 state;		/* of its tag; EMPTY: it had none when it was looked for */
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 static __always_inline struct crmg_take crmg_take_of(const struct crmg_source *source)
 {
 	return (struct crmg_take){
-		source->now_ns << CRMG_UNITS_PER_NS_SHIFT, source->len, source->syn
+		source->now_ns << CRMG_UNITS_PER_NS_SHIFT, source->packets, source->len, source->syn
 	};
 }
 
@@ -274,7 +275,9 @@ crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 	__u32 way = CRMG_VICTIM_WAY(victim);
 	__u32 index = source->hash.line * CRMG_WAYS + way;
 	__u64 tag = CRMG_READ_ONCE(line->tag[way]);
-	bool at_once = source->proven || CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
+	/* Of segments that come as one the second would have claimed the slot. */
+	bool at_once = source->proven || source->packets > 1 ||
+		       CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
 	struct crmg_slot *slot;
 
 	if (!CRMG_VICTIM_CLASS(victim))

@@ -176,7 +176,7 @@ crmg_strikes(const struct crmg_slot *slot, struct crmg_detail *detail,
 	__u16 at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
 	__u32 packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
 			(__u32)detail->carried_packets;
-	__u32 since = packets - detail->packets_refused;
+	__u32 since = packets - source->packets + 1 - detail->packets_refused;
 
 	/* Leaves no trace, or a flood of forged SYNs decided what else is a strike. */
 	if (!(binding->ban.limits & 1 << limit))

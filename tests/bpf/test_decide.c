@@ -2,7 +2,7 @@
 /*
  * test_decide.c - one packet (or the last of a few), its verdict, its reason,
  * and where it is counted: rows, one for each promise and each defect seen in
- * other limiters. Every reason must be hit.
+ * other limiters. All of it twice: by XDP, and at TC ingress. Every reason must be hit.
  */
 #include "decide_rows.h"
 
@@ -11,6 +11,7 @@
 static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 static bool reason_hit[CRMG_REASON_COUNT];
+static bool at_tc;
 
 static uint64_t packets_of(const struct crmg_row *row)
 {
@@ -68,6 +69,9 @@ static void run_row(const struct row *row)
 	crmg_test_build(&row->packet, &frame);
 	if (row->lie)
 		row->lie(&frame);
+	/* A test run of TC takes neither what the stack would drop at once nor large frames. */
+	if (at_tc && !crmg_rig_tc_takes(&frame))
+		return;
 	for (unsigned int i = 0; i < row->before; i++)
 		crmg_rig_xdp(rig, &frame, NULL);
 	if (row->twist)
@@ -167,6 +171,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	rig = crmg_rig_new(policy);
+	crmg_rig_set_tc_ingress(rig, at_tc);
 	crmg_rig_set_clock(rig, START_NS);
 	crmg_rig_ban(rig, "100.64.0.1", NULL, CRMG_BAN_FOREVER);
 	crmg_rig_ban(rig, "2001:db8:dead::/48", NULL, CRMG_BAN_FOREVER);
@@ -190,5 +195,8 @@ int main(void)
 		cmocka_unit_test(test_every_reason_was_hit),
 	};
 
-	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+
+	at_tc = true;
+	return failed + cmocka_run_group_tests_name("decide at TC ingress", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * test_reset.c - the RST that answers a refused segment, byte by byte against
- * RFC 9293, 3.5.2; and when there must be none.
+ * RFC 9293, 3.5.2; and when there must be none. By XDP, and at TC ingress.
  */
 #include "conversation.h"
 
@@ -25,6 +25,7 @@ static const char policy[] =
 static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 static struct crmg_rig_output answer;
+static bool at_tc;
 
 /* Proves the source, which uses up its one packet, so that the next is refused. */
 static void exhaust(struct crmg_addr source)
@@ -212,6 +213,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	rig = crmg_rig_new(policy);
+	crmg_rig_set_tc_ingress(rig, at_tc);
 	crmg_rig_set_clock(rig, START_NS);
 	return 0;
 }
@@ -233,5 +235,8 @@ int main(void)
 		cmocka_unit_test(test_resets_are_limited),
 	};
 
-	return cmocka_run_group_tests_name("reset", tests, set_up, tear_down);
+	int failed = cmocka_run_group_tests_name("reset", tests, set_up, tear_down);
+
+	at_tc = true;
+	return failed + cmocka_run_group_tests_name("reset at TC ingress", tests, set_up, tear_down);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 struct crmg_rig {
 	struct crmgate_test *skel;
 	struct crmg_kern *kern;
+	bool tc_ingress;
 };
 
 /* Fails the test with what user/ had to say. */
@@ -202,21 +204,43 @@ static uint32_t run(int program, size_t len, struct bpf_test_run_opts *opts)
 	return opts->retval;
 }
 
+void crmg_rig_set_tc_ingress(struct crmg_rig *rig, bool on)
+{
+	rig->tc_ingress = on;
+}
+
+/* The action of XDP that means the same. */
+static uint32_t xdp_action(uint32_t action)
+{
+	switch ((int)action) {
+	case TC_ACT_UNSPEC:
+		return XDP_PASS;
+	case TC_ACT_SHOT:
+		return XDP_DROP;
+	case TC_ACT_REDIRECT:
+		return XDP_TX;
+	}
+	fail_msg("TC ingress: action %d", (int)action);
+	return XDP_ABORTED;
+}
+
 uint32_t crmg_rig_xdp(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		      struct crmg_rig_output *output)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
 		    .data_size_in = (uint32_t)frame->len, .repeat = 1);
+	int program = rig->tc_ingress ? crmg_rig_tc_in_fd(rig) :
+					bpf_program__fd(rig->skel->progs.crmg_xdp);
 	uint32_t action;
 
 	if (output) {
 		opts.data_out = output->data;
 		opts.data_size_out = sizeof(output->data);
 	}
-	action = run(bpf_program__fd(rig->skel->progs.crmg_xdp), frame->len, &opts);
+	action = run(program, frame->len, &opts);
 	if (output)
 		output->len = opts.data_size_out;
-	return action;
+	return rig->tc_ingress ? xdp_action(action) : action;
 }
 
 uint32_t crmg_rig_xdp_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet)
@@ -240,7 +264,7 @@ bool crmg_rig_tc_takes(const struct crmg_test_frame *frame)
 {
 	size_t header = 1;
 
-	if (frame->len < 14)
+	if (frame->len < 14 || frame->len > CRMG_RIG_TC_MAX)
 		return false;
 	if (crmg_test_get16(frame->data + 12) == CRMG_TEST_ETH_IPV4)
 		header = 20;
@@ -281,6 +305,11 @@ uint32_t crmg_rig_tc_packet(struct crmg_rig *rig, const struct crmg_test_packet 
 int crmg_rig_tc_fd(const struct crmg_rig *rig)
 {
 	return bpf_program__fd(rig->skel->progs.crmg_tc);
+}
+
+int crmg_rig_tc_in_fd(const struct crmg_rig *rig)
+{
+	return bpf_program__fd(rig->skel->progs.crmg_tc_in);
 }
 
 /* ----------------------------------------------------------------- reading */

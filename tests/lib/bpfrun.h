@@ -56,6 +56,13 @@ struct crmg_rig_output {
 uint32_t crmg_rig_xdp(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		      struct crmg_rig_output *output);
 
+/*
+ * While it is on, what arrives is judged by the program of TC ingress instead: the calls
+ * above and below return the action of XDP that means the same. Not every frame can be
+ * run there: see crmg_rig_tc_takes().
+ */
+void crmg_rig_set_tc_ingress(struct crmg_rig *rig, bool on);
+
 /* The same for a packet: built, then run. */
 uint32_t crmg_rig_xdp_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet);
 
@@ -73,6 +80,9 @@ struct crmg_rig_gso {
 	uint32_t wire_len;
 };
 
+/* A page, without what older kernels need of it. */
+#define CRMG_RIG_TC_MAX 3500
+
 /* True if the kernel takes the frame for a test run of TC: it wants whole IP headers. */
 bool crmg_rig_tc_takes(const struct crmg_test_frame *frame);
 
@@ -83,8 +93,9 @@ uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 /* The same for a packet: built, then run. */
 uint32_t crmg_rig_tc_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet);
 
-/* Descriptor of the TC program; and a frame through another one, that tail-calls it. */
+/* Descriptors of the TC programs; and a frame through another one, that tail-calls one. */
 int crmg_rig_tc_fd(const struct crmg_rig *rig);
+int crmg_rig_tc_in_fd(const struct crmg_rig *rig);
 uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
 			const struct crmg_rig_gso *gso);
 
