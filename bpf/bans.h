@@ -44,8 +44,8 @@ static __always_inline __u64 crmg_ban_until(const struct crmg_ban_key *key)
  */
 __noinline __u64 crmg_ban_longest(const struct crmg_addr *addr, __u32 v4, __u32 service)
 {
-	__u32 zero = 0, count, i;
-	const struct crmg_control *control = bpf_map_lookup_elem(&control_map, &zero);
+	const struct crmg_control *control = crmg_control();
+	__u32 count, i;
 	const __u8 *lengths;
 	__u64 until = 0;
 
@@ -74,8 +74,7 @@ __noinline __u64 crmg_ban_longest(const struct crmg_addr *addr, __u32 v4, __u32 
 static __always_inline __u64
 crmg_ban_find(const struct crmg_addr *addr, bool v4, __u8 service, bool *narrow)
 {
-	__u32 zero = 0;
-	const struct crmg_control *control = bpf_map_lookup_elem(&control_map, &zero);
+	const struct crmg_control *control = crmg_control();
 
 	if (!control || !(v4 ? control->v4_lengths : control->v6_lengths) || crmg_ban_filtered(addr, v4))
 		return 0;

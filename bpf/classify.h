@@ -6,22 +6,6 @@
 #ifndef CRMGATE_BPF_CLASSIFY_H
 #define CRMGATE_BPF_CLASSIFY_H
 
-static __always_inline const struct crmg_front *crmg_front(void)
-{
-	__u32 zero = 0;
-	void *map = bpf_map_lookup_elem(&fronts, &zero);
-
-	return map ? bpf_map_lookup_elem(map, &zero) : NULL;
-}
-
-/* The other part of the same generation; NULL before the first policy. */
-static __always_inline void *crmg_back(const struct crmg_front *front)
-{
-	__u32 place = front->head.generation % 2;
-
-	return bpf_map_lookup_elem(&backs, &place);
-}
-
 /*
  * Entry i of a section of entries of 2^shift bytes; NULL outside the image. In the
  * back that is a call: see struct crmg_front_map.

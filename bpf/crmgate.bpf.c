@@ -24,8 +24,9 @@
 #include "seams.h"
 
 #include "parse.h"
-#include "classify.h"
 #include "tags.h"
+#include "front.h"
+#include "classify.h"
 #include "limit.h"
 #include "sources.h"
 #include "bans.h"
@@ -204,9 +205,9 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 	struct crmg_source *source = &w->source;
 	struct crmg_pkt *pkt = &w->pkt;
 	enum crmg_reason reason;
-	__u32 zero = 0, epoch;
+	__u32 epoch;
 
-	control = bpf_map_lookup_elem(&control_map, &zero);
+	control = crmg_control();
 	if (!control)
 		return CRMG_VERDICT_PASS;
 	epoch = CRMG_READ_ONCE(control->ban_epoch);
@@ -297,13 +298,17 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 SEC("xdp.frags")
 int crmg_xdp(struct xdp_md *ctx)
 {
-	const struct crmg_front *front = crmg_front();
+	const struct crmg_control *control = crmg_control();
 	struct crmg_work *w = crmg_work();
+	const struct crmg_front *front;
 	int action;
 
-	if (!front || !w)
+	if (!control || !w)
 		return XDP_PASS;
-	action = crmg_fast(ctx, front, w);
+	front = crmg_front(control, &w->clock);
+	if (!front)
+		return XDP_PASS;
+	action = crmg_fast(ctx, front, control, w);
 	if (action == CRMG_NOT_FAST) {
 		action = crmg_slow(ctx, front, w);
 		crmg_probe_end(w);
@@ -331,11 +336,15 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 SEC("tc")
 int crmg_tc_in(struct __sk_buff *skb)
 {
-	const struct crmg_front *front = crmg_front();
+	const struct crmg_control *control = crmg_control();
 	struct crmg_work *w = crmg_work();
+	const struct crmg_front *front;
 	int action;
 
-	if (!front || !w)
+	if (!control || !w)
+		return TC_ACT_UNSPEC;
+	front = crmg_front(control, &w->clock);
+	if (!front)
 		return TC_ACT_UNSPEC;
 	CRMG_WRITE_ONCE(w->probe, crmg_probe_tc(skb));
 	action = crmg_judge_skb(skb, front, w);
@@ -348,18 +357,21 @@ static __always_inline void
 crmg_count_out(struct __sk_buff *skb, const struct crmg_pkt *pkt, struct crmg_work *w)
 {
 	struct crmg_addr addr = crmg_source_addr(&pkt->dst, pkt->v4);
-	__u32 zero = 0, index = 0, segments = skb->gso_segs ? skb->gso_segs : 1;
+	__u32 index = 0, segments = skb->gso_segs ? skb->gso_segs : 1;
 	__u64 bytes = skb->wire_len + (skb->vlan_present ? 4 * segments : 0);
-	const struct crmg_control *control = bpf_map_lookup_elem(&control_map, &zero);
+	const struct crmg_control *control = crmg_control();
 	struct crmg_standing standing;
 	struct crmg_detail *detail;
 	struct crmg_slot *slot;
 	struct crmg_hash hash;
 	struct crmg_row *row;
-	const struct crmg_front *front = crmg_front();
+	const struct crmg_front *front;
 	__u8 service;
 
-	if (!front || !control)
+	if (!control)
+		return;
+	front = crmg_front(control, &w->clock);
+	if (!front)
 		return;
 	service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
 	if (!service)

@@ -101,13 +101,12 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 }
 
 static __always_inline int
-crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *w)
+crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, const struct crmg_control *control,
+	  struct crmg_work *w)
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	const struct crmg_control *control;
 	struct crmg_source source = { 0 };
 	struct crmg_pkt pkt;
-	__u32 zero = 0;
 
 	if (crmg_probe_xdp(ctx, w) ||
 	    crmg_parse(data, end, crmg_frame_len(ctx), &pkt) != CRMG_PARSED_PORTS)
@@ -117,8 +116,7 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 		crmg_count_host(CRMG_HOST_OTHER);
 		return XDP_PASS;
 	}
-	control = bpf_map_lookup_elem(&control_map, &zero);
-	if (pkt.malformed || source.service >= CRMG_PORT_GROUP || !control)
+	if (pkt.malformed || source.service >= CRMG_PORT_GROUP)
 		return CRMG_NOT_FAST;
 	source.addr = crmg_source_addr(&pkt.src, pkt.v4);
 	source.now_ns = crmg_now_ns(&w->clock);

@@ -79,7 +79,7 @@ struct crmg_front_map {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
+	__uint(max_entries, CRMG_FRONTS);
 	__type(key, __u32);
 	__array(values, struct crmg_front_map);
 } fronts SEC(".maps");

@@ -101,7 +101,9 @@
 	X(DETACH,   "detach",   "an interface was detached") \
 	X(PANIC,    "panic",    "panic was switched on") \
 	X(RESUME,   "resume",   "panic was switched off") \
-	X(SHARE,    "share",    "a source with most of a service's packets was not banned")
+	X(SHARE,    "share",    "a source with most of a service's packets was not banned") \
+	X(CONFIRM,  "confirm",  "a pending apply was confirmed") \
+	X(ROLLBACK, "rollback", "the policy before a pending apply came back")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -156,11 +158,23 @@ CRMG_SIZE(struct crmg_addr, 16);
  * arithmetic: at fixed places what a packet of a known source needs, and the directory
  * of prefixes; then the sections as far as there is room. What is left of them is the
  * back, a cell a map entry. Both are filled by user space and frozen. A packet takes
- * the front by one pointer (map "fronts", entry 0), and with it everything that belongs
- * to one generation: the back is entry generation % 2 of map "backs", which is not
- * written again before the front has been replaced. Written by apply; read by the
- * packet path, and by `show`.
+ * the front by one pointer (map "fronts"), and with it everything that belongs to one
+ * generation: the back is entry CRMG_BACK_PLACE of map "backs", which is not written
+ * again before the front has been replaced. Written by apply; read by the packet path,
+ * and by `show`.
+ *
+ * Of "fronts", entry CRMG_FRONT_NEW is in force; entry CRMG_FRONT_OLD takes its place
+ * when control.confirm_until_ns has passed, without anybody's help. That entry is empty
+ * only while no apply waits to be confirmed.
  */
+enum crmg_front_place { CRMG_FRONT_NEW, CRMG_FRONT_OLD, CRMG_FRONTS };
+
+/*
+ * Not generation % 2 alone: the generation after one that was rolled back has the parity
+ * of the one in force.
+ */
+#define CRMG_BACK_PLACE(head) (((head)->generation + (head)->back_shift) % 2)
+
 #define CRMG_CELL_SHIFT 7
 #define CRMG_CELL       (1 << CRMG_CELL_SHIFT)
 
@@ -283,7 +297,8 @@ struct crmg_head {
 	__u8 mode;		/* strongest mode of any binding */
 	__u8 mode_cap;		/* of these, what --shadow asked for */
 	char file[512];		/* absolute path of the policy file, or "" */
-	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512];
+	__u32 back_shift;	/* see CRMG_BACK_PLACE */
+	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 4];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 
@@ -725,7 +740,10 @@ struct crmg_control {
 	__u8 v4_length[CRMG_BAN_LENGTHS];	/* 96..128 */
 	__u8 v6_length[CRMG_BAN_LENGTHS];
 	__u64 panic_since_ns;	/* CLOCK_REALTIME; 0: off */
-	__u64 reserved[8];
+	__u64 confirm_until_ns;	/* CLOCK_MONOTONIC: from then on CRMG_FRONT_OLD holds; 0: never */
+	__u32 confirm_generation;	/* that waits, or was the last to wait; never given again */
+	__u32 confirm_previous;	/* the one that it took the place of */
+	__u64 reserved[6];
 };
 CRMG_SIZE(struct crmg_control, 120);
 

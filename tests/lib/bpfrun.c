@@ -119,8 +119,9 @@ void crmg_rig_apply(struct crmg_rig *rig, const char *policy)
 {
 	struct crmg_model *model = read_policy(policy);
 	struct crmg_err err = CRMG_ERR_INIT;
-	uint32_t generation;
-	int code = crmg_image_apply(rig->kern, model, CRMG_MODE_ENFORCE, &generation, &err);
+	int code = rig->kern->image.cells ?
+		crmg_kern_apply(rig->kern, model, CRMG_MODE_ENFORCE, &err) :
+		crmg_image_first(rig->kern, model, CRMG_MODE_ENFORCE, &err);
 
 	crmg_model_free(&model);
 	require(code, &err);

@@ -2,11 +2,13 @@
 /*
  * failbpf.c - a preloaded library that makes bpf() fail on purpose: the calls
  * from FAILBPF_FROM on (one only, if FAILBPF_ONLY is set), of FAILBPF_COMMAND or
- * of all commands, fail with FAILBPF_ERRNO. The number of calls goes to the file
- * FAILBPF_COUNT at the end, "!" after it if one was made to fail.
+ * of all commands, fail with FAILBPF_ERRNO; or the process is killed before that call
+ * (FAILBPF_KILL). The number of calls goes to the file FAILBPF_COUNT at the end, "!"
+ * after it if one was made to fail.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,8 @@ long syscall(long number, ...)
 	if (!real)
 		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	if (number == SYS_bpf && must_fail(a[0])) {
+		if (getenv("FAILBPF_KILL"))
+			raise(SIGKILL);
 		failed++;
 		errno = (int)setting("FAILBPF_ERRNO", ENOMEM);
 		return -1;

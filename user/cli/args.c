@@ -23,9 +23,9 @@ static const struct {
 	const char *command;
 	const char *option;	/* NULL: the command itself */
 } later[] = {
-	{ "confirm", NULL }, { "rollback", NULL }, { "capture", NULL }, { "doctor", NULL },
+	{ "capture", NULL }, { "doctor", NULL },
 	{ "attach", "chain" }, { "attach", "rehearse" },
-	{ "apply", "dry-run" }, { "apply", "confirm" }, { "apply", "force" },
+	{ "apply", "force" },
 	{ "daemon", "manage" },
 };
 

@@ -64,7 +64,8 @@ struct crmg_command {
 
 /* Every command, in the order of `help`. */
 #define CRMG_COMMANDS(X) \
-	X(check) X(attach) X(detach) X(apply) X(panic) X(resume) \
+	X(check) X(attach) X(detach) X(apply) X(confirm) X(rollback) \
+	X(panic) X(resume) \
 	X(status) X(show) X(top) X(why) \
 	X(ban) X(unban) X(bans) \
 	X(events) X(metrics) X(daemon) \

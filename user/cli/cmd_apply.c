@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* cmd_apply.c - puts a policy in force on what is attached, and says what changed. */
+#include "../base/num.h"
 #include "../base/util.h"
 #include "../config/config.h"
 #include "../report/diff.h"
@@ -23,25 +24,31 @@ static int file_to_read(const struct crmg_args *args, const struct crmg_image *i
 	return 0;
 }
 
-static int apply(const struct crmg_args *args, struct crmg_kern *kern,
-		 const struct crmg_image *image, uint32_t *ret_generation, struct crmg_err *err)
+/* Read again, a policy in shadow stays there: only naming the file ends it. */
+static enum crmg_mode mode_cap(const struct crmg_args *args, const struct crmg_image *image)
 {
+	return crmg_arg(args, "shadow") ? CRMG_MODE_SHADOW :
+	       args->operand_count ? CRMG_MODE_ENFORCE : crmg_image_head(image)->mode_cap;
+}
+
+/* The image that the file would be in force as. */
+static int compile(const struct crmg_args *args, struct crmg_kern *kern,
+		   const struct crmg_image *image, struct crmg_image *ret, struct crmg_err *err)
+{
+	enum crmg_mode cap = mode_cap(args, image);
+	size_t warnings = err->count;
 	char in_force[FILE_LEN];
 	const char *file;
 	struct crmg_model *model = NULL;
-	/* Read again, a policy in shadow stays there: only naming the file ends it. */
-	enum crmg_mode cap = crmg_arg(args, "shadow") ? CRMG_MODE_SHADOW :
-			     args->operand_count ? CRMG_MODE_ENFORCE :
-			     crmg_image_head(image)->mode_cap;
 	int code = file_to_read(args, image, in_force, &file, err);
 
 	if (!code)
 		code = crmg_config_read(file, geteuid() == 0, &model, err);
-	if (!code && crmg_arg(args, "strict") && err->count)
+	if (!code && crmg_arg(args, "strict") && err->count > warnings)
 		code = crmg_err_set(err, -EINVAL, "%s: has warnings, and --strict is given; the "
 				    "policy in force stays", file);
 	if (!code)
-		code = crmg_kern_apply(kern, model, cap, ret_generation, err);
+		code = crmg_kern_compile(kern, model, cap, ret, err);
 	if (!code && !args->operand_count && cap == CRMG_MODE_SHADOW)
 		crmg_err_warn(err, "still in shadow: 'crmgate apply %s' enforces", file);
 	crmg_model_free(&model);
@@ -67,55 +74,111 @@ static void change_json(char sign, const char *name, void *context)
 		"what", crmg_json_text(name, CRMG_DIFF_NAME)));
 }
 
-static int show_changes(const struct crmg_args *args, const struct crmg_diff_items *before,
-			const struct crmg_diff_items *after, uint32_t generation)
+/* What is shown of an apply. */
+struct outcome {
+	struct crmg_diff_items before;
+	struct crmg_diff_items after;
+	uint32_t generation;	/* in force now */
+	uint64_t confirm_ns;	/* 0: for good */
+	uint64_t until_ns;	/* CLOCK_REALTIME */
+	bool dry;
+};
+
+static int show_json(const struct crmg_args *args, const struct outcome *o)
 {
+	json_t *changes = json_array();
+
+	crmg_diff(&o->before, &o->after, change_json, changes);
+	return crmg_cli_json(args, json_pack("{s:i, s:I, s:b, s:o, s:o}", "schema", 1,
+		"generation", (json_int_t)o->generation, "dry_run", o->dry,
+		"confirm_until", o->confirm_ns ? crmg_json_time(o->until_ns) : json_null(),
+		"changes", changes));
+}
+
+static int show_text(const struct outcome *o)
+{
+	char at[CRMG_TIME_LEN], time[CRMG_NUM_LEN];
 	size_t count = 0;
 
-	if (args->json) {
-		json_t *changes = json_array();
-
-		crmg_diff(before, after, change_json, changes);
-		return crmg_cli_json(args, json_pack("{s:i, s:I, s:o}", "schema", 1, "generation",
-						     (json_int_t)generation, "changes", changes));
-	}
-	crmg_diff(before, after, change_text, &count);
+	crmg_diff(&o->before, &o->after, change_text, &count);
 	if (count > CHANGES_SHOWN)
 		printf("... and %zu more changes; -j lists all\n", count - CHANGES_SHOWN);
-	printf("generation %u is in force\n", generation);
+	if (o->dry)
+		printf("nothing was changed: generation %u is in force\n", o->generation);
+	else if (o->confirm_ns)
+		printf("generation %u is in force until %s (%s): 'crmgate confirm' keeps it, "
+		       "'crmgate rollback' takes it back\n", o->generation,
+		       crmg_format_utc(o->until_ns, false, at, sizeof(at)),
+		       crmg_format_time(o->confirm_ns, time, sizeof(time)));
+	else
+		printf("generation %u is in force\n", o->generation);
 	return crmg_cli_finish();
+}
+
+#define CONFIRM_MIN_NS CRMG_NS_PER_SEC
+#define CONFIRM_MAX_NS (24 * 3600 * CRMG_NS_PER_SEC)
+
+/* --confirm TIME; without it 0. */
+static int confirm_time(const struct crmg_args *args, uint64_t *ret_ns, struct crmg_err *err)
+{
+	const char *text = crmg_arg(args, "confirm");
+
+	*ret_ns = 0;
+	if (!text)
+		return 0;
+	if (crmg_arg(args, "dry-run"))
+		return crmg_err_set(err, -EINVAL, "--dry-run changes nothing that --confirm could "
+				    "take back: give one of them");
+	if (crmg_parse_time(text, ret_ns) || *ret_ns < CONFIRM_MIN_NS || *ret_ns > CONFIRM_MAX_NS)
+		return crmg_err_set(err, -EINVAL, "--confirm %s: a time from 1s to 1d, such as 60s",
+				    text);
+	return 0;
+}
+
+/* Compares, then switches unless it is a dry run. */
+static int apply(const struct crmg_args *args, struct crmg_kern *kern, struct outcome *o,
+		 struct crmg_err *err)
+{
+	const struct crmg_image *image;
+	struct crmg_image next = { 0 };
+	int code = crmg_kern_image(kern, &image, err);
+
+	if (!code)
+		code = compile(args, kern, image, &next, err);
+	if (!code)
+		code = crmg_diff_items(image, &o->before);
+	if (!code)
+		code = crmg_diff_items(&next, &o->after);
+	if (!code) {
+		o->generation = crmg_image_head(o->dry ? image : &next)->generation;
+		code = o->dry ? 0 : crmg_kern_install(kern, &next, o->confirm_ns, err);
+		o->until_ns = crmg_image_head(&next)->applied_at_ns + o->confirm_ns;
+	}
+	crmg_image_free(&next);
+	return code;
 }
 
 static int run(const struct crmg_args *args)
 {
-	struct crmg_err err = CRMG_ERR_INIT, ignored = CRMG_ERR_INIT;
+	struct outcome o = { .dry = crmg_arg(args, "dry-run") };
+	struct crmg_err err = CRMG_ERR_INIT;
 	crmg_autokern struct crmg_kern *kern = NULL;
-	struct crmg_diff_items before = { 0 }, after = { 0 }, *shown = &after;
-	const struct crmg_image *image;
-	uint32_t generation;
 	int code, status;
 
-	code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, &kern, &err);
+	code = confirm_time(args, &o.confirm_ns, &err);
 	if (!code)
-		code = crmg_kern_image(kern, &image, &err);
+		code = crmg_kern_open(args->instance, o.dry ? CRMG_KERN_READ : CRMG_KERN_WRITE,
+				      &kern, &err);
 	if (!code)
-		code = crmg_diff_items(image, &before);
-	if (!code)
-		code = apply(args, kern, image, &generation, &err);
+		code = apply(args, kern, &o, &err);
 	if (code < 0) {
 		status = crmg_cli_fail(args, code, &err);
 	} else {
-		/* In force: that the difference cannot be shown is no failure of the apply. */
-		if (crmg_kern_image(kern, &image, &ignored) || crmg_diff_items(image, &after)) {
-			crmg_err_warn(&err, "what changed cannot be shown: out of memory");
-			shown = &before;
-		}
 		crmg_cli_warnings(args, &err);
-		status = show_changes(args, &before, shown, generation);
+		status = args->json ? show_json(args, &o) : show_text(&o);
 	}
-	crmg_err_clear(&ignored);
-	crmg_diff_items_free(&before);
-	crmg_diff_items_free(&after);
+	crmg_diff_items_free(&o.before);
+	crmg_diff_items_free(&o.after);
 	return status;
 }
 
@@ -126,9 +189,13 @@ const struct crmg_command crmg_command_apply = {
 	.help = "Every packet is judged by the old policy or the new one. Counters, bans and levels\n"
 		"of limits go on wherever service and policy keep their names. Without FILE the file\n"
 		"in force is read again, with its list files. A policy that is not valid changes\n"
-		"nothing. Exit status 3: another command is changing the instance, or the policy has\n"
-		"another capacity or source width than what is attached.",
+		"nothing. With --confirm the policy before comes back after that time unless\n"
+		"`crmgate confirm` is given: the kernel sees to it, no process has to run. Exit status\n"
+		"3: another command is changing the instance, an apply waits to be confirmed, or the\n"
+		"policy has another capacity or source width than what is attached.",
 	.options = (const struct crmg_option[]){
+		{ "dry-run", 0, false, NULL, "show what would change, and change nothing" },
+		{ "confirm", 0, false, "TIME", "go back by itself after TIME (1s to 1d) unless confirmed" },
 		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
 		{ "strict", 0, false, NULL, "a warning is an error" },
 		{ 0 },

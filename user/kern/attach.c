@@ -95,11 +95,9 @@ static int crmg_attach_renew(struct crmg_attaching *a)
 static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_options *o,
 			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
 {
-	uint32_t generation;
-
 	if (!fresh)
-		return o->model ? crmg_kern_apply(kern, model, o->mode_cap, &generation, err) : 0;
-	return crmg_image_apply(kern, model, o->mode_cap, &generation, err);
+		return o->model ? crmg_kern_apply(kern, model, o->mode_cap, err) : 0;
+	return crmg_image_first(kern, model, o->mode_cap, err);
 }
 
 static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_options *o,
@@ -170,6 +168,8 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	if (code >= 0)
 		close(code);
 	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
+	if (!code && !fresh)
+		(void)crmg_confirm_settle(kern, err);
 	if (!code)
 		code = crmg_model_new(&empty);
 	if (!code)
@@ -223,6 +223,8 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 		return code;
 	/* What cannot be understood can still be removed: with their pins the links go. */
 	code = crmg_kern_open_maps(kern, purge ? &ignored : err);
+	if (!code)
+		(void)crmg_confirm_settle(kern, err);
 	if (!code)
 		code = crmg_detach_named(kern, names, count, err);
 	else if (purge)

@@ -176,19 +176,54 @@ int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret,
 
 /* ----------------------------------------------------------------- image.c */
 
-/* Pin of the front that is in force. */
-#define CRMG_FRONT_PIN "front"
+/* Pins of fronts: of what the last apply made; while it switches; of what it can go back to. */
+#define CRMG_FRONT_PIN      "front"
+#define CRMG_FRONT_NEXT     "front_next"
+#define CRMG_FRONT_PREVIOUS "front_previous"
 
-/* Puts a compiled image in force: rows, its back, its front by one pointer, the pin. */
-int crmg_image_install(struct crmg_kern *kern, const struct crmg_image *image,
-		       struct crmg_err *err);
+/* Pin of the back at a place. */
+const char *crmg_back_pin(__u32 place);
+
+int crmg_part_info(int fd, __u32 *ret_id, __u32 *ret_entries);
+
+/* The front that is an entry of "fronts": a descriptor, or negative errno; its id. */
+int crmg_front_open(struct crmg_kern *kern, enum crmg_front_place place, __u32 *ret_id);
+
+/* The entry of "fronts" that packets are under now. */
+enum crmg_front_place crmg_front_place(struct crmg_kern *kern);
+
+/* --------------------------------------------------------------- install.c */
+
+/* The first policy of a new state: no other is in force. */
+int crmg_image_first(struct crmg_kern *kern, const struct crmg_model *model,
+		     enum crmg_mode mode_cap, struct crmg_err *err);
+
+/* Puts a front into an entry of "fronts", and waits for packets under the one before. */
+int crmg_front_put(struct crmg_kern *kern, enum crmg_front_place place, int fd,
+		   struct crmg_err *err);
+
+/* --------------------------------------------------------------- confirm.c */
 
 /*
- * Compiles and installs; the event; what bans of vanished services need. Fails only
- * with the old generation in force.
+ * Takes an apply that nobody confirmed in time out of the state, and what a command left
+ * that died. No packet is judged differently for it, so a failure (a warning in err) is
+ * no reason to refuse a command, except to apply. By every command that writes.
  */
-int crmg_image_apply(struct crmg_kern *kern, const struct crmg_model *model,
-		     enum crmg_mode mode_cap, uint32_t *ret_generation, struct crmg_err *err);
+int crmg_confirm_settle(struct crmg_kern *kern, struct crmg_err *err);
+
+/* -EBUSY: another apply waits, or this one could not be taken back (confirm_ns not 0). */
+int crmg_confirm_check(struct crmg_kern *kern, const struct crmg_image *image,
+		       uint64_t confirm_ns, struct crmg_err *err);
+
+/* Before the switch to image: what is in force comes back after confirm_ns. */
+int crmg_confirm_arm(struct crmg_kern *kern, const struct crmg_image *image,
+		     uint64_t confirm_ns, struct crmg_err *err);
+
+/* There is no deadline any more. */
+void crmg_confirm_disarm(struct crmg_kern *kern);
+
+/* After a switch for good: lets go of an older image. */
+void crmg_confirm_forget(struct crmg_kern *kern);
 
 /* ------------------------------------------------------------------ bans.c */
 

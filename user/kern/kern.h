@@ -65,12 +65,31 @@ int crmg_kern_detach(const char *instance, char *const *ifaces, size_t iface_cou
 		     bool purge, struct crmg_err *err);
 
 /*
- * Compiles model against the image in force and switches to it. The new
- * generation in *ret_generation. -EBUSY: capacity or source prefixes differ
- * from what was attached.
+ * What model would be in force as: the image after the one in force, with the next
+ * generation. Changes nothing, READ will do. -EBUSY: capacity or source prefixes differ
+ * from what was attached. Free with crmg_image_free().
  */
+int crmg_kern_compile(struct crmg_kern *kern, const struct crmg_model *model,
+		      enum crmg_mode mode_cap, struct crmg_image *ret, struct crmg_err *err);
+
+/*
+ * Switches to an image that crmg_kern_compile() made of the same kern. confirm_ns: the
+ * image in force comes back after that time unless crmg_kern_confirm() is called; 0: the
+ * switch is for good. -EBUSY: another apply waits to be confirmed.
+ */
+int crmg_kern_install(struct crmg_kern *kern, struct crmg_image *image, uint64_t confirm_ns,
+		      struct crmg_err *err);
+
+/* Both, for good. */
 int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
-		    enum crmg_mode mode_cap, uint32_t *ret_generation, struct crmg_err *err);
+		    enum crmg_mode mode_cap, struct crmg_err *err);
+
+/*
+ * End an apply that waits to be confirmed: it stays, or the image before comes back, at
+ * once. The generation then in force in *ret_generation. -ENOENT: none waits.
+ */
+int crmg_kern_confirm(struct crmg_kern *kern, uint32_t *ret_generation, struct crmg_err *err);
+int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct crmg_err *err);
 
 int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err);
 

@@ -186,6 +186,8 @@ int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 	code = crmg_kern_new(instance, access, lock, &kern, err);
 	if (!code)
 		code = crmg_kern_open_maps(kern, err);
+	if (!code && access == CRMG_KERN_WRITE)
+		(void)crmg_confirm_settle(kern, err);
 	if (code) {
 		crmg_kern_close(&kern);
 		return code;

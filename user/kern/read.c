@@ -145,6 +145,22 @@ static uint64_t crmg_pressure_ns(const struct crmg_kern *kern, const struct crmg
 	return mono_ns ? mono_ns + snap->boot_ns - snap->mono_ns : 0;
 }
 
+/* The generation that a dead command only meant to put in force does not wait. */
+static struct crmg_pending crmg_pending_of(const struct crmg_snapshot *snap)
+{
+	const struct crmg_control *control = &snap->control;
+	uint64_t until = control->confirm_until_ns;
+
+	if (until <= snap->mono_ns ||
+	    control->confirm_generation != crmg_image_head(snap->image)->generation)
+		return (struct crmg_pending){ 0 };
+	return (struct crmg_pending){
+		.generation = control->confirm_generation,
+		.previous = control->confirm_previous,
+		.until_ns = snap->real_ns + (until - snap->mono_ns),
+	};
+}
+
 static uint32_t crmg_bans_alive(const struct crmg_kern *kern, uint64_t boot_ns)
 {
 	uint32_t alive = 0;
@@ -185,6 +201,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.rows = kern->rows;
 	snap.origins = kern->view[CRMG_MAP_ORIGINS].memory;
 	snap.control = *(struct crmg_control *)kern->view[CRMG_MAP_CONTROL].memory;
+	snap.pending = crmg_pending_of(&snap);
 	snap.event_seq = crmg_kern_event_head(kern);
 	snap.iface_count = crmg_ifaces_read(kern);
 	snap.ifaces = kern->ifaces;

@@ -98,6 +98,12 @@ static void write_applied(const struct crmg_family *family, const struct crmg_sc
 	fprintf(out, "%s %llu.%03llu\n", family->name, ms / 1000, ms % 1000);
 }
 
+static void write_pending(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	fprintf(out, "%s %d\n", family->name, ctx->snap->pending.generation != 0);
+}
+
 static void write_attached(const struct crmg_family *family, const struct crmg_scrape *ctx,
 			   FILE *out)
 {
@@ -168,6 +174,9 @@ static const struct crmg_family families[] = {
 	  write_generation, 0 },
 	{ "crmgate_policy_applied_timestamp_seconds", GAUGE,
 	  "When the policy in force was applied, in seconds since 1970.", write_applied, 0 },
+	{ "crmgate_policy_pending_confirm", GAUGE,
+	  "1 while the policy in force waits to be confirmed, and goes back by itself.",
+	  write_pending, 0 },
 	{ "crmgate_sources_tracked", GAUGE, "Sources in the table.", write_tracked, 0 },
 	{ "crmgate_sources", GAUGE, "Sources in the table, by what is known of them.",
 	  write_states, 0 },

@@ -41,12 +41,20 @@ struct crmg_ban_entry {
 #define CRMG_ENUM_SOURCE(ID, ...) CRMG_SOURCE_##ID,
 enum crmg_source_state { CRMG_SOURCE_STATES(CRMG_ENUM_SOURCE) CRMG_SOURCE_STATE_COUNT };
 
+/* An apply that waits to be confirmed. */
+struct crmg_pending {
+	uint32_t generation;		/* in force until then; 0: none waits */
+	uint32_t previous;		/* ... and from then on */
+	uint64_t until_ns;		/* real_ns */
+};
+
 struct crmg_snapshot {
 	uint64_t real_ns;		/* the three clocks, read together */
 	uint64_t boot_ns;
 	uint64_t mono_ns;
 
 	const struct crmg_image *image;	/* never NULL */
+	struct crmg_pending pending;
 	const struct crmg_row *rows;	/* summed over CPUs; [0, row_count) */
 	size_t row_count;
 	struct crmg_host host;		/* summed over CPUs */

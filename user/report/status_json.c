@@ -15,11 +15,16 @@ static json_t *policy_json(const struct crmg_snapshot *snap)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
 
-	return json_pack("{s:o, s:o, s:o, s:b, s:s}",
+	const struct crmg_pending *pending = &snap->pending;
+
+	return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:s}",
 			 "file", crmg_json_text(head->file, sizeof(head->file)),
 			 "generation", crmg_json_count(head->generation),
 			 "applied_at", crmg_json_time(head->applied_at_ns),
-			 "pending_confirm", 0,
+			 "pending_confirm", pending->generation != 0,
+			 "confirm_until", crmg_json_time(pending->until_ns),
+			 "previous_generation", pending->generation
+				? crmg_json_count(pending->previous) : json_null(),
 			 "mode", crmg_mode_name(head->mode));
 }
 

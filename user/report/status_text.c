@@ -32,6 +32,25 @@ static void sources_text(const struct crmg_snapshot *snap, FILE *out)
 	fprintf(out, "bans:     %u manual, %u automatic\n", snap->ban_count, banned);
 }
 
+/* An apply that waits, or one that nobody confirmed and nobody has put away yet. */
+static void pending_text(const struct crmg_snapshot *snap, FILE *out)
+{
+	const struct crmg_control *control = &snap->control;
+	char at[CRMG_TIME_LEN], left[CRMG_SHORT_LEN];
+
+	if (snap->pending.generation)
+		fprintf(out, "confirm:  generation %u comes back at %s (in %s) unless `crmgate "
+			"confirm`\n", snap->pending.previous,
+			crmg_format_utc(snap->pending.until_ns, false, at, sizeof(at)),
+			crmg_format_age(snap->pending.until_ns - snap->real_ns, left,
+					sizeof(left)));
+	else if (control->confirm_until_ns && control->confirm_until_ns <= snap->mono_ns)
+		fprintf(out, "confirm:  generation %u was not confirmed, it ended %s ago\n",
+			control->confirm_generation,
+			crmg_format_age(snap->mono_ns - control->confirm_until_ns, left,
+					sizeof(left)));
+}
+
 static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
@@ -46,6 +65,7 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 				? snap->real_ns - head->applied_at_ns : 0, age, sizeof(age)),
 		head->mode == CRMG_MODE_ENFORCE ? "" : ", at most ",
 		head->mode == CRMG_MODE_ENFORCE ? "" : crmg_mode_name(head->mode));
+	pending_text(snap, out);
 	sources_text(snap, out);
 	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
 		snap->host.counter[CRMG_HOST_OTHER], snap->host.counter[CRMG_HOST_FRAGMENTS]);
