@@ -792,16 +792,18 @@ CRMG_SIZE(struct crmg_scratch, 64);
 
 /* Map "ifaces": the interfaces that are wanted. Written by attach and detach. */
 #define CRMG_IFACES_MAX 64
-enum crmg_xdp_mode { CRMG_XDP_NONE, CRMG_XDP_NATIVE, CRMG_XDP_GENERIC };
+/* Where what arrives is judged; TC: at TC ingress, while XDP may belong to somebody else. */
+enum crmg_xdp_mode { CRMG_XDP_NONE, CRMG_XDP_NATIVE, CRMG_XDP_GENERIC, CRMG_XDP_TC };
 enum crmg_tc_kind { CRMG_TC_NONE, CRMG_TC_TCX, CRMG_TC_CLSACT };
 
 struct crmg_iface {
 	char name[16];		/* "": free entry */
 	__u32 ifindex;
 	__u8 xdp_mode;
-	__u8 tc_kind;
-	__u8 pad[2];
-	__u32 xdp_prog_id;
+	__u8 tc_kind;		/* of egress, and of ingress in CRMG_XDP_TC */
+	__u8 fell_back;		/* 1: to CRMG_XDP_TC, since XDP belonged to somebody else */
+	__u8 pad;
+	__u32 xdp_prog_id;	/* of the program that judges, at either hook */
 	__u32 tc_prog_id;
 	__u64 attached_at_ns;	/* CLOCK_REALTIME */
 	__u64 netns;		/* inode of the network namespace */

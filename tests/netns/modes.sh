@@ -61,7 +61,7 @@ all_or_none() {
 
 foreign_program() {
 	ip -n "$LAB-host" link set crm1 xdp obj "$LAB_TOOLS/pass.bpf.o" sec xdp
-	expect_exit 3 crmgate attach crm0 crm1 --policy "$file"
+	expect_exit 3 crmgate attach crm0 crm1 --mode native --policy "$file"
 	expect 'names the interface' "$OUTPUT" =~ 'crm1'
 	in_host ip -d link show crm1 | grep -q 'name pass'
 	in_host ip -d link show crm0 | grep -q prog/xdp && return 1
@@ -122,7 +122,7 @@ refused_changes_nothing() {
 	expect_exit 3 crmgate attach crm0 --tc "$other"
 	in_host ip link add rvx0 type veth peer name rvx1
 	in_host ip link set rvx0 xdp object "$LAB_TOOLS/pass.bpf.o" section xdp
-	expect_exit 3 crmgate attach rvx0 --policy "$two"
+	expect_exit 3 crmgate attach rvx0 --mode native --policy "$two"
 	in_host ip link del rvx0
 	expect 'generation' "$(metric crmgate_policy_generation)" -eq 1
 	purge

@@ -17,7 +17,7 @@ static const struct {
 	{ "protocol", crmg_protocol_name, CRMG_PROTOCOL_COUNT },
 	{ "action", crmg_action_name, CRMG_ACTION_COUNT },
 	{ "event", crmg_event_name, CRMG_EVENT_COUNT },
-	{ "xdp mode", crmg_xdp_mode_name, CRMG_XDP_GENERIC + 1 },
+	{ "xdp mode", crmg_xdp_mode_name, CRMG_XDP_TC + 1 },
 	{ "tc kind", crmg_tc_kind_name, CRMG_TC_CLSACT + 1 },
 };
 

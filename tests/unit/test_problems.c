@@ -55,6 +55,25 @@ static void test_interfaces(void **state)
 	assert_string_equal(found(), " interface_gone");
 }
 
+/* TC ingress is a problem only for who did not ask for it, and enforces all the same. */
+static void test_tc_mode(void **state)
+{
+	struct crmg_iface_state *iface;
+
+	(void)state;
+	fixture_init();
+	iface = add_iface("eth1");
+	iface->wanted.xdp_mode = CRMG_XDP_TC;
+	assert_string_equal(found(), "");
+	iface->wanted.fell_back = 1;
+	assert_string_equal(found(), " tc_mode");
+	assert_non_null(strstr(problems.item[0].text, "eth1"));
+	assert_false(crmg_problem_is_unenforced(CRMG_PROBLEM_TC_MODE));
+	iface->xdp_ours = false;
+	assert_string_equal(found(), " interface_gone");
+	assert_non_null(strstr(problems.item[0].text, "TC ingress"));
+}
+
 static void test_host(void **state)
 {
 	(void)state;
@@ -107,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_tc_mode),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_most),
 		cmocka_unit_test(test_unenforced),

@@ -9,7 +9,7 @@
 #include "cli.h"
 
 /* Words of an option, in the order of the enum. */
-static const char *const modes[] = { "auto", "native", "generic", NULL };
+static const char *const modes[] = { "auto", "native", "generic", "tc", NULL };
 static const char *const tcs[] = { "auto", "tcx", "clsact", NULL };
 
 static int choose(const struct crmg_args *args, const char *option, const char *const *words,
@@ -23,10 +23,8 @@ static int choose(const struct crmg_args *args, const char *option, const char *
 	for (; words[*ret]; (*ret)++)
 		if (strcmp(words[*ret], value) == 0)
 			return CRMG_EXIT_OK;
-	if (words == modes && strcmp(value, "tc") == 0)
-		return crmg_cli_usage(args, "--mode tc: not available yet in this version");
-	return crmg_cli_usage(args, "--%s %s: accepted are %s, %s, %s", option, value, words[0],
-			      words[1], words[2]);
+	return crmg_cli_usage(args, "--%s %s: accepted are %s, %s, %s%s%s", option, value, words[0],
+			      words[1], words[2], words[3] ? ", " : "", words[3] ? words[3] : "");
 }
 
 static bool is_attached(const struct crmg_args *args)
@@ -50,7 +48,7 @@ static int announce(const struct crmg_args *args, const struct crmg_attach_optio
 	struct crmg_image image = { 0 };
 	int code;
 
-	if (options->mode != CRMG_ATTACH_GENERIC)
+	if (options->mode == CRMG_ATTACH_AUTO || options->mode == CRMG_ATTACH_NATIVE)
 		crmg_cli_note(args, "in native mode the driver may reset the link for a moment");
 	if (args->json || (!options->model && is_attached(args)))
 		return 0;
@@ -126,11 +124,12 @@ const struct crmg_command crmg_command_attach = {
 	.help = "All interfaces that are named, or none; they share one state with those attached\n"
 		"before. On an interface that is attached already, this build's programs take the\n"
 		"place of the old ones without a gap. Without --policy the policy in force stays,\n"
-		"or nothing is limited. No program of somebody else is replaced.",
+		"or nothing is limited. No program of somebody else is replaced: where XDP has one,\n"
+		"auto judges at TC ingress instead, with the same decisions.",
 	.options = (const struct crmg_option[]){
 		{ "policy", 0, false, "FILE", "put this policy in force" },
 		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
-		{ "mode", 0, false, "MODE", "auto (default), native, or generic XDP" },
+		{ "mode", 0, false, "MODE", "auto (default), native, generic XDP, or tc" },
 		{ "tc", 0, false, "KIND", "auto (default), tcx, or clsact" },
 		{ 0 },
 	},

@@ -23,6 +23,7 @@ static int crmg_iface_known(struct crmg_attaching *a, const struct crmg_iface *i
 		return crmg_iface_reachable(iface, a->err);
 	if ((mode == CRMG_ATTACH_NATIVE && iface->xdp_mode != CRMG_XDP_NATIVE) ||
 	    (mode == CRMG_ATTACH_GENERIC && iface->xdp_mode != CRMG_XDP_GENERIC) ||
+	    (mode == CRMG_ATTACH_TC && iface->xdp_mode != CRMG_XDP_TC) ||
 	    (tc == CRMG_TC_CHOICE_TCX && iface->tc_kind != CRMG_TC_TCX) ||
 	    (tc == CRMG_TC_CHOICE_CLSACT && iface->tc_kind != CRMG_TC_CLSACT))
 		return crmg_err_set(a->err, -EBUSY, "%s is attached in another mode: 'crmgate detach "
@@ -73,10 +74,10 @@ static int crmg_attach_new(struct crmg_attaching *a)
 static int crmg_attach_renew(struct crmg_attaching *a)
 {
 	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
-	__u32 id = crmg_prog_id(a->xdp_prog);
 	size_t i;
 
 	for (i = 0; i < CRMG_IFACES_MAX; i++) {
+		__u32 id = crmg_prog_id(crmg_iface_judge(a, &ifaces[i]));
 		int code = !ifaces[i].name[0] || ifaces[i].xdp_prog_id == id ? 0 :
 			   crmg_iface_update(a, &ifaces[i]);
 
@@ -127,6 +128,7 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		code = crmg_attach_policy(kern, o, model, fresh, err);
 	if (!code) {
 		a.xdp_prog = bpf_program__fd(skel->progs.crmg_xdp);
+		a.tc_in_prog = bpf_program__fd(skel->progs.crmg_tc_in);
 		a.tc_prog = bpf_program__fd(skel->progs.crmg_tc);
 		code = crmg_attach_new(&a);
 	}

@@ -36,9 +36,8 @@ struct crmg_iface *crmg_iface_find(struct crmg_kern *kern, const char *name)
 	return NULL;
 }
 
-/* Pins a new link; closes it. A link without a pin is gone when it is closed. */
-static int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,
-			 struct crmg_err *err)
+int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,
+		  struct crmg_err *err)
 {
 	char pin[CRMG_PIN_LEN];
 	int code = crmg_pin(kern, link, crmg_pin_link(hook, iface, pin, sizeof(pin)), err);
@@ -88,18 +87,32 @@ static int crmg_clsact(const struct crmg_iface *iface, int prog, bool attach)
 	return bpf_tc_attach(&hook, &opts);
 }
 
-static int crmg_xdp_refused(struct crmg_attaching *a, const struct crmg_iface *iface, int code)
+/* Id of the XDP program on an interface; 0: none. */
+static __u32 crmg_xdp_id(unsigned int ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	__u32 id = 0;
 
-	if (!bpf_xdp_query(iface->ifindex, 0, &query))
-		id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id :
-		     query.skb_prog_id;
+	if (bpf_xdp_query(ifindex, 0, &query))
+		return 0;
+	return query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id :
+	       query.skb_prog_id;
+}
+
+/* XDP would not have ours. If it belongs to somebody else, TC ingress is what auto takes. */
+static int crmg_xdp_refused(struct crmg_attaching *a, struct crmg_iface *iface, int code)
+{
+	__u32 id = crmg_xdp_id(iface->ifindex);
+
+	if (id && a->options->mode == CRMG_ATTACH_AUTO) {
+		crmg_err_warn(a->err, "%s: another XDP program (id %u) is attached and stays: what "
+			      "arrives is judged at TC ingress, after it", iface->name, id);
+		iface->fell_back = 1;
+		return crmg_tcin_attach(a, iface);
+	}
 	if (id)
 		return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
-				    "stays: 'bpftool net show dev %s' shows it", iface->name, id,
-				    iface->name);
+				    "stays: 'bpftool net show dev %s' shows it; '--mode tc' works "
+				    "beside it", iface->name, id, iface->name);
 	return crmg_err_set(a->err, code, "%s: XDP refused: %s%s", iface->name, strerror(-code),
 			    code == -EPERM ? crmg_missing_rights() : "");
 }
@@ -125,6 +138,8 @@ static int crmg_xdp_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 	enum crmg_attach_mode mode = a->options->mode;
 	int link = -EINVAL, code;
 
+	if (mode == CRMG_ATTACH_TC)
+		return crmg_tcin_attach(a, iface);
 	if (mode != CRMG_ATTACH_GENERIC) {
 		link = bpf_link_create(a->xdp_prog, iface->ifindex, BPF_XDP, &native);
 		code = link < 0 ? -errno : 0;
@@ -175,8 +190,11 @@ void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
 {
 	crmg_link_remove(kern, "xdp", iface->name);
 	crmg_link_remove(kern, "tc", iface->name);
-	if (iface->tc_kind == CRMG_TC_CLSACT)
+	if (iface->tc_kind == CRMG_TC_CLSACT) {
 		crmg_clsact(iface, -1, false);
+		if (iface->xdp_mode == CRMG_XDP_TC)
+			crmg_tcin_remove(iface);
+	}
 	memset(iface, 0, sizeof(*iface));
 }
 
@@ -206,29 +224,38 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 	/* First of all, so that what a killed command leaves is known and can be removed. */
 	*entry = iface;
 	code = crmg_xdp_attach(a, &iface);
+	*entry = iface;
 	if (!code)
 		code = crmg_tc_attach(a, &iface);
 	if (code) {
 		crmg_iface_remove(a->kern, entry);
 		return code;
 	}
-	iface.xdp_prog_id = crmg_prog_id(a->xdp_prog);
+	iface.xdp_prog_id = crmg_prog_id(crmg_iface_judge(a, &iface));
 	iface.tc_prog_id = crmg_prog_id(a->tc_prog);
 	iface.attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
 	*entry = iface;
 	return 0;
 }
 
+int crmg_iface_judge(const struct crmg_attaching *a, const struct crmg_iface *iface)
+{
+	return iface->xdp_mode == CRMG_XDP_TC ? a->tc_in_prog : a->xdp_prog;
+}
+
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 {
 	crmg_autoclose int xdp = crmg_link_open(a->kern, "xdp", iface->name);
+	int judge = crmg_iface_judge(a, iface);
 	crmg_autoclose int tc = -1;
 	int code = 0;
 
-	if (xdp < 0 || bpf_link_update(xdp, a->xdp_prog, NULL))
+	if (iface->xdp_mode == CRMG_XDP_TC && iface->tc_kind == CRMG_TC_CLSACT)
+		code = crmg_tcin_replace(iface, judge);
+	else if (xdp < 0 || bpf_link_update(xdp, judge, NULL))
 		code = xdp < 0 ? xdp : -errno;
 	if (!code)
-		iface->xdp_prog_id = crmg_prog_id(a->xdp_prog);
+		iface->xdp_prog_id = crmg_prog_id(judge);
 	if (!code && iface->tc_kind == CRMG_TC_TCX) {
 		tc = crmg_link_open(a->kern, "tc", iface->name);
 		if (tc < 0 || bpf_link_update(tc, a->tc_prog, NULL))

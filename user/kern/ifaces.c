@@ -177,35 +177,48 @@ static long crmg_xdp_program(unsigned int ifindex)
 	       query.skb_prog_id;
 }
 
-static long crmg_clsact_program(unsigned int ifindex)
+static long crmg_clsact_program(unsigned int ifindex, bool ingress)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
-		    .priority = CRMG_CLSACT_PRIORITY);
+		    .priority = ingress ? CRMG_CLSACT_FIRST : CRMG_CLSACT_PRIORITY);
 	int code = bpf_tc_query(&hook, &opts);
 
 	return code == -ENOENT || code == -EINVAL ? 0 : code ? CRMG_PROGRAM_UNKNOWN :
 	       (long)opts.prog_id;
 }
 
+/* Id of the program that judges, as above. From another namespace only links can be asked. */
+static long crmg_judge_program(const struct crmg_iface *iface, long link)
+{
+	bool here = iface->netns == crmg_netns();
+
+	if (iface->xdp_mode != CRMG_XDP_TC)
+		return here ? crmg_xdp_program(iface->ifindex) : link;
+	if (iface->tc_kind == CRMG_TC_TCX)
+		return link;
+	return here ? crmg_clsact_program(iface->ifindex, true) : CRMG_PROGRAM_UNKNOWN;
+}
+
 static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface_state *ret)
 {
 	const struct crmg_iface *iface = &ret->wanted;
 	struct crmg_iface_links *links = &kern->links[i];
+	bool linked = iface->xdp_mode != CRMG_XDP_TC || iface->tc_kind == CRMG_TC_TCX;
 	bool here = iface->netns == crmg_netns();
 	long link, xdp, tc;
 
 	crmg_iface_links(kern, iface, links);
-	link = crmg_link_program(links->xdp);
+	link = linked ? crmg_link_program(links->xdp) : CRMG_PROGRAM_UNKNOWN;
 	ret->present = here ? if_nametoindex(iface->name) == iface->ifindex : link != 0;
 	if (!ret->present)
 		return;
-	/* From another network namespace only the links can be asked. */
-	xdp = here ? crmg_xdp_program(iface->ifindex) : link;
+	xdp = crmg_judge_program(iface, link);
 	tc = iface->tc_kind == CRMG_TC_TCX ? crmg_link_program(links->tc) :
-	     here ? crmg_clsact_program(iface->ifindex) : CRMG_PROGRAM_UNKNOWN;
+	     here ? crmg_clsact_program(iface->ifindex, false) : CRMG_PROGRAM_UNKNOWN;
 	ret->xdp_ours = link != 0 && (xdp == iface->xdp_prog_id || xdp == CRMG_PROGRAM_UNKNOWN);
-	ret->xdp_foreign = xdp > 0 && xdp != iface->xdp_prog_id;
+	ret->xdp_foreign = iface->xdp_mode != CRMG_XDP_TC && xdp > 0 && xdp != iface->xdp_prog_id;
 	ret->tc_ours = tc == iface->tc_prog_id || tc == CRMG_PROGRAM_UNKNOWN;
 }
 

@@ -83,7 +83,10 @@ char *crmg_pin_dir(const char *instance, char *buf, size_t size);
 /* A pin as a path that works through kern->dir; buf is returned. */
 char *crmg_pin_path(const struct crmg_kern *kern, const char *name, char *buf, size_t size);
 
-/* Name of the pin of an interface's link: hook is "xdp" or "tc"; bpffs allows no dot. */
+/*
+ * Name of the pin of an interface's link: hook is "xdp" (of what judges, also at TC ingress)
+ * or "tc"; bpffs allows no dot.
+ */
 char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size);
 
 /* Makes the folder of an instance, mounts bpffs if there is none. */
@@ -268,6 +271,7 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 struct crmg_attaching {
 	struct crmg_kern *kern;
 	int xdp_prog;
+	int tc_in_prog;
 	int tc_prog;
 	const struct crmg_attach_options *options;
 	const unsigned int *indexes;	/* of the interfaces that are named */
@@ -289,16 +293,39 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 /* This build's programs under the links that are there. Negative errno, not said. */
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
 
+/* The program of this build that judges what arrives there. */
+int crmg_iface_judge(const struct crmg_attaching *a, const struct crmg_iface *iface);
+
 /* Takes both programs off an interface of the map, and the interface out of it. */
 void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface);
 
 /* -EXDEV if it cannot be taken off from this network namespace. */
 int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err);
 
+/* ------------------------------------------------------------------ tcin.c */
+
+/*
+ * Puts a->tc_in_prog at TC ingress, before all other programs; sets xdp_mode and tc_kind.
+ * Negative errno, said in err: -EBUSY if the place belongs to somebody else.
+ */
+int crmg_tcin_attach(struct crmg_attaching *a, struct crmg_iface *iface);
+
+/* Another program in the place of ours (clsact; a link is updated as every link). */
+int crmg_tcin_replace(const struct crmg_iface *iface, int prog);
+void crmg_tcin_remove(const struct crmg_iface *iface);
+
+/* Pins a new link; closes it. A link without a pin is gone when it is closed. */
+int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,
+		  struct crmg_err *err);
+
 /* ---------------------------------------------------------------- ifaces.c */
 
-/* Ours among the filters of a clsact qdisc. */
+/*
+ * Ours among the filters of a clsact qdisc. What arrives is judged before any other filter
+ * can let it pass; what leaves is counted after all of them.
+ */
 #define CRMG_CLSACT_HANDLE   1
+#define CRMG_CLSACT_FIRST    1
 #define CRMG_CLSACT_PRIORITY 0xc12a
 
 /* Refuses interfaces that do not exist, or are stacked on one another or on a wanted one. */

@@ -37,7 +37,10 @@ int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 		   struct crmg_kern **ret, struct crmg_err *err);
 void crmg_kern_close(struct crmg_kern **kern);
 
-enum crmg_attach_mode { CRMG_ATTACH_AUTO, CRMG_ATTACH_NATIVE, CRMG_ATTACH_GENERIC };
+/* AUTO: native; beside an XDP program of somebody else TC ingress; else generic. */
+enum crmg_attach_mode {
+	CRMG_ATTACH_AUTO, CRMG_ATTACH_NATIVE, CRMG_ATTACH_GENERIC, CRMG_ATTACH_TC
+};
 enum crmg_tc_choice { CRMG_TC_CHOICE_AUTO, CRMG_TC_CHOICE_TCX, CRMG_TC_CHOICE_CLSACT };
 
 struct crmg_attach_options {

@@ -112,8 +112,9 @@ static void write_attached(const struct crmg_family *family, const struct crmg_s
 		char name[CRMG_LABEL_LEN];
 
 		crmg_label_value(iface->wanted.name, sizeof(iface->wanted.name), name);
-		fprintf(out, "%s{interface=\"%s\",hook=\"xdp\",mode=\"%s\"} %d\n", family->name,
-			name, crmg_xdp_mode_name(iface->wanted.xdp_mode),
+		fprintf(out, "%s{interface=\"%s\",hook=\"%s\",mode=\"%s\"} %d\n", family->name,
+			name, iface->wanted.xdp_mode == CRMG_XDP_TC ? "tc" : "xdp",
+			crmg_xdp_mode_name(iface->wanted.xdp_mode),
 			iface->present && iface->xdp_ours);
 		fprintf(out, "%s{interface=\"%s\",hook=\"tc\",mode=\"%s\"} %d\n", family->name,
 			name, crmg_tc_kind_name(iface->wanted.tc_kind),

@@ -25,7 +25,7 @@ LOOKUP(crmg_transport_name, CRMG_TRANSPORTS(NAME))
 LOOKUP(crmg_protocol_name, CRMG_PROTOCOLS(NAME))
 LOOKUP(crmg_action_name, CRMG_ACTIONS(NAME))
 LOOKUP(crmg_event_name, CRMG_EVENTS(NAME))
-LOOKUP(crmg_xdp_mode_name, "none", "native", "generic")
+LOOKUP(crmg_xdp_mode_name, "none", "native", "generic", "tc")
 LOOKUP(crmg_tc_kind_name, "none", "tcx", "clsact")
 
 #define UNIT(ID, name, unit, ...) unit,

@@ -44,7 +44,7 @@ static void add(struct crmg_problems *problems, enum crmg_problem_id id, uint64_
 	va_end(args);
 }
 
-/* At most three problems an interface. */
+/* At most three problems an interface. An id may come once for each. */
 static void judge_iface(const struct crmg_iface_state *iface, struct crmg_problems *ret)
 {
 	const struct crmg_iface *wanted = &iface->wanted;
@@ -63,12 +63,17 @@ static void judge_iface(const struct crmg_iface_state *iface, struct crmg_proble
 		    name);
 	else if (!iface->xdp_ours)
 		add(ret, CRMG_PROBLEM_INTERFACE_GONE, 0,
-		    "%s: the XDP program was taken off; attach it again, or detach it", name);
+		    "%s: the %s program was taken off; attach it again, or detach it", name,
+		    wanted->xdp_mode == CRMG_XDP_TC ? "TC ingress" : "XDP");
 	else if (wanted->xdp_mode == CRMG_XDP_GENERIC)
 		add(ret, CRMG_PROBLEM_GENERIC_MODE, wanted->attached_at_ns,
 		    "%s: generic XDP runs after GRO: packet limits may be 40 times as lenient; "
 		    "attach --mode native says why",
 		    name);
+	if (wanted->xdp_mode == CRMG_XDP_TC && wanted->fell_back && iface->xdp_ours)
+		add(ret, CRMG_PROBLEM_TC_MODE, wanted->attached_at_ns,
+		    "%s: XDP belongs to another program: judged at TC ingress, at a higher price a "
+		    "packet; attach --mode tc accepts that", name);
 	if (!iface->tc_ours)
 		add(ret, CRMG_PROBLEM_TC_MISSING, 0,
 		    "%s: no TC program on it: bytes sent out are not counted; attach it again",

@@ -21,7 +21,8 @@
 	X(FEED_STALE,        "feed_stale",        false) \
 	X(DAEMON_BEHIND,     "daemon_behind",     false) \
 	X(FOREIGN_PROGRAM,   "foreign_program",   true) \
-	X(PANIC,             "panic",             true)
+	X(PANIC,             "panic",             true) \
+	X(TC_MODE,           "tc_mode",           false)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tcin.c - TC ingress, where what arrives is judged while XDP belongs to somebody else:
+ * by tcx at the head of the list, or by a clsact filter of the first priority. Whatever
+ * else is there stays, and runs for what passes.
+ */
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+/* libbpf 1.1 has no names for them (kernel 6.6). */
+#define CRMG_BPF_TCX_INGRESS 46
+#define CRMG_BPF_F_BEFORE    (1U << 3)
+
+#define CRMG_TCIN_PROGRAM "crmg_tc_in"
+
+static int crmg_tcin_filter(const struct crmg_iface *iface, int prog, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE, .priority = CRMG_CLSACT_FIRST,
+		    .prog_fd = prog, .flags = flags);
+
+	return bpf_tc_attach(&hook, &opts);
+}
+
+/* True if the filter in our place is ours, left by a command that was killed. */
+static bool crmg_tcin_is_ours(const struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE, .priority = CRMG_CLSACT_FIRST);
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+	crmg_autoclose int fd = -1;
+
+	if (bpf_tc_query(&hook, &opts))
+		return false;
+	fd = bpf_prog_get_fd_by_id(opts.prog_id);
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+	       !strcmp(info.name, CRMG_TCIN_PROGRAM);
+}
+
+int crmg_tcin_replace(const struct crmg_iface *iface, int prog)
+{
+	return crmg_tcin_is_ours(iface) ? crmg_tcin_filter(iface, prog, BPF_TC_F_REPLACE) : -ENOENT;
+}
+
+void crmg_tcin_remove(const struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE, .priority = CRMG_CLSACT_FIRST);
+
+	if (crmg_tcin_is_ours(iface))
+		bpf_tc_detach(&hook, &opts);
+}
+
+static int crmg_tcin_clsact(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
+	int code = bpf_tc_hook_create(&hook);
+
+	if (!code || code == -EEXIST)
+		code = crmg_tcin_filter(iface, a->tc_in_prog, 0);
+	if (code == -EEXIST && crmg_tcin_is_ours(iface))
+		code = crmg_tcin_filter(iface, a->tc_in_prog, BPF_TC_F_REPLACE);
+	if (code == -EEXIST || code == -EINVAL)
+		return crmg_err_set(a->err, -EBUSY, "%s: another filter has the first priority of "
+				    "TC ingress and stays: 'tc filter show dev %s ingress' shows it",
+				    iface->name, iface->name);
+	if (code)
+		return crmg_err_set(a->err, code, "%s: cannot attach at TC ingress: %s%s",
+				    iface->name, strerror(-code),
+				    code == -EPERM ? crmg_missing_rights() : "");
+	iface->tc_kind = CRMG_TC_CLSACT;
+	iface->xdp_mode = CRMG_XDP_TC;
+	return 0;
+}
+
+int crmg_tcin_attach(struct crmg_attaching *a, struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = CRMG_BPF_F_BEFORE);
+	int link, code;
+
+	if (a->options->tc == CRMG_TC_CHOICE_CLSACT)
+		return crmg_tcin_clsact(a, iface);
+	link = bpf_link_create(a->tc_in_prog, iface->ifindex, CRMG_BPF_TCX_INGRESS, &first);
+	if (link >= 0) {
+		iface->tc_kind = CRMG_TC_TCX;
+		iface->xdp_mode = CRMG_XDP_TC;
+		return crmg_link_pin(a->kern, link, "xdp", iface->name, a->err);
+	}
+	code = -errno;
+	if (a->options->tc == CRMG_TC_CHOICE_TCX)
+		return crmg_err_set(a->err, code, "%s: tcx is not possible: %s (it needs kernel 6.6)",
+				    iface->name, strerror(-code));
+	return crmg_tcin_clsact(a, iface);
+}
