@@ -479,7 +479,5 @@ void crmg_rig_unban(struct crmg_rig *rig, const char *prefix)
 
 void crmg_rig_panic(struct crmg_rig *rig, bool on)
 {
-	struct crmg_err err = CRMG_ERR_INIT;
-
-	require(crmg_kern_panic(rig->kern, on, &err), &err);
+	crmg_kern_panic(rig->kern, on);
 }

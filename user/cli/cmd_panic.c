@@ -6,12 +6,15 @@ static int turn(const struct crmg_args *args, bool on)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
 	crmg_autokern struct crmg_kern *kern = NULL;
-	int code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, &kern, &err);
+	const struct crmg_image *image;
+	/* Without the lock: an emergency does not wait for an apply. */
+	int code = crmg_kern_open(args->instance, CRMG_KERN_MANAGE, &kern, &err);
 
-	if (!code)
-		code = crmg_kern_panic(kern, on, &err);
 	if (code < 0)
 		return crmg_cli_fail(args, code, &err);
+	/* For the event, which names the generation. */
+	(void)crmg_kern_image(kern, &image, &err);
+	crmg_kern_panic(kern, on);
 	crmg_cli_warnings(args, &err);
 	if (args->json)
 		return crmg_cli_json(args, json_pack("{s:i, s:b}", "schema", 1, "panic", on));

@@ -238,17 +238,15 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	return code;
 }
 
-int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err)
+bool crmg_kern_panic(struct crmg_kern *kern, bool on)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
-	const struct crmg_image *image;
 
-	(void)crmg_kern_image(kern, &image, err);
-	if (!!control->panic == on)
-		return 0;
+	/* Two at once: the one that changed it says so. */
+	if (__atomic_exchange_n(&control->panic, on, __ATOMIC_SEQ_CST) == on)
+		return false;
 	control->panic_since_ns = on ? crmg_clock_ns(CLOCK_REALTIME) : 0;
-	__atomic_store_n(&control->panic, on, __ATOMIC_SEQ_CST);
 	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
 		       on ? "everything passes" : "the policy holds again");
-	return 0;
+	return true;
 }

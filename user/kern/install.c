@@ -80,7 +80,7 @@ static int crmg_rows_chunk(struct crmg_kern *kern, __u32 chunk, bool make, struc
 	if (kern->chunk[chunk].fd >= 0)
 		return 0;
 	snprintf(name, sizeof(name), "row_%u", chunk);
-	fd = crmg_pin_open(kern, name, kern->access == CRMG_KERN_WRITE);
+	fd = crmg_pin_open(kern, name, kern->access != CRMG_KERN_READ);
 	if (fd >= 0) {
 		kern->chunk[chunk].fd = fd;
 		return 0;

@@ -25,6 +25,7 @@ struct crmg_kern;
 enum crmg_kern_access {
 	CRMG_KERN_READ,		/* no lock; works for members of group crmgate */
 	CRMG_KERN_WRITE,	/* takes the lock of the instance, needs root */
+	CRMG_KERN_MANAGE,	/* as WRITE, without the lock: for what must never wait */
 };
 
 /*
@@ -94,7 +95,8 @@ int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
 int crmg_kern_confirm(struct crmg_kern *kern, uint32_t *ret_generation, struct crmg_err *err);
 int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct crmg_err *err);
 
-int crmg_kern_panic(struct crmg_kern *kern, bool on, struct crmg_err *err);
+/* Needs no lock, so nothing that runs can hold it up; false if it was so already. */
+bool crmg_kern_panic(struct crmg_kern *kern, bool on);
 
 /* The image in force; belongs to kern, valid until close or the next apply. */
 int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,

@@ -113,7 +113,7 @@ int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 			continue;
 		if (kern->map[i] < 0)
 			kern->map[i] = crmg_pin_open(kern, info->name,
-						     kern->access == CRMG_KERN_WRITE ||
+						     kern->access != CRMG_KERN_READ ||
 						     info->mappable);
 		if (kern->map[i] == -ENOENT)
 			return crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s' "
@@ -132,7 +132,7 @@ int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 					    "'crmgate detach --all --purge' removes it", info->name);
 		if (!code && info->mappable && !kern->view[i].memory)
 			code = crmg_view_open(&kern->view[i], kern->map[i], info->value_size,
-					      entries, kern->access == CRMG_KERN_WRITE);
+					      entries, kern->access != CRMG_KERN_READ);
 		if (code)
 			return crmg_err_set(err, code, "cannot read pin '%s': %s%s", info->name,
 					    strerror(-code), code == -EPERM ?

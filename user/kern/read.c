@@ -78,7 +78,7 @@ static int crmg_rows_read(struct crmg_kern *kern, size_t *ret_count)
 
 		if (kern->chunk[c].fd < 0) {
 			snprintf(name, sizeof(name), "row_%zu", c);
-			kern->chunk[c].fd = crmg_pin_open(kern, name, kern->access == CRMG_KERN_WRITE);
+			kern->chunk[c].fd = crmg_pin_open(kern, name, kern->access != CRMG_KERN_READ);
 		}
 		if (kern->chunk[c].fd < 0)
 			return kern->chunk[c].fd;
