@@ -224,6 +224,21 @@ many() {
 	} | policy "many_$1"
 }
 
+# What it would change is said, and nothing is changed; also while an apply waits.
+dry_run() {
+	attach "$closed" -q
+	expect_exit 0 crmgate apply "$open" --dry-run
+	expect 'says' "$OUTPUT" =~ 'policy public of api.*nothing was changed: generation 1'
+	expect_json "$(crmgate apply "$open" --dry-run -j)" \
+		'.dry_run and .generation == 1 and (.changes | length > 0)'
+	expect 'generation' "$(generation)" -eq 1
+	expect 'passed' "$(ack 10)" -eq 0
+	crmgate apply "$open" --confirm 60s -q
+	expect_exit 0 crmgate apply "$closed" --dry-run
+	expect 'pending' "$(pending)" == true
+	purge
+}
+
 usage() {
 	local wrong
 	attach "$closed" -q
@@ -292,6 +307,7 @@ t 'confirm: status and metrics show what waits' fresh shown
 t 'confirm: counts, levels and bans of the old policy come back' fresh old_state_comes_back
 t 'confirm: panic, attach, detach and ban leave the deadline alone' fresh beside_others
 t 'confirm: refused where it could not be taken back' fresh no_room_for_both
+t 'apply --dry-run changes nothing' fresh dry_run
 t 'confirm: wrong times' fresh usage
 t 'confirm: apply, each bpf() call fails' fresh each_call ERRNO=12 apply "$open" --confirm 60s
 t 'confirm: confirm, each bpf() call fails' fresh each_call ERRNO=12 confirm
