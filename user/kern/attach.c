@@ -120,7 +120,7 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	if (!code)
 		code = fresh ? crmg_setup_new(model, &setup) : crmg_setup_read(kern, &setup, err);
 	if (!code)
-		code = crmg_load(kern, &setup, &skel, err);
+		code = crmg_load(kern, &setup, crmg_tcin_wanted(&a), &skel, err);
 	if (!code && !fresh)
 		code = crmg_kern_image(kern, &image, err);
 	/* A first policy comes before the first packet; a new one only if all else worked. */

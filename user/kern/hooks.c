@@ -87,8 +87,7 @@ static int crmg_clsact(const struct crmg_iface *iface, int prog, bool attach)
 	return bpf_tc_attach(&hook, &opts);
 }
 
-/* Id of the XDP program on an interface; 0: none. */
-static __u32 crmg_xdp_id(unsigned int ifindex)
+__u32 crmg_xdp_id(unsigned int ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 
@@ -103,7 +102,7 @@ static int crmg_xdp_refused(struct crmg_attaching *a, struct crmg_iface *iface, 
 {
 	__u32 id = crmg_xdp_id(iface->ifindex);
 
-	if (id && a->options->mode == CRMG_ATTACH_AUTO) {
+	if (id && a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0) {
 		crmg_err_warn(a->err, "%s: another XDP program (id %u) is attached and stays: what "
 			      "arrives is judged at TC ingress, after it", iface->name, id);
 		iface->fell_back = 1;

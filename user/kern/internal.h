@@ -161,10 +161,11 @@ struct crmgate_bpf;
 
 /*
  * Loads this build's programs for setup, on the maps of kern where it has them, and
- * with new ones otherwise (then pinned, and opened in kern). The skeleton is the
+ * with new ones otherwise (then pinned, and opened in kern); that of TC ingress, which the
+ * verifier needs as long for as for XDP's, only if it is wanted. The skeleton is the
  * caller's to destroy.
  */
-int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
+int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in,
 	      struct crmgate_bpf **ret, struct crmg_err *err);
 
 /* What the programs' read-only data has to be for a setup. */
@@ -293,6 +294,9 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 /* This build's programs under the links that are there. Negative errno, not said. */
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
 
+/* Id of the XDP program on an interface of this namespace; 0: none, or not known. */
+__u32 crmg_xdp_id(unsigned int ifindex);
+
 /* The program of this build that judges what arrives there. */
 int crmg_iface_judge(const struct crmg_attaching *a, const struct crmg_iface *iface);
 
@@ -309,6 +313,9 @@ int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err);
  * Negative errno, said in err: -EBUSY if the place belongs to somebody else.
  */
 int crmg_tcin_attach(struct crmg_attaching *a, struct crmg_iface *iface);
+
+/* True if an attach needs a->tc_in_prog: it was asked for, is in use, or auto may fall to it. */
+bool crmg_tcin_wanted(const struct crmg_attaching *a);
 
 /* Another program in the place of ours (clsact; a link is updated as every link). */
 int crmg_tcin_replace(const struct crmg_iface *iface, int prog);

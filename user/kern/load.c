@@ -140,7 +140,7 @@ static void crmg_state_init(struct crmg_kern *kern)
 	scratch->event_tat = scratch->reset_tat = now;
 }
 
-int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
+int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in,
 	      struct crmgate_bpf **ret, struct crmg_err *err)
 {
 	crmg_autofree char *log = calloc(1, CRMG_VERIFIER_LOG);
@@ -156,6 +156,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 	if (!skel)
 		return crmg_load_failed(-errno, log ? log : crmg_libbpf_line, setup->capacity, err);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
+	bpf_program__set_autoload(skel->progs.crmg_tc_in, tc_in);
 	code = 0;
 	if (fresh) {
 		bpf_map__set_max_entries(skel->maps.tags, CRMG_TAG_LINES(setup->capacity));

@@ -18,6 +18,29 @@
 
 #define CRMG_TCIN_PROGRAM "crmg_tc_in"
 
+bool crmg_tcin_wanted(const struct crmg_attaching *a)
+{
+	const struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+	const struct crmg_attach_options *o = a->options;
+	size_t i;
+
+	if (o->mode == CRMG_ATTACH_TC)
+		return true;
+	/* A state that is only being made has no map yet. */
+	for (i = 0; ifaces && i < CRMG_IFACES_MAX; i++)
+		if (ifaces[i].name[0] && ifaces[i].xdp_mode == CRMG_XDP_TC)
+			return true;
+	for (i = 0; o->mode == CRMG_ATTACH_AUTO && i < o->iface_count; i++) {
+		const struct crmg_iface *known = ifaces ? crmg_iface_find(a->kern, o->ifaces[i])
+							: NULL;
+		__u32 id = crmg_xdp_id(a->indexes[i]);
+
+		if (id && (!known || known->xdp_prog_id != id))
+			return true;
+	}
+	return false;
+}
+
 static int crmg_tcin_filter(const struct crmg_iface *iface, int prog, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
