@@ -17,9 +17,10 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	for (size_t i = 0; i < CRMG_ROW_CHUNKS_MAX; i++)
 		chunks += rows[i] != 0;
 
-	ret->sources = head->capacity * (uint64_t)(sizeof(__u64) + sizeof(struct crmg_slot) +
-						   sizeof(struct crmg_detail)) +
-		       CRMG_AGGREGATE_LINES(head->capacity) *
+	ret->sources = CRMG_SLOTS(head->capacity) *
+		       (uint64_t)(sizeof(__u64) + sizeof(struct crmg_slot) +
+				  sizeof(struct crmg_detail)) +
+		       CRMG_AGGREGATES(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_aggregates) +
 		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
 		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share);
