@@ -75,7 +75,7 @@ BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh)))
-LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
+LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
 	$(BUILD)/tests/lib/failbpf.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
@@ -108,6 +108,10 @@ $(BUILD)/live.skel.h: $(BUILD)/tools/live.bpf.o
 $(BUILD)/tools/live.o: | $(BUILD)/live.skel.h
 
 $(BUILD)/tools/flood: $(BUILD)/tools/flood.o $(BUILD)/tools/frame.o $(BUILD)/tools/live.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
+
+$(BUILD)/tools/relink: $(BUILD)/tools/relink.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
 

@@ -103,7 +103,9 @@
 	X(RESUME,   "resume",   "panic was switched off") \
 	X(SHARE,    "share",    "a source with most of a service's packets was not banned") \
 	X(CONFIRM,  "confirm",  "a pending apply was confirmed") \
-	X(ROLLBACK, "rollback", "the policy before a pending apply came back")
+	X(ROLLBACK, "rollback", "the policy before a pending apply came back") \
+	X(UNENFORCED, "unenforced", "a proof found something that is not enforced") \
+	X(ENFORCED, "enforced", "the next proof that found everything enforced")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -607,6 +609,36 @@ CRMG_SIZE(struct crmg_share, 32);
 #define CRMG_SLOTS(capacity)       ((capacity) + CRMG_WAYS)
 #define CRMG_PROBE_ROW             0
 #define CRMG_PROBE_SERVICE         0
+
+/*
+ * Map "proof", one entry: what the last proof of enforcement came to. Written by who
+ * proves, read by reports. seq is odd while it is written.
+ */
+#define CRMG_PROOF_TEXTS   4
+#define CRMG_PROOF_TEXT    160
+#define CRMG_PROOF_STALE_S 180	/* under a daemon that proves each minute */
+
+struct crmg_proof {
+	__u64 seq;
+	__u64 boot_ns;		/* CLOCK_BOOTTIME of the last proof; 0: none yet */
+	__u64 real_ns;		/* CLOCK_REALTIME */
+	__u32 generation;	/* of the policy that was proven */
+	__u32 front;		/* id of its front's map */
+	__u32 probes;		/* packets run */
+	__u32 programs;		/* through so many programs */
+	__u32 failures;		/* what was not as it has to be; 0: all is enforced */
+	__u32 period_s;		/* of the daemon that repeats it; 0: nobody does */
+	char text[CRMG_PROOF_TEXTS][CRMG_PROOF_TEXT];	/* of the first failures */
+
+	/* Packets of services, by index, at window_ns; and (bit) those of which only what leaves was seen since. */
+	__u64 window_ns;	/* CLOCK_BOOTTIME */
+	__u64 one_way_ns;	/* CLOCK_REALTIME since when `one_way` is not 0 */
+	__u64 one_way;		/* bit index - 1 */
+	__u64 in[CRMG_SERVICES_MAX + 1];
+	__u64 out[CRMG_SERVICES_MAX + 1];
+};
+CRMG_SIZE(struct crmg_proof, 48 + CRMG_PROOF_TEXTS * CRMG_PROOF_TEXT + 24 +
+			     16 * (CRMG_SERVICES_MAX + 1));
 
 #define CRMG_SLOT_GENERATION(resolved) ((__u32)(resolved))
 #define CRMG_SLOT_BINDING(resolved)    ((__u16)((resolved) >> 32))

@@ -113,6 +113,71 @@ static void test_most(void **state)
 	assert_int_equal(problems.count, 2 * CRMG_IFACES_MAX + 1);
 }
 
+/* A proof that is good, of the generation in force. */
+static void prove(void)
+{
+	fx.snap.proof = (struct crmg_proof){
+		.boot_ns = BOOT_NS - 60 * CRMG_NS_PER_SEC, .generation = GENERATION, .front = 5,
+	};
+	fx.snap.front = 5;
+}
+
+static bool enforced(void)
+{
+	crmg_problems_find(&fx.snap, &problems);
+	return crmg_is_enforced(&fx.snap, &problems);
+}
+
+static void test_proof(void **state)
+{
+	struct crmg_iface_state *iface;
+
+	(void)state;
+	fixture_init();
+	assert_false(enforced());	/* nothing is attached */
+	iface = add_iface("eth1");
+	assert_false(enforced());	/* and nothing was proven */
+	assert_string_equal(found(), "");
+	prove();
+	assert_true(enforced());
+	/* Old, and nobody promised to repeat it; then somebody did. */
+	fx.snap.proof.boot_ns = BOOT_NS - 3600 * CRMG_NS_PER_SEC;
+	assert_true(enforced());
+	fx.snap.proof.period_s = 60;
+	assert_string_equal(found(), " proof_stale");
+	assert_false(enforced());
+	fx.snap.proof.boot_ns = BOOT_NS - CRMG_PROOF_STALE_S * CRMG_NS_PER_SEC;
+	assert_string_equal(found(), "");
+	/* Another image, by an apply that was not proven yet, or by nobody's. */
+	fx.snap.front = 6;
+	assert_string_equal(found(), " proof_failed");
+	fx.snap.proof.generation--;
+	assert_string_equal(found(), "");
+	prove();
+	fx.snap.proof.failures = 2;
+	strcpy(fx.snap.proof.text[0], "eth1 xdp: passes");
+	assert_string_equal(found(), " proof_failed");
+	assert_non_null(strstr(problems.item[0].text, "eth1 xdp: passes, and more"));
+	assert_false(enforced());
+	prove();
+	iface->tc_ours = false;
+	assert_false(enforced());
+}
+
+static void test_one_way(void **state)
+{
+	uint32_t dns;
+
+	(void)state;
+	fixture_init();
+	dns = crmg_image_service_find(&fx.image, "dns");
+	fx.snap.proof.one_way = 1ULL << (dns - 1) | 1ULL << 63;
+	assert_string_equal(found(), " one_way_traffic");
+	assert_non_null(strstr(problems.item[0].text, "dns: packets leave"));
+	fx.snap.proof.one_way = 1ULL << 63;	/* of a service that is gone */
+	assert_string_equal(found(), "");
+}
+
 static void test_unenforced(void **state)
 {
 	(void)state;
@@ -129,6 +194,8 @@ int main(void)
 		cmocka_unit_test(test_tc_mode),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_most),
+		cmocka_unit_test(test_proof),
+		cmocka_unit_test(test_one_way),
 		cmocka_unit_test(test_unenforced),
 	};
 	int failed = cmocka_run_group_tests_name("problems", tests, NULL, NULL);

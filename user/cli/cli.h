@@ -66,7 +66,7 @@ struct crmg_command {
 #define CRMG_COMMANDS(X) \
 	X(check) X(attach) X(detach) X(apply) X(confirm) X(rollback) \
 	X(panic) X(resume) \
-	X(status) X(show) X(top) X(why) \
+	X(status) X(prove) X(show) X(top) X(why) \
 	X(ban) X(unban) X(bans) \
 	X(events) X(metrics) X(daemon) \
 	X(version) X(help)
@@ -139,6 +139,11 @@ int crmg_cli_finish(void);
  */
 int crmg_cli_snapshot(const struct crmg_args *args, unsigned int flags, struct crmg_kern **ret,
 		      struct crmg_snapshot *snap);
+
+/* -------------------------------------------------------------- cmd_prove.c */
+
+/* At the end of what changes what is enforced: a warning if it is not as it has to be. */
+void crmg_cli_prove(const struct crmg_args *args);
 
 /* A kern handle that is closed when it goes out of scope. */
 #define crmg_autokern __attribute__((cleanup(crmg_kern_close)))

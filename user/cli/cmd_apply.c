@@ -175,6 +175,8 @@ static int run(const struct crmg_args *args)
 		status = crmg_cli_fail(args, code, &err);
 	} else {
 		crmg_cli_warnings(args, &err);
+		if (!o.dry)
+			crmg_cli_prove(args);
 		status = args->json ? show_json(args, &o) : show_text(&o);
 	}
 	crmg_diff_items_free(&o.before);

@@ -114,6 +114,7 @@ static int run(const struct crmg_args *args)
 	if (code < 0)
 		return crmg_cli_fail(args, code, &err);
 	crmg_cli_warnings(args, &err);
+	crmg_cli_prove(args);
 	return show_result(args);
 }
 

@@ -17,6 +17,7 @@ static int end(const struct crmg_args *args, end_function function, const char *
 	if (code < 0)
 		return crmg_cli_fail(args, code, &err);
 	crmg_cli_warnings(args, &err);
+	crmg_cli_prove(args);
 	if (args->json)
 		return crmg_cli_json(args, json_pack("{s:i, s:I}", "schema", 1, "generation",
 						     (json_int_t)generation));

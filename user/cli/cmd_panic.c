@@ -16,6 +16,8 @@ static int turn(const struct crmg_args *args, bool on)
 	(void)crmg_kern_image(kern, &image, &err);
 	crmg_kern_panic(kern, on);
 	crmg_cli_warnings(args, &err);
+	if (!on)
+		crmg_cli_prove(args);
 	if (args->json)
 		return crmg_cli_json(args, json_pack("{s:i, s:b}", "schema", 1, "panic", on));
 	puts(on ? "panic: everything passes until crmgate resume" : "the policy is in force again");

@@ -92,6 +92,20 @@ static int crmg_attach_renew(struct crmg_attaching *a)
 	return 0;
 }
 
+/* Pins the programs that are in use. */
+static int crmg_attach_pin(struct crmg_attaching *a)
+{
+	const struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+	int code = crmg_pin(a->kern, a->xdp_prog, CRMG_XDP_PIN, a->err);
+
+	if (!code)
+		code = crmg_pin(a->kern, a->tc_prog, CRMG_TC_PIN, a->err);
+	for (size_t i = 0; !code && i < CRMG_IFACES_MAX; i++)
+		if (ifaces[i].name[0] && ifaces[i].xdp_mode == CRMG_XDP_TC)
+			return crmg_pin(a->kern, a->tc_in_prog, CRMG_TC_IN_PIN, a->err);
+	return code;
+}
+
 /* A state that is there already: the policy changes only if one was named. */
 static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_options *o,
 			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
@@ -139,6 +153,8 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	}
 	if (!code)
 		code = crmg_attach_renew(&a);
+	if (!code)
+		code = crmg_attach_pin(&a);
 	for (i = 0; !code && i < o->iface_count; i++)
 		if (a.fresh[i])
 			crmg_event_add(kern, CRMG_EVENT_ATTACH, NULL, "", "%s", o->ifaces[i]);

@@ -217,6 +217,8 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 	xdp = crmg_judge_program(iface, link);
 	tc = iface->tc_kind == CRMG_TC_TCX ? crmg_link_program(links->tc) :
 	     here ? crmg_clsact_program(iface->ifindex, false) : CRMG_PROGRAM_UNKNOWN;
+	ret->xdp_id = xdp > 0 && (link > 0 || iface->xdp_mode == CRMG_XDP_TC) ? xdp : 0;
+	ret->tc_id = tc > 0 ? tc : 0;
 	ret->xdp_ours = link != 0 && (xdp == iface->xdp_prog_id || xdp == CRMG_PROGRAM_UNKNOWN);
 	ret->xdp_foreign = iface->xdp_mode != CRMG_XDP_TC && xdp > 0 && xdp != iface->xdp_prog_id;
 	ret->tc_ours = tc == iface->tc_prog_id || tc == CRMG_PROGRAM_UNKNOWN;

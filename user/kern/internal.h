@@ -28,7 +28,8 @@
 	X(AGGREGATES, aggregates, "aggregates", struct crmg_aggregates, true) \
 	X(TOTALS,    totals,      "totals",    struct crmg_bucket,     true) \
 	X(FLOWS,     flows,       "flows",     struct crmg_flows,      true) \
-	X(SHARES,    shares,      "shares",    struct crmg_share,      true)
+	X(SHARES,    shares,      "shares",    struct crmg_share,      true) \
+	X(PROOF,     proof,       "proof",     struct crmg_proof,      true)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
@@ -151,6 +152,9 @@ int crmg_view_open_pair(struct crmg_view *view, const struct crmg_view_part part
 
 int crmg_view_refresh(struct crmg_view *view, int fd, size_t value_size, size_t entries);
 void crmg_view_close(struct crmg_view *view);
+
+/* Adds up `words` counters of each CPU. */
+void crmg_sum_cpus(__u64 *sum, const __u64 *percpu, size_t words);
 
 /* Reads `count` entries of an array map from the first on, in batches. */
 int crmg_read_array(int fd, void *values, size_t value_size, size_t count);
@@ -279,6 +283,11 @@ struct crmg_attaching {
 	bool fresh[CRMG_IFACES_MAX];	/* of these, attached by this command */
 	struct crmg_err *err;
 };
+
+/* Pins of the programs that attach put in place last, so that a proof can open them. */
+#define CRMG_XDP_PIN   "prog_xdp"
+#define CRMG_TC_IN_PIN "prog_tc_in"
+#define CRMG_TC_PIN    "prog_tc"
 
 __u32 crmg_prog_id(int fd);
 

@@ -98,6 +98,16 @@ int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct 
 /* Needs no lock, so nothing that runs can hold it up; false if it was so already. */
 bool crmg_kern_panic(struct crmg_kern *kern, bool on);
 
+/*
+ * The proof of enforcement: runs packets of its own through the attached programs, and
+ * compares what they come to with the policy. No source, counter of a policy or event
+ * moves for them. The result is in *ret and in every snapshot from then on; its
+ * `failures` are no error of this function. period_s: how often the caller repeats it, 0:
+ * not any more, -1: leave that. Takes no lock that another command waits for.
+ */
+int crmg_kern_prove(const char *instance, int period_s, struct crmg_proof *ret,
+		    struct crmg_err *err);
+
 /* The image in force; belongs to kern, valid until close or the next apply. */
 int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
 		    struct crmg_err *err);

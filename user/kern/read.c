@@ -9,8 +9,9 @@
 #include "../report/sources.h"
 #include "internal.h"
 
-/* Adds up `words` counters of each CPU. */
-static void crmg_sum_cpus(__u64 *sum, const __u64 *percpu, size_t words)
+#define CRMG_PROOF_TRIES 1000
+
+void crmg_sum_cpus(__u64 *sum, const __u64 *percpu, size_t words)
 {
 	unsigned int cpus = crmg_kern_cpus(), cpu;
 	size_t i;
@@ -129,11 +130,29 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 					 kern->map[CRMG_MAP_ORIGINS], sizeof(struct crmg_origin),
 					 CRMG_ORIGINS_MAX);
 	if (!code)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_PROOF], kern->map[CRMG_MAP_PROOF],
+					 sizeof(struct crmg_proof), 1);
+	if (!code)
 		code = crmg_sources_refresh(kern, flags, capacity);
 	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTALS], kern->map[CRMG_MAP_TOTALS],
 					 sizeof(struct crmg_bucket), CRMG_TOTALS);
 	return code;
+}
+
+/* Whole, unless who writes it was stopped for good in between. */
+static void crmg_proof_copy(const struct crmg_kern *kern, struct crmg_proof *ret)
+{
+	const struct crmg_proof *proof = kern->view[CRMG_MAP_PROOF].memory;
+	int tries = 0;
+	__u64 seq;
+
+	do {
+		seq = __atomic_load_n(&proof->seq, __ATOMIC_SEQ_CST);
+		memcpy(ret, proof, sizeof(*ret));
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	} while ((seq & 1 || seq != __atomic_load_n(&proof->seq, __ATOMIC_SEQ_CST)) &&
+		 ++tries < CRMG_PROOF_TRIES);
 }
 
 /* Of the scratch, which crmg_kern_event_head() has just read. */
@@ -200,6 +219,8 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 		return code;
 	snap.rows = kern->rows;
 	snap.origins = kern->view[CRMG_MAP_ORIGINS].memory;
+	crmg_proof_copy(kern, &snap.proof);
+	snap.front = kern->image_id;
 	snap.control = *(struct crmg_control *)kern->view[CRMG_MAP_CONTROL].memory;
 	snap.pending = crmg_pending_of(&snap);
 	snap.event_seq = crmg_kern_event_head(kern);

@@ -139,6 +139,20 @@ static void write_panic(const struct crmg_family *family, const struct crmg_scra
 	fprintf(out, "%s %d\n", family->name, ctx->snap->control.panic != 0);
 }
 
+static void write_enforced(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			   FILE *out)
+{
+	fprintf(out, "%s %d\n", family->name, crmg_is_enforced(ctx->snap, ctx->problems));
+}
+
+static void write_proven(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			 FILE *out)
+{
+	unsigned long long ms = ctx->snap->proof.real_ns / 1000000;
+
+	fprintf(out, "%s %llu.%03llu\n", family->name, ms / 1000, ms % 1000);
+}
+
 static void write_build(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
 {
 	(void)ctx;
@@ -218,6 +232,11 @@ static const struct crmg_family families[] = {
 	  "1 while the program is on a wanted interface, 0 while it is not.",
 	  write_attached, 0 },
 	{ "crmgate_panic", GAUGE, "1 while panic lets everything pass.", write_panic, 0 },
+	{ "crmgate_enforcement_ok", GAUGE,
+	  "1 while the last proof found everything enforced, and is fresh.", write_enforced, 0 },
+	{ "crmgate_enforcement_proven_timestamp_seconds", GAUGE,
+	  "When packets were last run through the programs to prove it; 0: never.",
+	  write_proven, 0 },
 	{ "crmgate_problem", GAUGE, "1 while there is such a problem; see crmgate status.",
 	  write_problem, 0 },
 };

@@ -101,6 +101,54 @@ static void judge_table(const struct crmg_snapshot *snap, struct crmg_problems *
 		    "raise capacity.sources", snap->recent, snap->capacity);
 }
 
+static void judge_proof(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	const struct crmg_proof *proof = &snap->proof;
+	char age[CRMG_SHORT_LEN];
+
+	if (!proof->boot_ns)
+		return;
+	if (proof->failures)
+		add(ret, CRMG_PROBLEM_PROOF_FAILED, proof->real_ns, "%s%s", proof->text[0],
+		    proof->failures > 1 ? ", and more: crmgate prove" : "");
+	else if (proof->generation == crmg_image_head(snap->image)->generation &&
+		 proof->front != snap->front)
+		add(ret, CRMG_PROBLEM_PROOF_FAILED, 0,
+		    "the policy in force is not the one that was proven; apply it again");
+	if (proof->period_s && snap->boot_ns > proof->boot_ns + CRMG_PROOF_STALE_S * CRMG_NS_PER_SEC)
+		add(ret, CRMG_PROBLEM_PROOF_STALE, 0,
+		    "enforcement was proven %s ago: the daemon that repeats it does not run",
+		    crmg_format_age(snap->boot_ns - proof->boot_ns, age, sizeof(age)));
+}
+
+/* At TC the answers of these services were seen, at XDP nothing that they answer. */
+static void judge_ways(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	char names[96] = "", name[CRMG_ESCAPED(CRMG_NAME_LEN)];
+	size_t used = 0;
+
+	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
+		const struct crmg_service *service = crmg_image_service(snap->image, s);
+
+		if (!(snap->proof.one_way >> (s - 1) & 1) || !service || used >= sizeof(names))
+			continue;
+		crmg_escape(service->name, sizeof(service->name), name, sizeof(name));
+		used += snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", name);
+	}
+	if (used)
+		add(ret, CRMG_PROBLEM_ONE_WAY_TRAFFIC, snap->proof.one_way_ns,
+		    "%s: packets leave, but none arrives by an attached interface; attach the "
+		    "one they arrive by", names);
+}
+
+bool crmg_is_enforced(const struct crmg_snapshot *snap, const struct crmg_problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		if (crmg_problem_is_unenforced(problems->item[i].id))
+			return false;
+	return snap->iface_count && snap->proof.boot_ns;
+}
+
 void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *ret)
 {
 	const __u64 *host = snap->host.counter;
@@ -108,6 +156,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	ret->count = 0;
 	for (size_t i = 0; i < snap->iface_count && i < CRMG_IFACES_MAX; i++)
 		judge_iface(&snap->ifaces[i], ret);
+	judge_ways(snap, ret);
 	judge_table(snap, ret);
 	if (host[CRMG_HOST_CAPPED])
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,
@@ -116,4 +165,5 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	if (snap->control.panic)
 		add(ret, CRMG_PROBLEM_PANIC, snap->control.panic_since_ns,
 		    "panic is on: everything passes; `crmgate resume` ends it");
+	judge_proof(snap, ret);
 }

@@ -22,7 +22,9 @@
 	X(DAEMON_BEHIND,     "daemon_behind",     false) \
 	X(FOREIGN_PROGRAM,   "foreign_program",   true) \
 	X(PANIC,             "panic",             true) \
-	X(TC_MODE,           "tc_mode",           false)
+	X(TC_MODE,           "tc_mode",           false) \
+	X(PROOF_FAILED,      "proof_failed",      true) \
+	X(PROOF_STALE,       "proof_stale",       true)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };
@@ -30,7 +32,7 @@ enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };
 struct crmg_problem {
 	enum crmg_problem_id id;
 	uint64_t since_ns;	/* CLOCK_REALTIME; 0: not known */
-	char text[160];		/* what it is and what to do */
+	char text[192];		/* what it is and what to do */
 };
 
 struct crmg_problems {
@@ -39,6 +41,12 @@ struct crmg_problems {
 };
 
 void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *ret);
+
+/*
+ * True if programs are attached, the last proof found everything enforced and is no older
+ * than who repeats it promises, and no problem is one of enforcement.
+ */
+bool crmg_is_enforced(const struct crmg_snapshot *snap, const struct crmg_problems *problems);
 
 const char *crmg_problem_name(enum crmg_problem_id id);
 bool crmg_problem_is_unenforced(enum crmg_problem_id id);

@@ -20,6 +20,8 @@ struct crmg_iface_state {
 	bool xdp_ours;			/* our program is on its XDP hook */
 	bool xdp_foreign;		/* another program is */
 	bool tc_ours;
+	uint32_t xdp_id;		/* program behind the link; 0: none, or not known */
+	uint32_t tc_id;
 };
 
 struct crmg_ban_entry {
@@ -59,6 +61,8 @@ struct crmg_snapshot {
 	size_t row_count;
 	struct crmg_host host;		/* summed over CPUs */
 	struct crmg_control control;
+	struct crmg_proof proof;	/* the last one */
+	uint32_t front;			/* id of the map that `image` begins with */
 	uint64_t event_seq;
 
 	const struct crmg_iface_state *ifaces;

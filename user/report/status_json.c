@@ -153,6 +153,25 @@ static json_t *sources_json(const struct crmg_snapshot *snap)
 	return object;
 }
 
+static json_t *proof_json(const struct crmg_snapshot *snap, const struct crmg_problems *problems)
+{
+	const struct crmg_proof *proof = &snap->proof;
+	json_t *texts = json_array();
+
+	for (int i = 0; i < CRMG_PROOF_TEXTS && proof->text[i][0]; i++)
+		json_array_append_new(texts, crmg_json_text(proof->text[i], CRMG_PROOF_TEXT));
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "enforced", crmg_is_enforced(snap, problems),
+			 "proven_at", proof->boot_ns ? crmg_json_time(proof->real_ns) : json_null(),
+			 "generation", crmg_json_count(proof->generation),
+			 "packets", crmg_json_count(proof->probes),
+			 "programs", crmg_json_count(proof->programs),
+			 "failures", crmg_json_count(proof->failures),
+			 "repeated_s", proof->period_s ? crmg_json_count(proof->period_s)
+						       : json_null(),
+			 "texts", texts);
+}
+
 json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 			 const struct crmg_problems *problems)
 {
@@ -163,7 +182,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 	if (crmg_policy_rows(snap, &rows) < 0)
 		return NULL;
 	document = json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b,"
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
 		" s:{s:o, s:o, s:o}, s:o, s:o, s:o}",
 		"schema", 1,
 		"version", CRMG_VERSION,
@@ -175,6 +194,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		"sources", sources_json(snap),
 		"bans", crmg_json_count(snap->ban_count + snap->by_state[CRMG_SOURCE_BANNED]),
 		"panic", snap->control.panic != 0,
+		"proof", proof_json(snap, problems),
 		"events",
 			"written", crmg_json_count(host[CRMG_HOST_EVENTS]),
 			"suppressed", crmg_json_count(host[CRMG_HOST_SUPPRESSED]),

@@ -51,6 +51,25 @@ static void pending_text(const struct crmg_snapshot *snap, FILE *out)
 					sizeof(left)));
 }
 
+static void proof_text(const struct crmg_snapshot *snap, FILE *out)
+{
+	const struct crmg_proof *proof = &snap->proof;
+	char age[CRMG_SHORT_LEN];
+
+	if (!proof->boot_ns) {
+		fputs("proof:    none yet: crmgate prove\n", out);
+		return;
+	}
+	fprintf(out, "proof:    %s, generation %u, %u packets through %u programs, %s ago%s\n",
+		proof->failures ? "NOT enforced" : "enforced", proof->generation, proof->probes,
+		proof->programs, crmg_format_age(snap->boot_ns > proof->boot_ns
+						 ? snap->boot_ns - proof->boot_ns : 0, age,
+						 sizeof(age)),
+		proof->period_s ? "" : ", repeated by nobody");
+	for (int i = 0; i < CRMG_PROOF_TEXTS && proof->text[i][0]; i++)
+		fprintf(out, "          %.*s\n", CRMG_PROOF_TEXT, proof->text[i]);
+}
+
 static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
@@ -66,6 +85,7 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 		head->mode == CRMG_MODE_ENFORCE ? "" : ", at most ",
 		head->mode == CRMG_MODE_ENFORCE ? "" : crmg_mode_name(head->mode));
 	pending_text(snap, out);
+	proof_text(snap, out);
 	sources_text(snap, out);
 	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
 		snap->host.counter[CRMG_HOST_OTHER], snap->host.counter[CRMG_HOST_FRAGMENTS]);
