@@ -15,8 +15,8 @@ swap() {
 		capacity: {sources: 65536}
 		services: {api: {transport: tcp, ports: [443]}}
 		clients:
-		  this: {prefixes: [198.51.100.0/24]}
-		  that: {prefixes: [203.0.113.0/24]}
+		  this: {prefixes: [198.51.100.64/26]}
+		  that: {prefixes: [203.0.113.8/29]}
 		policies:
 		  - {name: closed, service: api, clients: $2, deny: true}
 		  - {name: narrow, service: api, clients: $3, limits: {packets: {rate: 1/h, burst: 1}}}
@@ -30,7 +30,7 @@ thousand_applies() {
 	local flood i status generation
 	generation=$(metric crmgate_policy_generation)
 	nsenter --net="/run/netns/$LAB-bad" "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" \
-		--src "$LAB_BAD" --dst "$LAB_CRM" --kind ack --rate 20000 >"$LAB_DIR/flood" &
+		--src "$LAB_BAD" --dst "$LAB_CRM" --kind ack --rate 20000 --seconds 300 >"$LAB_DIR/flood" &
 	flood=$!
 	for ((i = 0; i < 500; i++)); do
 		crmgate apply "$b" -q

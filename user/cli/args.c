@@ -25,7 +25,6 @@ static const struct {
 } later[] = {
 	{ "capture", NULL }, { "doctor", NULL },
 	{ "attach", "chain" }, { "attach", "rehearse" },
-	{ "apply", "force" },
 	{ "daemon", "manage" },
 };
 

@@ -145,6 +145,16 @@ int crmg_cli_snapshot(const struct crmg_args *args, unsigned int flags, struct c
 /* At the end of what changes what is enforced: a warning if it is not as it has to be. */
 void crmg_cli_prove(const struct crmg_args *args);
 
+/* ----------------------------------------------------------------- guard.c */
+
+/*
+ * The lock-out guard: -EBUSY and the reasons in err if `next` would refuse whom it must
+ * not. kern: its traffic is weighed too; NULL: there is none. forced: only warns.
+ * way_out: what an operator does who means it.
+ */
+int crmg_cli_guard(const struct crmg_image *next, struct crmg_kern *kern, bool forced,
+		   const char *way_out, struct crmg_err *err);
+
 /* A kern handle that is closed when it goes out of scope. */
 #define crmg_autokern __attribute__((cleanup(crmg_kern_close)))
 

@@ -124,6 +124,9 @@ static int confirm_time(const struct crmg_args *args, uint64_t *ret_ns, struct c
 	const char *text = crmg_arg(args, "confirm");
 
 	*ret_ns = 0;
+	if (!text && crmg_arg(args, "force"))
+		return crmg_err_set(err, -EINVAL, "--force needs --confirm TIME: whoever is locked "
+				    "out then only waits");
 	if (!text)
 		return 0;
 	if (crmg_arg(args, "dry-run"))
@@ -145,6 +148,10 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern, struct ou
 
 	if (!code)
 		code = compile(args, kern, image, &next, err);
+	/* What only a dry run would do is no reason to refuse that. */
+	if (!code)
+		code = crmg_cli_guard(&next, kern, o->dry || crmg_arg(args, "force"),
+				      "add --force and --confirm TIME", err);
 	if (!code)
 		code = crmg_diff_items(image, &o->before);
 	if (!code)
@@ -194,12 +201,15 @@ const struct crmg_command crmg_command_apply = {
 		"nothing. With --confirm the policy before comes back after that time unless\n"
 		"`crmgate confirm` is given: the kernel sees to it, no process has to run. Exit status\n"
 		"3: another command is changing the instance, an apply waits to be confirmed, or the\n"
-		"policy has another capacity or source width than what is attached.",
+		"policy has another capacity or source width than what is attached, or it would lock\n"
+		"out: deny the far end of the connection that this is given over, an address of this\n"
+		"host, the gateway, a resolver, or what carries most of a service's traffic now.",
 	.options = (const struct crmg_option[]){
 		{ "dry-run", 0, false, NULL, "show what would change, and change nothing" },
 		{ "confirm", 0, false, "TIME", "go back by itself after TIME (1s to 1d) unless confirmed" },
 		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
 		{ "strict", 0, false, NULL, "a warning is an error" },
+		{ "force", 0, false, NULL, "even if it would lock out; only with --confirm" },
 		{ 0 },
 	},
 	.max_operands = 1,

@@ -27,36 +27,41 @@ static int choose(const struct crmg_args *args, const char *option, const char *
 			      words[1], words[2], words[3] ? ", " : "", words[3] ? words[3] : "");
 }
 
-static bool is_attached(const struct crmg_args *args)
+/* The state that is there already, or NULL. */
+static struct crmg_kern *open_state(const struct crmg_args *args)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
-	crmg_autokern struct crmg_kern *kern = NULL;
-	bool attached = crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err) == 0;
+	struct crmg_kern *kern = NULL;
 
+	crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err);
 	crmg_err_clear(&err);
-	return attached;
+	return kern;
 }
 
 /*
- * What it will take, before it is taken. Without a policy, state that is there
- * already is only taken over.
+ * What it will take, before it is taken, and whether it would lock out. Without a
+ * policy, state that is there already is only taken over.
  */
 static int announce(const struct crmg_args *args, const struct crmg_attach_options *options,
 		    struct crmg_err *err)
 {
+	crmg_autokern struct crmg_kern *kern = open_state(args);
 	struct crmg_model *empty = NULL;
 	struct crmg_image image = { 0 };
 	int code;
 
 	if (options->mode == CRMG_ATTACH_AUTO || options->mode == CRMG_ATTACH_NATIVE)
 		crmg_cli_note(args, "in native mode the driver may reset the link for a moment");
-	if (args->json || (!options->model && is_attached(args)))
+	if (!options->model && (args->json || kern))
 		return 0;
 	code = options->model ? 0 : crmg_model_new(&empty);
 	if (!code)
 		code = crmg_compile(options->model ? options->model : empty, NULL, 1,
 				    options->mode_cap, &image, err);
-	if (!code) {
+	if (!code && options->model)
+		code = crmg_cli_guard(&image, kern, false, "attach without --policy and apply it "
+				      "with --force and --confirm TIME", err);
+	if (!code && !args->json) {
 		crmg_memory_text(&image, crmg_kern_cpus(), stdout);
 		fflush(stdout);
 	}

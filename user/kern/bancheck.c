@@ -1,39 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /* bancheck.c - what no operator may ban: everybody, this machine, the allow list. */
-#include <ifaddrs.h>
-#include <netinet/in.h>
-#include <string.h>
+#include <errno.h>
 
-#include "../base/util.h"
+#include "../base/vitals.h"
 #include "internal.h"
 
 /* True if some address of this machine lies in the prefix. */
 static bool crmg_own_address(const struct crmg_pfx *pfx)
 {
-	struct ifaddrs *list = NULL, *i;
+	struct crmg_vitals own = { 0 };
 	bool found = false;
 
-	if (getifaddrs(&list))
-		return false;
-	for (i = list; i && !found; i = i->ifa_next) {
-		struct crmg_addr addr = { 0, 0 };
-
-		if (!i->ifa_addr)
-			continue;
-		if (i->ifa_addr->sa_family == AF_INET) {
-			addr.lo = CRMG_V4_MAPPED_LO |
-				  ntohl(((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr);
-		} else if (i->ifa_addr->sa_family == AF_INET6) {
-			memcpy(&addr, &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr,
-			       sizeof(addr));
-			addr.hi = be64toh(addr.hi);
-			addr.lo = be64toh(addr.lo);
-		} else {
-			continue;
-		}
-		found = crmg_prefix_contains(&pfx->addr, pfx->len, &addr);
-	}
-	freeifaddrs(list);
+	crmg_vitals_own(&own);
+	for (size_t i = 0; i < own.count && !found; i++)
+		found = crmg_prefix_contains(&pfx->addr, pfx->len, &own.items[i].addr);
+	crmg_vitals_free(&own);
 	return found;
 }
 
