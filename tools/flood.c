@@ -31,7 +31,8 @@
 #include "live.h"
 
 #define BATCH       64
-#define SECONDS_MAX 60
+#define SECONDS_MAX 600
+#define SECONDS_DEFAULT 60
 #define COUNT_MAX   100000000ULL
 #define NS          1000000000ULL
 
@@ -408,7 +409,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 		.plan = { .port = 443, .kinds = 1, .sources = 1, .repeat = 1, .part = 8, .knowns = 1 },
-		.count = COUNT_MAX, .duration_ns = SECONDS_MAX * NS,
+		.count = COUNT_MAX, .duration_ns = SECONDS_DEFAULT * NS,
 	};
 	struct ether_addr own;
 	struct outcome out;
