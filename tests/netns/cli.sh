@@ -140,7 +140,7 @@ small_terminal() {
 usage() {
 	local arguments
 	for arguments in '' 'nosuch' 'status --nosuch' 'attach' 'ban' 'ban nonsense' \
-		'why nonsense' 'top -n x' 'apply --confirm 60s' 'status extra'; do
+		'why nonsense' 'top -n x' 'apply --force' 'status extra'; do
 		# shellcheck disable=SC2086
 		expect_exit 2 in_host "$CRMGATE" $arguments
 		expect "message of '$arguments'" "${#OUTPUT}" -gt 10
