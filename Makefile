@@ -22,10 +22,10 @@ BUILD   := build/san
 endif
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
 	-Iheaders -I/usr/include/$(MULTIARCH) $(BPF_DEFINES)
-LIBS    := -lbpf -lelf -lz -lyaml -lmicrohttpd -ljansson -lncursesw -ltinfo -lpthread
+LIBS    := -lbpf -lelf -lz -lyaml -lmicrohttpd -ljansson -lnettle -lncursesw -ltinfo -lpthread
 
 # Folders that build and test without root, kernel and libbpf.
-PURE_DIRS := base state model config compile report
+PURE_DIRS := base state model config compile report audit
 KERN_DIRS := kern daemon cli
 PURE_SRC := $(sort $(foreach d,$(PURE_DIRS),$(wildcard user/$(d)/*.c)))
 KERN_SRC := $(sort $(foreach d,$(KERN_DIRS),$(wildcard user/$(d)/*.c)))
@@ -80,7 +80,7 @@ LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/pass.bpf.
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lyaml -ljansson
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lyaml -ljansson -lnettle
 
 $(BUILD)/tests/bpf/%: $(BUILD)/tests/bpf/%.o $(TEST_LIB) $(BUILD)/libcrmgate.a
 	$(call say,LINK,$@)

@@ -73,7 +73,7 @@ lab_down() {
 	for namespace in host good bad; do
 		[[ ! -e /run/netns/$LAB-$namespace ]] || ip netns del "$LAB-$namespace"
 	done
-	rm -rf "/sys/fs/bpf/crmgate/$LAB_INSTANCE"{,-*} "$LAB_DIR"
+	rm -rf "/sys/fs/bpf/crmgate/$LAB_INSTANCE"{,-*} "/var/lib/crmgate/$LAB_INSTANCE"{,-*} "$LAB_DIR"
 	rm -f "/run/crmgate/$LAB_INSTANCE"{.,-}*lock
 	wait
 } &>/dev/null

@@ -758,6 +758,20 @@ struct crmg_host {
 #define CRMG_KEY_PROBE   13	/* of them, what makes a packet a probe */
 
 /*
+ * Where the audit log is: a log that ends before `seq` lost its end, and one in which
+ * that entry has another hash was made anew. Zero: nothing was written since the maps
+ * were made.
+ */
+struct crmg_audit_mark {
+	__u32 seq;		/* of the last entry that is on the disk */
+	__u32 lost;		/* later entries that could not be written */
+	__u32 writer;		/* pid of the command that holds the lock; 0: it ended well */
+	__u32 pad;
+	__u64 head[2];		/* the first half of that entry's hash, as bytes */
+};
+CRMG_SIZE(struct crmg_audit_mark, 32);
+
+/*
  * Map "control", one entry: what an operator changes outside a policy. Written
  * by user space only.
  */
@@ -775,7 +789,8 @@ struct crmg_control {
 	__u64 confirm_until_ns;	/* CLOCK_MONOTONIC: from then on CRMG_FRONT_OLD holds; 0: never */
 	__u32 confirm_generation;	/* that waits, or was the last to wait; never given again */
 	__u32 confirm_previous;	/* the one that it took the place of */
-	__u64 reserved[6];
+	__u64 reserved[2];
+	struct crmg_audit_mark audit;
 };
 CRMG_SIZE(struct crmg_control, 120);
 

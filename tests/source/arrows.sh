@@ -9,9 +9,10 @@ cd "$(dirname "$0")/../.." || exit 1
 declare -A may=(
 	[base]="base" [state]="base state" [model]="base model" [config]="base model config"
 	[compile]="base model compile" [report]="base compile report"
-	[kern]="base model compile report kern"
+	[audit]="base state report audit"
+	[kern]="base model compile report state audit kern"
 	[daemon]="base state kern report daemon"
-	[cli]="base state model config compile report kern daemon cli"
+	[cli]="base state model config compile report audit kern daemon cli"
 )
 
 # violations FOLDER...: a line for each include that is not allowed.

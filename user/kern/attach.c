@@ -135,6 +135,8 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		code = fresh ? crmg_setup_new(model, &setup) : crmg_setup_read(kern, &setup, err);
 	if (!code)
 		code = crmg_load(kern, &setup, crmg_tcin_wanted(&a), &skel, err);
+	if (!code)
+		crmg_audit_begin(kern);
 	if (!code && !fresh)
 		code = crmg_kern_image(kern, &image, err);
 	/* A first policy comes before the first packet; a new one only if all else worked. */
@@ -186,14 +188,19 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	if (code >= 0)
 		close(code);
 	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
-	if (!code && !fresh)
+	if (!code && !fresh) {
+		crmg_audit_begin(kern);
 		(void)crmg_confirm_settle(kern, err);
+	}
 	if (!code)
 		code = crmg_model_new(&empty);
 	if (!code)
 		code = crmg_attach_locked(kern, o, o->model ? o->model : empty, fresh, err);
-	if (code && fresh)
+	if (code && fresh) {
+		crmg_audit_forget(kern);
 		crmg_pin_purge(o->instance);
+	}
+	crmg_audit_flush(kern, err);
 	crmg_model_free(&empty);
 	crmg_kern_close(&kern);
 	return crmg_kern_code(code);
@@ -241,14 +248,20 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 		return code;
 	/* What cannot be understood can still be removed: with their pins the links go. */
 	code = crmg_kern_open_maps(kern, purge ? &ignored : err);
-	if (!code)
+	if (!code) {
+		crmg_audit_begin(kern);
 		(void)crmg_confirm_settle(kern, err);
+	}
 	if (!code)
 		code = crmg_detach_named(kern, names, count, err);
 	else if (purge)
 		code = 0;
-	if (!code && purge)
+	if (!code && purge) {
+		crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
+			       "policy, bans and counters removed");
 		crmg_pin_purge(instance);
+	}
+	crmg_audit_flush(kern, err);
 	crmg_err_clear(&ignored);
 	crmg_kern_close(&kern);
 	return code;

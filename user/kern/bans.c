@@ -285,6 +285,7 @@ int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, s
 			       crmg_ban_service(kern, bans[i].service), "%s%s%s",
 			       bans[i].origin, bans[i].note[0] ? ": " : "", bans[i].note);
 	}
+	crmg_audit_flush(kern, err);
 	return code;
 }
 
@@ -359,6 +360,7 @@ int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, siz
 	if (!code && (!filter->origin || !strcmp(filter->origin, CRMG_ORIGIN_AUTO)))
 		removed += crmg_auto_unban(kern, sorted, count, filter->service);
 	crmg_bans_finish(kern);
+	crmg_audit_flush(kern, err);
 	if (!code)
 		*ret_removed = removed;
 	return code;

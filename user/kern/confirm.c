@@ -223,6 +223,7 @@ int crmg_kern_confirm(struct crmg_kern *kern, uint32_t *ret_generation, struct c
 	(void)crmg_bans_prune(kern, &kern->image, &kern->image, err);
 	*ret_generation = crmg_image_head(&kern->image)->generation;
 	crmg_event_add(kern, CRMG_EVENT_CONFIRM, NULL, "", "generation %u", *ret_generation);
+	crmg_audit_flush(kern, err);
 	crmg_err_clear(&ignored);
 	return 0;
 }
@@ -242,5 +243,6 @@ int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct 
 	if (crmg_confirm_finish(kern, err))
 		crmg_err_warn(err, "the old policy is in force, but not all was cleaned up; the next "
 			      "command does it");
+	crmg_audit_flush(kern, err);
 	return 0;
 }

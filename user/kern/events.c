@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/util.h"
+#include "../report/names.h"
 #include "internal.h"
 
 static struct crmg_event *crmg_event_at(struct crmg_kern *kern, uint64_t seq)
@@ -24,6 +25,19 @@ static const char *crmg_event_user(void)
 	const struct passwd *user = getpwuid(getuid());
 
 	return sudo && sudo[0] ? sudo : user ? user->pw_name : "?";
+}
+
+/* A ban's detail is "origin: note"; a note may name people, and stays out of the audit log. */
+static void crmg_event_audit(struct crmg_kern *kern, enum crmg_event_kind kind,
+			     const struct crmg_pfx *prefix, const char *service,
+			     const char *detail)
+{
+	char text[sizeof(((struct crmg_event *)0)->detail)];
+
+	crmg_copy(text, sizeof(text), detail);
+	if (prefix)
+		text[strcspn(text, ":")] = '\0';
+	crmg_audit_add(kern, crmg_event_name(kind), prefix, service, text);
 }
 
 void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
@@ -49,6 +63,7 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 	va_start(args, format);
 	vsnprintf(event->detail, sizeof(event->detail), format, args);
 	va_end(args);
+	crmg_event_audit(kern, kind, prefix, service, event->detail);
 	used = strlen(event->detail);
 	snprintf(event->detail + used, sizeof(event->detail) - used, " by %s", crmg_event_user());
 	__atomic_exchange_n(&event->seq, seq, __ATOMIC_SEQ_CST);

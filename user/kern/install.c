@@ -308,6 +308,7 @@ static void crmg_installed(struct crmg_kern *kern, const struct crmg_image *imag
 int crmg_kern_install(struct crmg_kern *kern, struct crmg_image *image, uint64_t confirm_ns,
 		      struct crmg_err *err)
 {
+	bool first = !kern->image.cells;
 	int code = crmg_confirm_check(kern, image, confirm_ns, err);
 
 	if (code)
@@ -316,6 +317,9 @@ int crmg_kern_install(struct crmg_kern *kern, struct crmg_image *image, uint64_t
 	code = crmg_image_switch(kern, image, confirm_ns, err);
 	if (!code)
 		crmg_installed(kern, image, confirm_ns, err);
+	/* The first one is part of an attach, which may fail yet. */
+	if (!first)
+		crmg_audit_flush(kern, err);
 	return crmg_kern_code(code);
 }
 

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <time.h>
 
+#include "../audit/log.h"
 #include "kern.h"
 
 /* X(ID, name of the pin, value type, may be mapped): the pinned maps. */
@@ -66,6 +67,9 @@ struct crmg_kern {
 	void *percpu;			/* scratch of one batch of rows */
 	struct crmg_ban_entry *bans;
 	size_t ban_count;
+	struct crmg_audit_entry *audit;	/* what has been done and not been written yet */
+	size_t audit_count;
+	bool audit_begun;
 	struct crmg_iface_state ifaces[CRMG_IFACES_MAX];
 	struct crmg_iface_links {
 		__u64 attached_at_ns;	/* of the entry that they were opened for */
@@ -269,6 +273,27 @@ size_t crmg_auto_unban(struct crmg_kern *kern, const struct crmg_pfx *sorted, si
 void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 		    const struct crmg_pfx *prefix, const char *service, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/* ----------------------------------------------------------------- audit.c */
+
+/*
+ * From here on a command that dies is noticed by the next one. Needs the lock and the
+ * maps; called again, it does nothing.
+ */
+void crmg_audit_begin(struct crmg_kern *kern);
+
+/* An entry for the audit log; crmg_event_add() calls it. prefix NULL, service "": none. */
+void crmg_audit_add(struct crmg_kern *kern, const char *what, const struct crmg_pfx *prefix,
+		    const char *service, const char *details);
+
+/* Writes what was added; that it could not be is a warning in err (NULL: in the kernel only). */
+void crmg_audit_flush(struct crmg_kern *kern, struct crmg_err *err);
+
+/* Drops what was added: it was taken back. */
+void crmg_audit_forget(struct crmg_kern *kern);
+
+/* Writes what is left, and ends what crmg_audit_begin() began. */
+void crmg_audit_end(struct crmg_kern *kern);
 
 /* ----------------------------------------------------------------- hooks.c */
 

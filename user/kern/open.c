@@ -186,8 +186,10 @@ int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 	code = crmg_kern_new(instance, access, lock, &kern, err);
 	if (!code)
 		code = crmg_kern_open_maps(kern, err);
-	if (!code && access == CRMG_KERN_WRITE)
+	if (!code && access == CRMG_KERN_WRITE) {
+		crmg_audit_begin(kern);
 		(void)crmg_confirm_settle(kern, err);
+	}
 	if (code) {
 		crmg_kern_close(&kern);
 		return code;
@@ -203,6 +205,7 @@ void crmg_kern_close(struct crmg_kern **ret)
 
 	if (!kern)
 		return;
+	crmg_audit_end(kern);
 	for (i = 0; i < CRMG_MAP_COUNT; i++) {
 		crmg_view_close(&kern->view[i]);
 		if (kern->map[i] >= 0)

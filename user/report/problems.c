@@ -162,6 +162,10 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,
 		    "%llu events were left out, there were too many; counters have them all",
 		    host[CRMG_HOST_CAPPED]);
+	if (snap->control.audit.lost)
+		add(ret, CRMG_PROBLEM_AUDIT_LOG, 0,
+		    "%u entries of the audit log could not be written: make room in /var/lib/crmgate",
+		    snap->control.audit.lost);
 	if (snap->control.panic)
 		add(ret, CRMG_PROBLEM_PANIC, snap->control.panic_since_ns,
 		    "panic is on: everything passes; `crmgate resume` ends it");

@@ -24,7 +24,8 @@
 	X(PANIC,             "panic",             true) \
 	X(TC_MODE,           "tc_mode",           false) \
 	X(PROOF_FAILED,      "proof_failed",      true) \
-	X(PROOF_STALE,       "proof_stale",       true)
+	X(PROOF_STALE,       "proof_stale",       true) \
+	X(AUDIT_LOG,         "audit_log",         false)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

@@ -2,6 +2,7 @@
 /* state.c - files that are there, and whole, after a power cut. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "../base/util.h"
@@ -132,16 +133,14 @@ static int read_all(int fd, char *data, size_t *size)
 	return 0;
 }
 
-int crmg_state_read(const struct crmg_state *state, const char *name, size_t max,
-		    char **ret, size_t *ret_size, struct crmg_err *err)
+int crmg_state_file(const struct crmg_state *state, const char *name, size_t *ret_size,
+		    struct crmg_err *err)
 {
 	/* Not blocking: a FIFO in this place must not hold the program up. */
 	crmg_autoclose int fd = openat(state->dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW |
 				       O_CLOEXEC);
-	crmg_autofree char *data = NULL;
 	struct stat st;
-	size_t size;
-	int code;
+	int ret;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
@@ -149,10 +148,26 @@ int crmg_state_read(const struct crmg_state *state, const char *name, size_t max
 		return said(err, -errno, "read", state, name);
 	if (!S_ISREG(st.st_mode))
 		return crmg_err_set(err, -EINVAL, "%s/%s: not a regular file", state->path, name);
-	if ((uint64_t)st.st_size > max)
+	if (ret_size)
+		*ret_size = st.st_size;
+	ret = fd;
+	fd = -1;
+	return ret;
+}
+
+int crmg_state_read(const struct crmg_state *state, const char *name, size_t max,
+		    char **ret, size_t *ret_size, struct crmg_err *err)
+{
+	size_t size;
+	crmg_autoclose int fd = crmg_state_file(state, name, &size, err);
+	crmg_autofree char *data = NULL;
+	int code;
+
+	if (fd < 0)
+		return fd;
+	if (size > max)
 		return said(err, -EFBIG, "read", state, name);
-	size = st.st_size;	/* what is added meanwhile is not in it */
-	data = malloc(size + 1);
+	data = malloc(size + 1);	/* what is added meanwhile is not in it */
 	if (!data)
 		return -ENOMEM;
 	code = read_all(fd, data, &size);
@@ -246,6 +261,25 @@ int crmg_state_append(const struct crmg_state *state, const char *name, const vo
 		return said(err, code, "write", state, name);
 	}
 	return st.st_size || fsync(state->dir) == 0 ? 0 : said(err, -errno, "write", state, name);
+}
+
+int crmg_state_lock(const struct crmg_state *state, const char *name, struct crmg_err *err)
+{
+	char path[NAME_LEN];
+	int fd, code;
+
+	snprintf(path, sizeof(path), ".%s.lock", name);
+	fd = openat(state->dir, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return said(err, -errno, "lock", state, name);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno == EINTR)
+			continue;
+		code = -errno;
+		close(fd);
+		return said(err, code, "lock", state, name);
+	}
+	return fd;
 }
 
 int crmg_state_quarantine(const struct crmg_state *state, const char *name,

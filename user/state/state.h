@@ -39,9 +39,15 @@ void crmg_state_close(struct crmg_state *state);
 #define crmg_autostate __attribute__((cleanup(crmg_state_close)))
 
 /*
+ * Opens a file to read it: a descriptor, and its size in *ret_size (may be NULL). -ENOENT,
+ * not said: there is none. -EINVAL: no regular file.
+ */
+int crmg_state_file(const struct crmg_state *state, const char *name, size_t *ret_size,
+		    struct crmg_err *err);
+
+/*
  * Reads a whole file of at most max bytes, into memory that the caller frees; a NUL
- * follows it. -ENOENT, not said: there is none. -EFBIG: larger than max; -EINVAL: no
- * regular file.
+ * follows it. Errors as crmg_state_file(), and -EFBIG: it is larger than max.
  */
 int crmg_state_read(const struct crmg_state *state, const char *name, size_t max,
 		    char **ret, size_t *ret_size, struct crmg_err *err);
@@ -59,6 +65,12 @@ int crmg_state_write(const struct crmg_state *state, const char *name, const voi
  */
 int crmg_state_append(const struct crmg_state *state, const char *name, const void *data,
 		      size_t size, struct crmg_err *err);
+
+/*
+ * Waits for the lock of a file, and takes it: a descriptor to close. Only the owner of the
+ * folder can hold it, and so nobody who only reads.
+ */
+int crmg_state_lock(const struct crmg_state *state, const char *name, struct crmg_err *err);
 
 /*
  * Renames a file to NAME.bad, in the place of an older one: it is not to be used, and

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/* who.c - the user of this process, from the kernel first and the environment last. */
+#include "who.h"
+
+#include <pwd.h>
+#include <string.h>
+
+#include "../base/util.h"
+#include "../report/text.h"
+
+/* The first line of a small file of /proc, "" if it cannot be read. */
+static char *read_line(const char *path, char *buf, size_t size)
+{
+	crmg_autofclose FILE *file = fopen(path, "re");
+
+	if (!file || !fgets(buf, size, file))
+		buf[0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return buf;
+}
+
+/* A user's name; null if the number has none, or is none. */
+static json_t *name_of(uid_t uid)
+{
+	const struct passwd *user = uid == (uid_t)-1 ? NULL : getpwuid(uid);
+
+	return user ? crmg_json_text(user->pw_name, SIZE_MAX) : json_null();
+}
+
+static uid_t login_uid(void)
+{
+	char text[24], *end;
+	unsigned long uid;
+
+	read_line("/proc/self/loginuid", text, sizeof(text));
+	uid = strtoul(text, &end, 10);
+	return end == text || *end ? (uid_t)-1 : (uid_t)uid;
+}
+
+json_t *crmg_audit_who(void)
+{
+	const char *sudo = getenv("SUDO_USER");
+	char path[32], parent[32], boot[64];
+	uid_t login = login_uid();
+	json_t *login_user = name_of(login), *user = name_of(getuid());
+	json_t *sudo_user = sudo && *sudo ? crmg_json_text(sudo, 64) : json_null();
+	json_t *best = !json_is_null(login_user) ? login_user
+		       : !json_is_null(sudo_user) ? sudo_user : user, *ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)getppid());
+	ret = json_pack("{s:O, s:o, s:o, s:o, s:I, s:I, s:i, s:o, s:s}",
+		"user", best,
+		"login_user", login_user,
+		"login_uid", login == (uid_t)-1 ? json_null() : json_integer(login),
+		"sudo_user", sudo_user,
+		"uid", (json_int_t)getuid(), "euid", (json_int_t)geteuid(),
+		"pid", (int)getpid(),
+		"parent", crmg_json_text(read_line(path, parent, sizeof(parent)), sizeof(parent)),
+		"boot", read_line("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)));
+	json_decref(user);
+	return ret;
+}
