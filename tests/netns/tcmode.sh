@@ -149,11 +149,12 @@ large() {
 t 'B10 auto: TC ingress beside a foreign XDP program' fresh falls_back
 t 'B8 native or generic beside a foreign program is refused' fresh asked_for_xdp
 [[ $(uname -r) =~ ^([0-9]+)\.([0-9]+) ]]
-((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6006)) ||
+if ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 6006)); then
 	t 'tc: by tcx' fresh by_kind tcx
+	t 'B8 a link that was taken off is missed' fresh severed
+fi
 t 'tc: by clsact' fresh by_kind clsact
 t 'B8 a foreign filter keeps its place' fresh foreign_filter
-t 'B8 a program that was taken off is missed' fresh severed
 for host in on off; do
 	for client in on off; do
 		t "tc: resets refuse connections; offload here $host, there $client" \
