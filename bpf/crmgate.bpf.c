@@ -34,6 +34,7 @@
 #include "work.h"
 #include "probe.h"
 #include "budgets.h"
+#include "proved.h"
 #include "resolve.h"
 #include "strikes.h"
 #include "report.h"
@@ -105,8 +106,10 @@ __noinline int crmg_slot_tend(struct crmg_source *source)
 		return 0;
 	tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
 	seen = CRMG_READ_ONCE(slot->last_seen);
-	if (crmg_slept(tick - seen))
+	if (crmg_slept(tick - seen)) {
 		crmg_limits_fill(slot, source->now_ns);
+		crmg_proved_fill(source->index, source->now_ns);
+	}
 	if (seen != tick) {
 		if (crmg_refusal_over(slot, tick, seen))
 			__sync_fetch_and_and(&slot->refusals, CRMG_REFUSALS_NUMBER(~0U));
@@ -180,6 +183,8 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 	/* Its bucket is being made by a CPU that was held up: passing would be one too many. */
 	if (found == CRMG_FOUND_AGAIN && binding->limits)
 		return CRMG_REASON_CONTENTION;
+	if (c->slot && crmg_watched(c->slot, binding, c->work->source.now_ns))
+		crmg_proved(c->work, binding);
 	if (found == CRMG_FOUND_NONE) {
 		crmg_count_host(CRMG_HOST_PRESSURE);
 		shared = crmg_scratch();
@@ -218,6 +223,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 	source->syn = !pkt->malformed &&
 		      (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
 	source->proven = 0;
+	w->exceeded = 0;
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
 		crmg_hash_source(&source->addr, service, 0, &source->hash);

@@ -203,7 +203,7 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 		__sync_fetch_and_add(&detail->shadow_refusals, packets);
 	strike = limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&
 		 binding->flags & CRMG_BINDING_BAN &&
-		 crmg_strikes(slot, detail, binding, &c->work->source, &c->work->pkt, limit);
+		 crmg_strikes(slot, detail, binding, c->work, limit);
 	detail->last_reason = reason;
 	crmg_report(c->front, detail, &telling, refusals, now_ns);
 	if (!strike)

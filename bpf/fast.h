@@ -87,6 +87,8 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	    CRMG_READ_ONCE(control->panic))
 		return CRMG_NOT_FAST;
 	binding = standing.binding;
+	if (crmg_watched(slot, binding, source->now_ns))
+		return CRMG_NOT_FAST;
 	if (binding->flags & CRMG_BINDING_PLAIN)
 		reason = crmg_limits(slot, binding, source, &w->ask[CRMG_SCOPE_SOURCE]);
 	else if (binding->kind == CRMG_BINDING_DENY)

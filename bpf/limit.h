@@ -325,6 +325,20 @@ crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 	return to < tolerance ? to : tolerance;
 }
 
+/* True if a limit of `set` is not the one for which a bucket was written. */
+static __always_inline bool
+crmg_limits_changed(const __u64 *cost, const struct crmg_limit *limit, __u32 set)
+{
+	__u64 changed = 0;
+	__u32 id;
+
+#pragma unroll
+	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
+		if (set & 1 << id)
+			changed |= cost[id] ^ limit[id].cost;
+	return changed;
+}
+
 /*
  * Takes buckets over to other limits: each goes on from its level, in units, also when
  * it had no limit in between. The first of its kind finds the bucket as the claim left

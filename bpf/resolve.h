@@ -106,6 +106,10 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 	if (old != new && __sync_val_compare_and_swap(&slot->resolved, old, new) == old) {
 		if (crmg_slot_orphaned(front, source->service, CRMG_SLOT_GENERATION(old)))
 			crmg_slot_orphan(slot, detail, source->now_ns);
+		if (standing->binding->flags & CRMG_BINDING_BAN &&
+		    crmg_limits_changed(detail->cost, standing->binding->limit,
+					standing->binding->ban.limits))
+			crmg_proved_fill(source->index, source->now_ns);
 		crmg_limits_adopt(slot->tat, detail->cost, standing->binding->limit,
 				  standing->binding->limits,
 				  source->now_ns << CRMG_UNITS_PER_NS_SHIFT);

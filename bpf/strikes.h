@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * strikes.h - automatic bans. A strike is a refused segment of a TCP connection that
- * its source has proved to be its own; nothing that can be forged counts. The ban is
- * kept with the slot of the source, which nobody may evict while it runs.
+ * its source has proved to be its own, while such segments alone exceed the limit;
+ * nothing that can be forged counts. The ban is kept with the slot of the source, which
+ * nobody may evict while it runs.
  */
 #ifndef CRMGATE_BPF_STRIKES_H
 #define CRMGATE_BPF_STRIKES_H
 
-#define CRMG_STRIKE_MS    100	/* the first refusal in such a time may be a strike */
+#define CRMG_STRIKE_MS    100	/* at most one strike in such a time */
 #define CRMG_STRIKE_MASK  ((1ULL << CRMG_STRIKE_BITS) - 1)
 #define CRMG_QUIET_S      86400	/* after that time without a ban the next one is the first */
 #define CRMG_CPUS_MAX     4096
@@ -164,33 +165,25 @@ enum crmg_strike {
 	CRMG_STRIKE_SHARE,	/* it would be, but carries most of the service */
 };
 
-/*
- * True if the refusal of a packet by one of its source's own limits is a strike. The
- * flow is looked up here, not in crmg_strike(): the stack has room for so many calls.
- */
+/* True if the refusal of a packet by one of its source's own limits is a strike. */
 static __always_inline bool
 crmg_strikes(const struct crmg_slot *slot, struct crmg_detail *detail,
-	     const struct crmg_binding *binding, const struct crmg_source *source,
-	     const struct crmg_pkt *pkt, __u32 limit)
+	     const struct crmg_binding *binding, const struct crmg_work *w, __u32 limit)
 {
-	__u16 at = source->now_ns / (CRMG_STRIKE_MS * 1000000);
-	__u32 packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
-			(__u32)detail->carried_packets;
-	__u32 since = packets - source->packets + 1 - detail->packets_refused;
+	__u16 at = w->source.now_ns / (CRMG_STRIKE_MS * 1000000);
+	__u32 packets, since;
 
-	/* Leaves no trace, or a flood of forged SYNs decided what else is a strike. */
-	if (!(binding->ban.limits & 1 << limit))
+	/* Leaves no trace, or who forges the address decided what else is a strike. */
+	if (!w->exceeded || !(binding->ban.limits & 1 << limit))
 		return false;
+	packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
+		  (__u32)detail->carried_packets;
+	since = packets - w->source.packets + 1 - detail->packets_refused;
 	detail->packets_refused = packets;
 	if (detail->strike_at == at || since > CRMG_STRIKE_SPARSE)
 		return false;
-	/*
-	 * Who forges a source's address can use up its limit, so that its own segments are
-	 * refused. The first refusal stands for all of its time: among many forged ones it is
-	 * hardly ever the source's.
-	 */
 	detail->strike_at = at;
-	return crmg_flow_proves(pkt, source->now_ns);
+	return true;
 }
 
 /*

@@ -13,6 +13,7 @@ struct crmg_work {
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	__u64 own;		/* enum crmg_reason: what a refusal by the source's limits is called; OK: theirs */
+	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	struct crmg_clock clock;

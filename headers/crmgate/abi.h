@@ -566,7 +566,7 @@ struct crmg_detail {
 	__u32 last_refused;	/* tick, behind by up to CRMG_REFUSALS_TICKS */
 	__u32 last_event;	/* tick; valid when event_refusals is not 0 */
 	__u32 event_refusals;	/* refusals that events told about, [1, ...], modulo 2^32 */
-	__u32 packets_refused;	/* packets when the last refusal was, modulo 2^32 */
+	__u32 packets_refused;	/* packets when it last exceeded a limit itself, modulo 2^32 */
 	__u16 strike_at;	/* 100 ms of CLOCK_MONOTONIC in which the last strike was */
 	__u8 auto_bans;		/* automatic bans, forgotten after a quiet day */
 	__u8 pardoned;		/* auto_bans when an operator ended the last one; by user space */
@@ -582,6 +582,16 @@ struct crmg_detail {
 	__u64 strikes;		/* see CRMG_STRIKE_PARTS */
 };
 CRMG_SIZE(struct crmg_detail, 128);
+
+/*
+ * Map "proved", one per slot: the buckets of a source's limits as its proved segments
+ * alone fill them, those of CRMG_STRIKE_LIMITS; valid once the slot is resolved for a
+ * policy that bans. Written and read by XDP.
+ */
+struct crmg_proved {
+	__u64 tat[CRMG_BUCKET_LIMITS];	/* 1/256 ns */
+};
+CRMG_SIZE(struct crmg_proved, 24);
 
 /*
  * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of

@@ -264,7 +264,7 @@ static void test_a_long_ban_blocks_no_line(void **state)
 		struct conversation c = conversation(rig, residents[i].addr, 40000);
 
 		c.next++;
-		for (unsigned int n = 0; n < 22; n++)
+		for (unsigned int n = 0; n < 40; n++)
 			client_sends(&c, ACK);
 		assert_int_equal(crmg_rig_state(rig, "api", c.client), CRMG_TAG_BANNED);
 	}

@@ -168,14 +168,12 @@ static void test_what_is_a_strike(void **state)
 
 		/* Not at the begin of 100 ms, or a unit would be full at the end of them. */
 		set_now(now + 20 * SECOND + 3 * MS);
-		/* Made empty by what is no strike itself. */
-		p.tcp_flags = 0;
-		volley(rig, &p, 200);
-		/* Again to the end of 100 ms: of the next, the first refusal is what is tried. */
+		/* The source itself sends too much, also to the end of the next 100 ms. */
+		drain(&c);
 		set_now((now / (100 * MS) + 2) * 100 * MS - MS);
-		volley(rig, &p, 40);
+		drain(&c);
+		/* Nothing was refused in these. */
 		set_now(now + MS);
-		p.tcp_flags = rows[i].flags;
 		p.ack += (uint32_t)rows[i].off;
 		p.sport = rows[i].sport;
 		before = strikes();
@@ -191,29 +189,92 @@ static void test_what_is_a_strike(void **state)
 	assert_int_equal(crmg_rig_state(rig, "api", PEER4), CRMG_TAG_PROVEN);
 }
 
-/* Who forges the address uses up its limit: the source's own segments are refused as well. */
-static void test_own_segment_among_forged(void **state)
+/*
+ * T21: a client that uses all of its limit, while somebody forges its address, so that it
+ * is refused most of what it may send: those are no strikes. Frames of 1000 bytes.
+ */
+static void check_client_at_its_limit(const char *limit)
 {
-	struct crmg_test_packet forged;
+	struct crmg_test_random random = { 3 };
+	struct crmg_test_packet own, forged;
+	unsigned int sent = 100, passed;
+	struct conversation c;
+
+	start("", "enforce", "");
+	apply_alone(limit, 1);
+	c = open_conversation(40000);
+	own = client_segment(&c, ACK);
+	own.payload = 1000 - 54;
+	forged = own;
+	forged.ack += 1;
+	set_now(now + 10 * SECOND);
+	passed = volley(rig, &own, sent);
+	assert_int_equal(passed, sent);
+	for (int ms = 1; ms <= 20000; ms++) {
+		set_now(now + MS);
+		volley(rig, &forged, crmg_test_below(&random, 2));
+		if (ms % 10)
+			continue;
+		passed += volley(rig, &own, 1);
+		sent++;
+	}
+	assert_in_range(passed, sent / 20, sent * 2 / 3);
+	assert_int_equal(strikes(), 0);
+	crmg_rig_free(&rig);
+}
+
+static void test_client_at_its_limit(void **state)
+{
+	(void)state;
+	check_client_at_its_limit("packets: {rate: 100/s, burst: 100}");
+	check_client_at_its_limit("bytes: {rate: 100kB/s, burst: 100kB}");
+}
+
+/* Who begins each 100 ms with a packet that proves nothing hides none of his own. */
+static void test_bogus_packets_hide_no_strike(void **state)
+{
+	struct crmg_test_packet bogus;
 	struct conversation c;
 	uint64_t before;
 
 	(void)state;
-	start(BAN, "enforce", "");
+	start("", "enforce", "");
+	apply_alone("packets: {rate: 100/s, burst: 100}", 100);
 	c = open_conversation(40000);
-	others_send(1000);
+	bogus = client_segment(&c, ACK);
+	bogus.ack += 1;
 	drain(&c);
 	before = strikes();
-	forged = client_segment(&c, ACK);
-	forged.ack += 1;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 20; i++) {
 		set_now(now + 100 * MS);
-		others_send(1000);
-		volley(rig, &forged, 20);
-		assert_int_equal(client_sends(&c, ACK), XDP_DROP);
+		volley(rig, &bogus, 20);
+		drain(&c);
 	}
+	assert_int_equal(strikes(), before + 20);
+}
+
+/* What was sent under another limit is no excess over the one that came after it. */
+static void test_changed_limit_begins_anew(void **state)
+{
+	struct conversation c;
+	uint64_t before;
+
+	(void)state;
+	start("", "enforce", "");
+	apply_alone("packets: {rate: 1/s, burst: 100}", 100);
+	c = open_conversation(40000);
+	drain(&c);
+	before = strikes();
+	assert_true(before > 0);
+	apply_alone("packets: {rate: 100/s, burst: 100}", 100);
+	set_now(now + 100 * MS);
+	for (int i = 0; i < 100; i++)
+		client_sends(&c, ACK);
 	assert_int_equal(strikes(), before);
-	assert_int_equal(bans(), 0);
+	/* The same limit in a new generation is no other one. */
+	apply_alone("packets: {rate: 100/s, burst: 100}", 99);
+	drain(&c);
+	assert_int_equal(strikes(), before + 1);
 }
 
 /* Only the limits that `on` names give strikes. */
@@ -514,7 +575,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_what_is_a_strike, tear_down),
-		cmocka_unit_test_teardown(test_own_segment_among_forged, tear_down),
+		cmocka_unit_test_teardown(test_client_at_its_limit, tear_down),
+		cmocka_unit_test_teardown(test_bogus_packets_hide_no_strike, tear_down),
+		cmocka_unit_test_teardown(test_changed_limit_begins_anew, tear_down),
 		cmocka_unit_test_teardown(test_limits_that_count, tear_down),
 		cmocka_unit_test_teardown(test_refused_connections_leave_strikes, tear_down),
 		cmocka_unit_test_teardown(test_ban_begins_and_ends, tear_down),

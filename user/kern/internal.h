@@ -14,6 +14,7 @@
 	X(TAGS,      tags,        "tags",      struct crmg_tags,       true) \
 	X(SLOTS,     slots,       "slots",     struct crmg_slot,       true) \
 	X(DETAILS,   details,     "details",   struct crmg_detail,     true) \
+	X(PROVED,    proved_map,  "proved",    struct crmg_proved,     false) \
 	X(FRONTS,    fronts,      "fronts",    __u32,                  false) \
 	X(BACKS,     backs,       "backs",     __u32,                  false) \
 	X(ROWS,      rows,        "rows",      __u32,                  false) \

@@ -162,6 +162,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 		bpf_map__set_max_entries(skel->maps.tags, CRMG_TAG_LINES(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.slots, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.proved_map, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.aggregates,
 					 CRMG_AGGREGATES(setup->capacity));
