@@ -97,11 +97,26 @@ __u32 crmg_xdp_id(unsigned int ifindex)
 	       query.skb_prog_id;
 }
 
+/* True if a program is crmgate's, though of another instance: judged twice is no fallback. */
+static bool crmg_xdp_is_crmgate(__u32 id)
+{
+	crmg_autoclose int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+	       !strcmp(info.name, "crmg_xdp");
+}
+
 /* XDP would not have ours. If it belongs to somebody else, TC ingress is what auto takes. */
 static int crmg_xdp_refused(struct crmg_attaching *a, struct crmg_iface *iface, int code)
 {
 	__u32 id = crmg_xdp_id(iface->ifindex);
 
+	if (id && crmg_xdp_is_crmgate(id))
+		return crmg_err_set(a->err, -EBUSY, "%s: another instance of crmgate is attached "
+				    "(XDP program %u) and stays: its packets would count twice",
+				    iface->name, id);
 	if (id && a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0) {
 		crmg_err_warn(a->err, "%s: another XDP program (id %u) is attached and stays: what "
 			      "arrives is judged at TC ingress, after it", iface->name, id);
