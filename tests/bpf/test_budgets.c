@@ -40,9 +40,10 @@ static struct crmg_addr in_subnet(uint32_t subnet, uint32_t host)
 	return stranger(subnet << 8 | host);
 }
 
-#define API "version: 1\n" \
-	    "capacity: {sources: 1024}\n" \
+#define API_OF(sources) "version: 1\n" \
+	    "capacity: {sources: " #sources "}\n" \
 	    "services: {api: {transport: tcp, ports: [443]}}\n"
+#define API API_OF(1024)
 
 /* --------------------------------------------------------- wider prefixes */
 
@@ -54,7 +55,8 @@ static void test_rotation_is_caught(void **state)
 	unsigned int v4 = 0, v6 = 0;
 
 	(void)state;
-	start(API "policies: [{name: public, service: api, "
+	/* Room for all, so that nobody is judged as one of many in a full line. */
+	start(API_OF(65536) "policies: [{name: public, service: api, "
 		  "limits: {packets: {rate: 10/7d, burst: 10}}, "
 		  "aggregate: {ipv4: 24, ipv6: 48, limits: {packets: {rate: 50/7d, burst: 50}}}}]\n");
 	for (uint32_t n = 0; n < 256; n++)

@@ -50,7 +50,7 @@ libraries() { ldd "$@" | grep -o '[[:space:]]/[^ :]* (' | tr -d '\t (' | sort -u
 # make_root ROOT: the guest's files. As /crmgate the part of this tree that it runs.
 make_root() {
 	local root=$1 name paths=() built needed
-	mkdir -p "$root"/{crmgate/build,dev,etc,modules,proc,run,sys,tmp,usr/{bin,sbin,lib,lib64}}
+	mkdir -p "$root"/{crmgate/build,dev,etc,modules,proc,run,sys,tmp,usr/{bin,sbin,lib,lib64},var/lib}
 	ln -st "$root" usr/{bin,sbin,lib,lib64}
 	for name in "${commands[@]}"; do
 		paths+=("$(type -P "$name")") || die "$name is missing; try: tools/deps kernels"
