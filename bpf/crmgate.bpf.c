@@ -29,6 +29,7 @@
 #include "classify.h"
 #include "limit.h"
 #include "sources.h"
+#include "claim.h"
 #include "bans.h"
 #include "flows.h"
 #include "work.h"
@@ -39,6 +40,7 @@
 #include "strikes.h"
 #include "report.h"
 #include "decide.h"
+#include "stranger.h"
 #include "fast.h"
 #include "reset.h"
 #include "skb.h"
@@ -160,7 +162,7 @@ crmg_slot_new(struct crmg_source *source, const struct crmg_pkt *pkt, struct crm
 
 	source->proven = crmg_flow_proves(pkt, source->now_ns);
 	found = crmg_source_new(source, ret);
-	if (source->proven && *ret)
+	if (source->proven && *ret && source->state < CRMG_TAG_LIVE)
 		crmg_count_host(CRMG_HOST_PROVEN);
 	return found;
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * fast.h - a packet that raises no question: from a source that is known, under a policy
- * that has only limits of the source, neither banned nor watched; or for no service. It
- * stays in registers and costs half. Whatever is not so plain is left, with nothing
+ * that has only limits of the source, neither banned nor watched; or from a stranger
+ * (stranger.h), or for no service. It stays in registers and costs half. Whatever is not so plain is left, with nothing
  * counted or charged, to the whole path, which reads it again.
  */
 #ifndef CRMGATE_BPF_FAST_H
 #define CRMGATE_BPF_FAST_H
-
-#define CRMG_NOT_FAST (-1)
 
 /*
  * Length of a frame, of which fragments may hold a part. No driver begins fragments
@@ -75,16 +73,20 @@ crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
 
 static __always_inline int
 crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
-		const struct crmg_control *control, struct crmg_source *source)
+		const struct crmg_control *control, struct crmg_source *source,
+		const struct crmg_pkt *pkt)
 {
 	struct crmg_slot *slot = crmg_source_known(source);
 	const struct crmg_binding *binding;
 	struct crmg_standing standing;
 	enum crmg_reason reason;
 
-	if (!slot || !crmg_slot_plain(slot, source) ||
-	    !crmg_resolved(front, slot, NULL, CRMG_READ_ONCE(control->ban_epoch), &standing) ||
-	    CRMG_READ_ONCE(control->panic))
+	if (CRMG_READ_ONCE(control->panic))
+		return CRMG_NOT_FAST;
+	if (!slot)
+		return crmg_fast_stranger(w, front, source, pkt);
+	if (!crmg_slot_plain(slot, source) ||
+	    !crmg_resolved(front, slot, NULL, CRMG_READ_ONCE(control->ban_epoch), &standing))
 		return CRMG_NOT_FAST;
 	binding = standing.binding;
 	if (crmg_watched(slot, binding, source->now_ns))
@@ -126,7 +128,7 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, const struct crmg_
 	source.packets = 1;
 	source.syn = (pkt.tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
 	crmg_hash_source(&source.addr, source.service, 0, &source.hash);
-	return crmg_fast_judge(w, front, control, &source);
+	return crmg_fast_judge(w, front, control, &source, &pkt);
 }
 
 #endif

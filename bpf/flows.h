@@ -183,6 +183,13 @@ __noinline int crmg_flow_acked(__u32 line_index, __u64 hash, __u32 ack, __u64 no
 	return true;
 }
 
+/* True if what arrives acknowledges something, which a forged packet can do as well. */
+static __always_inline bool crmg_flow_may_prove(const struct crmg_pkt *pkt)
+{
+	return pkt->transport == CRMG_TRANSPORT_TCP && !pkt->malformed &&
+	       (pkt->tcp_flags & (CRMG_TCP_ACK | CRMG_TCP_SYN)) == CRMG_TCP_ACK;
+}
+
 /*
  * True if an arriving segment acknowledges what only the one who receives at its source
  * address can know: the handshake, or data of a flow that is known to be open.
@@ -191,8 +198,7 @@ static __always_inline bool crmg_flow_proves(const struct crmg_pkt *pkt, __u64 n
 {
 	struct crmg_flow_key key;
 
-	if (pkt->transport != CRMG_TRANSPORT_TCP || pkt->malformed ||
-	    (pkt->tcp_flags & (CRMG_TCP_ACK | CRMG_TCP_SYN)) != CRMG_TCP_ACK)
+	if (!crmg_flow_may_prove(pkt))
 		return false;
 	key = crmg_flow_key(&pkt->src, &pkt->dst, pkt->sport, pkt->dport);
 	return crmg_flow_acked(key.line, key.hash, crmg_ntohl(pkt->ack), now_ns);

@@ -2,22 +2,14 @@
 /*
  * sources.h - the source table: who a packet is from, and the slot and detail that
  * hold what the source did. Set-associative, without locks, never full: a source
- * that finds no room is judged with its neighbours (budgets.h). Layout: abi.h.
- *
- * A source gets its slot with its first packet while more than half of its line is
- * free, else the first packet leaves only a tag and the second claims the slot:
- * a flood of one-packet sources then writes 8 bytes each and evicts only
- * others of its kind. Who completed a TCP handshake is proven (flows.h), gets a
- * slot at once, and cannot be evicted by who did not.
+ * that finds no room (claim.h) is judged with its neighbours (budgets.h). Layout: abi.h.
  */
 #ifndef CRMGATE_BPF_SOURCES_H
 #define CRMGATE_BPF_SOURCES_H
 
-#define CRMG_CLAIM_TRIES 256	/* also how often a busy tag is read again */
-
 struct crmg_hash {
-	__u64 tag;		/* the hash bits of a tag; never 0 */
 	__u64 check;
+	__u32 tag;		/* the hash bits of a tag; never 0 */
 	__u32 line;
 };
 
@@ -77,9 +69,9 @@ static __always_inline struct crmg_addr crmg_source_addr(const struct crmg_addr 
 
 /*
  * Multilinear hashing over 32-bit words with secret 64-bit keys (pairwise
- * independent, one multiplication a word). Two sums: 61 bits of the first choose line
- * and tag, with a finaliser so that a run of addresses does not stay a run of lines; all
- * of the second are kept in the slot, so an address need not be compared. share: 0, or of a
+ * independent, one multiplication a word). Two sums: the first chooses line
+ * and tag, with a finaliser so that a run of addresses does not stay a run of lines; the
+ * second is kept in the slot, so an address need not be compared. share: 0, or of a
  * source that prefixes divide the row of the binding whose part of it is meant.
  */
 static __always_inline void
@@ -99,7 +91,7 @@ crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct
 	a ^= a >> 32;
 	a *= k[12] | 1;
 	a ^= a >> 29;
-	ret->tag = (a | 1ULL << CRMG_TAG_HASH_SHIFT) & (~0ULL << CRMG_TAG_HASH_SHIFT);
+	ret->tag = (__u32)(a >> 32 | 1 << CRMG_TAG_HASH_SHIFT) & CRMG_TAG_HASH_MASK;
 	ret->line = a & crmg_knobs.line_mask;
 	ret->check = b;
 }
@@ -116,7 +108,7 @@ static __always_inline __u32 crmg_home(const struct crmg_hash *hash)
  * it still waits for the line.
  */
 static __always_inline __u32
-crmg_way_of(const struct crmg_tags *line, const struct crmg_hash *hash, __u64 *ret_tag)
+crmg_way_of(const struct crmg_tags *line, const struct crmg_hash *hash, __u32 *ret_tag)
 {
 	__u32 way = crmg_home(hash);
 
@@ -142,224 +134,56 @@ static __always_inline struct crmg_detail *crmg_detail_at(__u32 i)
 	return bpf_map_lookup_elem(&details, &i);
 }
 
-/* A slot that was just claimed: full buckets, zero counters. */
-static __always_inline void
-crmg_slot_init(struct crmg_slot *slot, struct crmg_detail *detail,
-	       const struct crmg_source *source)
-{
-	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
-	int i;
-
-	__builtin_memset(slot, 0, sizeof(*slot));
-	slot->check = source->hash.check;
-	slot->last_seen = tick;
-	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
-		slot->tat[i] = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	__builtin_memset(detail, 0, sizeof(*detail));
-	detail->addr = source->addr;
-	detail->service = source->service;
-	detail->first_seen = tick;
-}
-
 /*
- * Another CPU may have claimed another way for the same source at the same time.
- * Each looks after its own tag `mine` is there, so at least one sees the other; who
- * does gives up and looks again. Returns true if ours had to go. (Unless the other
- * has taken our tag over in the meantime: then it is his.)
+ * The way that is a source's own, or else one with a tag of its hash that may be its own:
+ * a first packet's, or that of a slot that is being written; or CRMG_WAYS. `skip` is not
+ * looked at. A function of its own, verified once; the tag may change after it was seen.
  */
-static __always_inline bool
-crmg_claim_lost(struct crmg_tags *line, __u32 way, __u64 mine)
+__noinline __u32 crmg_way(const struct crmg_hash *hash, __u32 skip)
 {
-	if (crmg_way(line, mine, way) == CRMG_WAYS)
-		return false;
-	crmg_tag_cas(&line->tag[way & 7], mine, 0);
-	return true;
-}
-
-enum crmg_claim {
-	CRMG_CLAIM_WON,
-	CRMG_CLAIM_TAGGED,
-	CRMG_CLAIM_AGAIN,	/* another CPU was faster */
-	CRMG_CLAIM_NONE,	/* nobody may be evicted */
-};
-
-/*
- * Takes way of line, whose tag is old: with its slot (entry source->index), or (slot
- * NULL) only the tag, which then is `seen`. It says busy while slot and detail are
- * written, so no CPU uses them.
- */
-static __always_inline enum crmg_claim
-crmg_claim(struct crmg_tags *line, __u32 way, __u64 old, struct crmg_slot *slot, __u64 seen,
-	   const struct crmg_source *source)
-{
-	const struct crmg_hash *hash = &source->hash;
-	__u64 *tag = &line->tag[way & 7];
-	__u32 age = crmg_tag_age(source->now_ns);
-	__u32 state = source->proven ? CRMG_TAG_PROVEN : CRMG_TAG_LIVE;
-	struct crmg_detail *detail = slot ? crmg_detail_at(source->index) : NULL;
-	__u64 first = detail ? crmg_tag_make(hash->tag, CRMG_TAG_BUSY, age) : seen;
-
-	if (!crmg_tag_cas(tag, old, first) || crmg_claim_lost(line, way, first))
-		return CRMG_CLAIM_AGAIN;
-	if (!detail)
-		return CRMG_CLAIM_TAGGED;
-	crmg_slot_init(slot, detail, source);
-	/* A full barrier: the slot is written before anybody can see it in use. */
-	__sync_lock_test_and_set(tag, crmg_tag_make(hash->tag, state, age));
-	return CRMG_CLAIM_WON;
-}
-
-/* What a first packet that leaves only a tag writes. */
-static __always_inline __u64 crmg_tag_seen(const struct crmg_source *source)
-{
-	__u64 units = (source->len + CRMG_TAG_LEN_UNIT - 1) / CRMG_TAG_LEN_UNIT;
-
-	if (units > 0xff)
-		units = 0xff;
-	return crmg_tag_make(source->hash.tag, source->syn ? CRMG_TAG_SEEN_SYN : CRMG_TAG_SEEN,
-			     units << CRMG_TAG_LEN_SHIFT |
-			     (crmg_tag_age(source->now_ns) & CRMG_TAG_AGE_MASK));
-}
-
-/* Unpacks what crmg_tag_seen() left: when the tick ended in which it was written, or now. */
-static __always_inline void crmg_first_packet(__u64 tag, struct crmg_source *source)
-{
-	__u64 idle = crmg_tag_idle(tag, crmg_tag_age(source->now_ns));
-	__u64 begin = source->now_ns & ~((1ULL << CRMG_TAG_AGE_NS_SHIFT) - 1);
-
-	source->first_ns = idle ? begin - ((idle - 1) << CRMG_TAG_AGE_NS_SHIFT) : source->now_ns;
-	source->first_len = (tag >> CRMG_TAG_LEN_SHIFT & 0xff) * CRMG_TAG_LEN_UNIT;
-	source->first_syn = crmg_tag_state(tag) == CRMG_TAG_SEEN_SYN;
-}
-
-/* Takes over the way that has the source's tag; what it says of its first packet is kept. */
-static __always_inline enum crmg_claim
-crmg_claim_way(struct crmg_tags *line, __u32 way, __u64 tag, struct crmg_source *source)
-{
-	__u32 index = source->hash.line * CRMG_WAYS + (way & 7);
-
-	/* Another CPU writes the slot, or the tag went to another source. */
-	if (crmg_tag_state(tag) == CRMG_TAG_BUSY ||
-	    !crmg_tag_is(tag, source->hash.tag))
-		return CRMG_CLAIM_AGAIN;
-	crmg_first_packet(tag, source);
-	source->index = index;
-	return crmg_claim(line, way, tag, crmg_slot_at(index), 0, source);
-}
-
-/*
- * What the tag of a victim cannot tell. Who was refused something still has a claim
- * while a budget of his is not full, or a flood would refill it; a ban that runs stays.
- */
-static __always_inline bool
-crmg_victim_free(const struct crmg_slot *slot, __u32 state, const struct crmg_source *source)
-{
-	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	int i;
-
-	if (state == CRMG_TAG_BANNED)
-		return CRMG_READ_ONCE(slot->auto_until_s) < crmg_boot_ns() / CRMG_NS_PER_SEC;
-	if (state != CRMG_TAG_LIMITED || source->proven)
-		return true;
-	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
-		if (crmg_backlog(CRMG_READ_ONCE(slot->tat[i]), now))
-			return false;
-	return true;
-}
-
-static __always_inline enum crmg_claim
-crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
-{
-	__u32 age = crmg_tag_age(source->now_ns);
-	__u32 victim = crmg_victim(line, age, source->proven, crmg_home(&source->hash));
-	__u32 way = CRMG_VICTIM_WAY(victim);
-	__u32 index = source->hash.line * CRMG_WAYS + way;
-	__u64 tag = CRMG_READ_ONCE(line->tag[way]);
-	/* Of segments that come as one the second would have claimed the slot. */
-	bool at_once = source->proven || source->packets > 1 ||
-		       CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
-	struct crmg_slot *slot;
-
-	if (!CRMG_VICTIM_CLASS(victim))
-		return CRMG_CLAIM_NONE;
-	/* Did it come into use, or into other hands, in the meantime? */
-	if (!crmg_victim_class(crmg_tag_state(tag), crmg_tag_idle(tag, age), source->proven))
-		return CRMG_CLAIM_AGAIN;
-	slot = crmg_slot_at(index);
-	if (!slot || !crmg_victim_free(slot, crmg_tag_state(tag), source))
-		return CRMG_CLAIM_NONE;
-	if (tag)
-		crmg_count_host(CRMG_HOST_EVICTIONS);
-	source->index = index;
-	return crmg_claim(line, way, tag, at_once ? slot : NULL, crmg_tag_seen(source), source);
-}
-
-/*
- * Tries to make room for a source that has no slot. A function of its own, verified
- * once: a packet from a known source does not come here. Returns enum crmg_found.
- */
-__noinline int crmg_source_try(struct crmg_source *source)
-{
-	enum crmg_claim claim;
+	const struct crmg_slot *slot;
 	struct crmg_tags *line;
-	__u32 way;
-	__u64 tag;
+	__u32 way = CRMG_WAYS, i;
 
-	if (!source)
-		return CRMG_FOUND_NONE;
-	source->first_ns = 0;
-	line = crmg_line(&source->hash);
+	line = hash ? crmg_line(hash) : NULL;
 	if (!line)
-		return CRMG_FOUND_NONE;
-	way = source->state == CRMG_TAG_EMPTY ? CRMG_WAYS :
-						crmg_way(line, source->hash.tag, CRMG_WAYS);
-	if (way < CRMG_WAYS) {
-		tag = CRMG_READ_ONCE(line->tag[way]);
-		if (crmg_tag_state(tag) >= CRMG_TAG_LIVE) {
-			source->index = source->hash.line * CRMG_WAYS + way;
-			return CRMG_FOUND_SLOT;
+		return way;
+	for (i = CRMG_WAYS; i-- > 0; ) {
+		__u32 tag = CRMG_READ_ONCE(line->tag[i]);
+
+		if (i == skip || !crmg_tag_is(tag, hash->tag))
+			continue;
+		if (crmg_tag_state(tag) < CRMG_TAG_LIVE) {
+			way = i;
+			continue;
 		}
-		claim = crmg_claim_way(line, way, tag, source);
-	} else {
-		claim = crmg_claim_victim(line, source);
+		slot = crmg_slot_at(hash->line * CRMG_WAYS + i);
+		if (slot && CRMG_READ_ONCE(slot->check) == hash->check)
+			return i;
 	}
-	switch (claim) {
-	case CRMG_CLAIM_WON:
-		return CRMG_FOUND_SLOT;
-	case CRMG_CLAIM_TAGGED:
-		return CRMG_FOUND_TAG;
-	case CRMG_CLAIM_AGAIN:
-		return CRMG_FOUND_AGAIN;
-	case CRMG_CLAIM_NONE:
-		break;
-	}
-	source->first_ns = 0;
-	return CRMG_FOUND_NONE;
+	return way;
 }
 
-/* The same again until it succeeds: another CPU that writes a slot takes its time. */
-__noinline int crmg_source_again(struct crmg_source *source)
+/* Way of line is that of the source; its tag was just read. */
+static __always_inline void
+crmg_source_met(struct crmg_source *source, struct crmg_tags *line, __u32 way, __u32 tag)
 {
-	int found = CRMG_FOUND_AGAIN, try;
-
-	if (!source)
-		return CRMG_FOUND_NONE;
-	source->state = CRMG_TAG_BUSY;
-	for (try = 0; try < CRMG_CLAIM_TRIES && found == CRMG_FOUND_AGAIN; try++)
-		found = crmg_source_try(source);
-	return found;
+	crmg_tag_touch(&line->tag[way & 7], tag, source->now_ns);
+	source->state = crmg_tag_state(tag);
+	source->proven = source->state >= CRMG_TAG_PROVEN;
+	source->index = source->hash.line * CRMG_WAYS + way;
 }
 
 /*
  * Finds the source of an arriving packet. Returns its slot, with source->index and
- * ->proven, or NULL if it has none in use.
+ * ->proven, or NULL if it has none in use: with ->state EMPTY nothing is known of it,
+ * else its line has a tag of the same hash, which another may have.
  */
 static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *source)
 {
 	struct crmg_tags *line = crmg_line(&source->hash);
 	struct crmg_slot *slot;
-	__u64 tag = 0;
-	__u32 way;
+	__u32 tag = 0, way;
 
 	source->first_ns = 0;
 	source->state = CRMG_TAG_EMPTY;
@@ -368,35 +192,14 @@ static __always_inline struct crmg_slot *crmg_source_known(struct crmg_source *s
 	way = crmg_way_of(line, &source->hash, &tag);
 	if (way >= CRMG_WAYS)
 		return NULL;
-	source->state = crmg_tag_state(tag);
-	if (source->state < CRMG_TAG_LIVE)
+	source->state = CRMG_TAG_SEEN;
+	if (crmg_tag_state(tag) < CRMG_TAG_LIVE)
 		return NULL;
-	crmg_tag_touch(&line->tag[way & 7], tag, crmg_tag_age(source->now_ns));
-	source->proven = source->state >= CRMG_TAG_PROVEN;
-	source->index = source->hash.line * CRMG_WAYS + way;
-	slot = crmg_slot_at(source->index);
-	/* Given away since its tag was read? Then it is as if the source had none. */
-	return slot && CRMG_READ_ONCE(slot->check) == source->hash.check ? slot : NULL;
-}
-
-/* Makes room for a source that crmg_source_known() did not find. *ret: its slot, or NULL. */
-static __always_inline enum crmg_found
-crmg_source_new(struct crmg_source *source, struct crmg_slot **ret)
-{
-	enum crmg_found found = crmg_source_try(source);
-	struct crmg_slot *slot = NULL;
-
-	if (found == CRMG_FOUND_AGAIN)
-		found = crmg_source_again(source);
-	if (found == CRMG_FOUND_SLOT) {
-		slot = crmg_slot_at(source->index);
-		if (!slot || CRMG_READ_ONCE(slot->check) != source->hash.check) {
-			found = CRMG_FOUND_TAG;
-			slot = NULL;
-		}
-	}
-	*ret = slot;
-	return found;
+	slot = crmg_slot_at(source->hash.line * CRMG_WAYS + way);
+	if (!slot || CRMG_READ_ONCE(slot->check) != source->hash.check)
+		return NULL;
+	crmg_source_met(source, line, way, tag);
+	return slot;
 }
 
 /* Raises the state of a source that has a slot; it decides who may evict it. */
@@ -405,7 +208,7 @@ crmg_source_mark(const struct crmg_source *source, enum crmg_tag_state state)
 {
 	const struct crmg_hash *hash = &source->hash;
 	struct crmg_tags *line = crmg_line(hash);
-	__u64 *tag, old;
+	__u32 *tag, old;
 
 	if (!line)
 		return false;
@@ -414,8 +217,8 @@ crmg_source_mark(const struct crmg_source *source, enum crmg_tag_state state)
 	if (!crmg_tag_is(old, hash->tag) || crmg_tag_state(old) < CRMG_TAG_LIVE ||
 	    crmg_tag_state(old) >= state)
 		return false;
-	return crmg_tag_cas(tag, old, crmg_tag_make(old & (~0ULL << CRMG_TAG_HASH_SHIFT), state,
-						    old & CRMG_TAG_LIVE_AGE_MASK));
+	return crmg_tag_cas(tag, old, crmg_tag_make(hash->tag, state,
+						    crmg_tag_age(source->now_ns, state)));
 }
 
 /* The slot of a source that has one, and its index; for packets that leave. */
@@ -424,13 +227,21 @@ crmg_source_peek(const struct crmg_hash *hash, __u32 *ret_index)
 {
 	struct crmg_tags *line = crmg_line(hash);
 	struct crmg_slot *slot;
-	__u64 tag = 0;
-	__u32 way;
+	__u32 tag = 0, way;
 
 	if (!line)
 		return NULL;
 	way = crmg_way_of(line, hash, &tag);
-	if (way >= CRMG_WAYS || crmg_tag_state(tag) < CRMG_TAG_LIVE)
+	if (way >= CRMG_WAYS)
+		return NULL;
+	*ret_index = hash->line * CRMG_WAYS + way;
+	slot = crmg_slot_at(*ret_index);
+	if (slot && crmg_tag_state(tag) >= CRMG_TAG_LIVE &&
+	    CRMG_READ_ONCE(slot->check) == hash->check)
+		return slot;
+	/* Another's with the same hash came first. */
+	way = crmg_way(hash, way);
+	if (way >= CRMG_WAYS)
 		return NULL;
 	*ret_index = hash->line * CRMG_WAYS + way;
 	slot = crmg_slot_at(*ret_index);

@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define CRMG_ABI 2
+#define CRMG_ABI 3
 
 #define CRMG_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " has another size")
@@ -462,21 +462,30 @@ CRMG_SIZE(struct crmg_prefix, 24);
  * Tag i of line l belongs to entry l * 8 + i of "slots" and "details". Written by XDP with
  * compare-and-swap, read by everybody.
  *
- *   63..24 hash   23..20 state   19..0 age, of a slot in use; else
- *                                19..12 length of the first frame   11..0 age
+ *   31..16 hash   15..13 state   12..0 age, of a slot in use; else
+ *                                12..8 length of the first frame   7..0 age
+ *
+ * Small, so that the tags of a million sources (4 MiB) are in reach of caches and TLB: a
+ * flood of forged addresses touches nothing else. Whose a slot in use is says its
+ * `check`: of 4 000 sources that look for theirs one meets another's with the same hash.
  *
  * The length is in units of 64 bytes, rounded up, and only in CRMG_TAG_SEEN and
- * _SEEN_SYN. The age is in ticks of 2^28 ns (0.27 s); it wraps after 18 minutes, and
- * for a slot in use after 78 hours.
+ * _SEEN_SYN. The age is in ticks of 2^28 ns (0.27 s), of a proven source of 2^32 ns, of
+ * a banned one of 2^36 ns (69 s). It wraps: after 69 s, in use after 37 minutes, proven
+ * after 10 hours, banned after 6 days; then such a source looks new for a while.
  */
 #define CRMG_WAYS            8
-#define CRMG_TAG_HASH_SHIFT  24
-#define CRMG_TAG_STATE_SHIFT 20
-#define CRMG_TAG_LEN_SHIFT   12
+#define CRMG_TAG_HASH_SHIFT  16
+#define CRMG_TAG_HASH_MASK   0xffff0000U
+#define CRMG_TAG_STATE_SHIFT 13
+#define CRMG_TAG_STATE_MASK  7
+#define CRMG_TAG_LEN_SHIFT   8
 #define CRMG_TAG_LEN_UNIT    64
-#define CRMG_TAG_AGE_MASK    0xfff
-#define CRMG_TAG_LIVE_AGE_MASK 0xfffff
-#define CRMG_TAG_AGE_NS_SHIFT 28
+#define CRMG_TAG_LEN_MAX     (31 * CRMG_TAG_LEN_UNIT)
+#define CRMG_TAG_AGE_MASK    0xff
+#define CRMG_TAG_LIVE_AGE_MASK 0x1fff
+/* By state, four bits each above the 28 of most. */
+#define CRMG_TAG_AGE_NS_SHIFT(state) (28 + (0x84000000U >> (state) * 4 & 0xf))
 
 enum crmg_tag_state {
 	CRMG_TAG_EMPTY,		/* the whole word is 0 */
@@ -490,9 +499,9 @@ enum crmg_tag_state {
 };
 
 struct crmg_tags {
-	__u64 tag[CRMG_WAYS];
-};
-CRMG_SIZE(struct crmg_tags, 64);
+	__u32 tag[CRMG_WAYS];
+} __attribute__((aligned(8)));
+CRMG_SIZE(struct crmg_tags, 32);
 
 /* Flags in crmg_slot.resolved. */
 #define CRMG_SLOT_BANNED 1	/* a ban covered the source when it was resolved */

@@ -38,7 +38,7 @@
 #define PORT_OTHER   22		/* for no service */
 
 #define ROUNDS_MAX   100
-#define FLOOD_WARM   4		/* packets for each entry of a table */
+#define FLOOD_WARM   16		/* packets for each entry of a table */
 #define ANY_ACTION   UINT32_MAX
 #define RESETS_BURST 100	/* RST at once; the next after as many ms */
 #define RESETS_MS    100

@@ -268,8 +268,8 @@ static void test_idle_flows_give_way(void **state)
 
 			handshake(&c);
 		}
-		/* A proven source finds room when another was idle for a second. */
-		crmg_rig_set_clock(rig, later + 2 * CRMG_NS_PER_SEC);
+		/* A proven source finds room when another was idle for 4.3 to 8.6 s. */
+		crmg_rig_set_clock(rig, later + 9 * CRMG_NS_PER_SEC);
 		client_sends(&old, ACK);
 		assert_int_equal(crmg_rig_state(rig, "api", PEER4) == CRMG_TAG_PROVEN,
 				 rows_of_idle[i].kept);

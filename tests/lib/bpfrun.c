@@ -369,8 +369,8 @@ static int64_t find_source(struct crmg_rig *rig, const char *service, struct crm
 	uint32_t index = crmg_image_service_find(image, service);
 
 	for (uint32_t i = 0; i < crmg_image_head(image)->capacity; i++) {
-		uint64_t tag = tags[i / CRMG_WAYS].tag[i % CRMG_WAYS];
-		enum crmg_tag_state state = tag >> CRMG_TAG_STATE_SHIFT & 0xf;
+		uint32_t tag = tags[i / CRMG_WAYS].tag[i % CRMG_WAYS];
+		enum crmg_tag_state state = tag >> CRMG_TAG_STATE_SHIFT & CRMG_TAG_STATE_MASK;
 
 		if (state >= CRMG_TAG_LIVE && details[i].service == index &&
 		    !crmg_addr_cmp(&details[i].addr, &addr)) {

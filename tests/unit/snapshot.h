@@ -137,8 +137,8 @@ static inline struct crmg_ban_entry *add_ban(const char *prefix, uint8_t service
 static inline void set_tag(uint32_t index, enum crmg_tag_state state)
 {
 	fx.tags[index / CRMG_WAYS].tag[index % CRMG_WAYS] =
-		(__u64)(index + 1) << CRMG_TAG_HASH_SHIFT |
-		(__u64)state << CRMG_TAG_STATE_SHIFT;
+		(index + 1) << CRMG_TAG_HASH_SHIFT |
+		(__u32)state << CRMG_TAG_STATE_SHIFT;
 }
 
 /* A source in use at the service "web", seen 10 s ago at first and now. */

@@ -5,11 +5,11 @@
 
 static void age_tag(uint32_t index, uint64_t seconds)
 {
-	__u64 *tag = &fx.tags[index / CRMG_WAYS].tag[index % CRMG_WAYS];
-	__u64 age = (MONO_NS - seconds * CRMG_NS_PER_SEC) >> CRMG_TAG_AGE_NS_SHIFT;
-	bool waits = (*tag >> CRMG_TAG_STATE_SHIFT & 0xf) < CRMG_TAG_LIVE;
+	__u32 *tag = &fx.tags[index / CRMG_WAYS].tag[index % CRMG_WAYS];
+	unsigned int state = *tag >> CRMG_TAG_STATE_SHIFT & CRMG_TAG_STATE_MASK;
+	__u32 age = (MONO_NS - seconds * CRMG_NS_PER_SEC) >> CRMG_TAG_AGE_NS_SHIFT(state);
 
-	*tag |= age & (waits ? CRMG_TAG_AGE_MASK : CRMG_TAG_LIVE_AGE_MASK);
+	*tag |= age & (state < CRMG_TAG_LIVE ? CRMG_TAG_AGE_MASK : CRMG_TAG_LIVE_AGE_MASK);
 }
 
 /* One of each state; a ban that is over, or was ended, leaves a proven source. */
@@ -45,7 +45,7 @@ static void test_states(void **state)
 	assert_int_equal(sum, fx.snap.tracked);
 }
 
-/* The age in a tag has two widths. */
+/* The age in a tag has two widths, and ticks that depend on the state. */
 static void test_recent(void **state)
 {
 	static const struct {
@@ -54,10 +54,13 @@ static void test_recent(void **state)
 		bool recent;
 	} rows[] = {
 		{ CRMG_TAG_SEEN, 0, true }, { CRMG_TAG_SEEN, 59, true },
-		{ CRMG_TAG_SEEN, 62, false }, { CRMG_TAG_SEEN, 1000, false },
+		{ CRMG_TAG_SEEN, 62, false }, { CRMG_TAG_SEEN, 66, false },
 		{ CRMG_TAG_LIVE, 59, true }, { CRMG_TAG_LIVE, 62, false },
 		/* Here the age of a tag in SEEN has wrapped. */
-		{ CRMG_TAG_PROVEN, 1110, false }, { CRMG_TAG_LIMITED, 86400, false },
+		{ CRMG_TAG_LIVE, 70, false }, { CRMG_TAG_LIMITED, 2000, false },
+		{ CRMG_TAG_PROVEN, 57, true }, { CRMG_TAG_PROVEN, 70, false },
+		{ CRMG_TAG_PROVEN, 30000, false }, { CRMG_TAG_BANNED, 1, true },
+		{ CRMG_TAG_BANNED, 140, false }, { CRMG_TAG_BANNED, 86400, false },
 	};
 
 	(void)state;

@@ -18,7 +18,7 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 		chunks += rows[i] != 0;
 
 	ret->sources = CRMG_SLOTS(head->capacity) *
-		       (uint64_t)(sizeof(__u64) + sizeof(struct crmg_slot) +
+		       (uint64_t)(sizeof(__u32) + sizeof(struct crmg_slot) +
 				  sizeof(struct crmg_detail) + sizeof(struct crmg_proved)) +
 		       CRMG_AGGREGATES(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_aggregates) +

@@ -83,7 +83,7 @@ struct crmg_kern {
 
 #define CRMG_PIN_LEN 128
 
-/* Folder of an instance, "/sys/fs/bpf/crmgate/NAME/v2"; buf is returned. */
+/* Folder of an instance, "/sys/fs/bpf/crmgate/NAME/v3"; buf is returned. */
 char *crmg_pin_dir(const char *instance, char *buf, size_t size);
 
 /* A pin as a path that works through kern->dir; buf is returned. */

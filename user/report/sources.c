@@ -26,15 +26,15 @@ const char *crmg_source_state_name(unsigned int state)
 	return names[state];
 }
 
-static __u64 load_tag(const struct crmg_snapshot *snap, uint32_t index)
+static __u32 load_tag(const struct crmg_snapshot *snap, uint32_t index)
 {
 	return __atomic_load_n(&snap->tags[index / CRMG_WAYS].tag[index % CRMG_WAYS],
 			       __ATOMIC_ACQUIRE);
 }
 
-static unsigned int state_of(__u64 tag)
+static unsigned int state_of(__u32 tag)
 {
-	return tag >> CRMG_TAG_STATE_SHIFT & 0xf;
+	return tag >> CRMG_TAG_STATE_SHIFT & CRMG_TAG_STATE_MASK;
 }
 
 unsigned int crmg_tag_state_of(const struct crmg_snapshot *snap, uint32_t index)
@@ -57,7 +57,7 @@ unsigned int crmg_source_read(const struct crmg_snapshot *snap, uint32_t index,
 			      struct crmg_source_record *ret)
 {
 	const struct crmg_service *service;
-	__u64 tag = load_tag(snap, index), after;
+	__u32 tag = load_tag(snap, index), after;
 
 	if (!crmg_tag_in_use(state_of(tag)))
 		return CRMG_TAG_EMPTY;
@@ -65,7 +65,7 @@ unsigned int crmg_source_read(const struct crmg_snapshot *snap, uint32_t index,
 	memcpy(&ret->detail, &snap->details[index], sizeof(ret->detail));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	after = load_tag(snap, index);
-	if (!crmg_tag_in_use(state_of(after)) || (tag ^ after) >> CRMG_TAG_HASH_SHIFT)
+	if (!crmg_tag_in_use(state_of(after)) || (tag ^ after) & CRMG_TAG_HASH_MASK)
 		return CRMG_TAG_EMPTY;
 	service = crmg_image_service(snap->image, ret->detail.service);
 	/* A slot from before the service got this index belongs to another one. */
@@ -75,13 +75,17 @@ unsigned int crmg_source_read(const struct crmg_snapshot *snap, uint32_t index,
 	return state_of(after);
 }
 
-/* The age of a source that only sent one packet wraps: after 18 minutes it looks new again. */
-static bool is_recent(const struct crmg_snapshot *snap, __u64 tag)
+/*
+ * As exact as the ticks of the state are. The age of a source that only sent one packet
+ * wraps: after 69 s it looks new again.
+ */
+static bool is_recent(const struct crmg_snapshot *snap, __u32 tag)
 {
-	__u64 mask = crmg_tag_in_use(state_of(tag)) ? CRMG_TAG_LIVE_AGE_MASK : CRMG_TAG_AGE_MASK;
-	__u64 now = (snap->mono_ns + AHEAD_NS) >> CRMG_TAG_AGE_NS_SHIFT;
+	unsigned int state = state_of(tag), shift = CRMG_TAG_AGE_NS_SHIFT(state);
+	__u32 mask = crmg_tag_in_use(state) ? CRMG_TAG_LIVE_AGE_MASK : CRMG_TAG_AGE_MASK;
+	__u32 now = (snap->mono_ns + AHEAD_NS) >> shift;
 
-	return ((now - tag) & mask) <= (RECENT_NS + AHEAD_NS) >> CRMG_TAG_AGE_NS_SHIFT;
+	return ((now - tag) & mask) <= (RECENT_NS + AHEAD_NS) >> shift;
 }
 
 static enum crmg_source_state source_state(const struct crmg_snapshot *snap, uint32_t index,
@@ -110,7 +114,7 @@ void crmg_sources_count(struct crmg_snapshot *snap)
 	snap->tracked = snap->recent = 0;
 	memset(snap->by_state, 0, sizeof(snap->by_state));
 	for (uint32_t i = 0; i < snap->capacity; i++) {
-		__u64 tag = load_tag(snap, i);
+		__u32 tag = load_tag(snap, i);
 
 		if (!tag)
 			continue;
