@@ -10,7 +10,8 @@
 
 #define CRMG_NOT_FAST (-1)
 
-/* States, as bits: without a slot; with one, and nothing proved or refused. */
+/* States, as bits: an empty way; a tag without a slot; with one, and nothing proved or refused. */
+#define CRMG_STATES_EMPTY (1U << CRMG_TAG_EMPTY)
 #define CRMG_STATES_SEEN (1U << CRMG_TAG_SEEN | 1U << CRMG_TAG_SEEN_SYN)
 #define CRMG_STATES_LIVE (1U << CRMG_TAG_LIVE)
 
@@ -22,7 +23,8 @@ static __always_inline __u32 crmg_bit_number(__u32 bit)
 
 /*
  * The way that a stranger may take, or CRMG_WAYS: the first one from his home on that is
- * a tag without a slot, or his home if that was left 4.3 s ago. Not the best, as
+ * a tag without a slot, or his home if that was left 4.3 s ago; none while there is an
+ * empty one, with which he may get a slot. Not the best, as
  * crmg_victim() has it, which costs more than all the rest; but as his home is a matter of chance, in
  * a flood each of its tags has the same chance to stay. Calculated, without a branch:
  * what is in a line nobody can foresee, and the CPU would wait for it twice.
@@ -30,15 +32,19 @@ static __always_inline __u32 crmg_bit_number(__u32 bit)
 static __always_inline __u32
 crmg_stranger_way(const struct crmg_tags *line, __u32 home, __u64 now_ns)
 {
-	__u32 tag = CRMG_READ_ONCE(line->tag[home & 7]), free = 0, i;
+	__u32 tag = CRMG_READ_ONCE(line->tag[home & 7]), free = 0, empty = 0, i;
 
 #pragma unroll
-	for (i = 0; i < CRMG_WAYS; i++)
-		free |= (CRMG_STATES_SEEN >> crmg_tag_state(CRMG_READ_ONCE(line->tag[i])) & 1) << i;
+	for (i = 0; i < CRMG_WAYS; i++) {
+		__u32 state = crmg_tag_state(CRMG_READ_ONCE(line->tag[i]));
+
+		free |= (CRMG_STATES_SEEN >> state & 1) << i;
+		empty |= CRMG_STATES_EMPTY >> state & 1;
+	}
 	free |= (CRMG_STATES_LIVE >> crmg_tag_state(tag) & 1 &
 		 (__u32)CRMG_ABOVE(crmg_tag_idle(tag, now_ns), CRMG_STALE_TICKS - 1)) << home;
 	free = (free | free << CRMG_WAYS) >> home & 0xff;
-	if (!free)
+	if (!free || empty)
 		return CRMG_WAYS;
 	return (home + crmg_bit_number(free & (0 - free))) & (CRMG_WAYS - 1);
 }

@@ -269,14 +269,15 @@ whole() {
 }
 
 # each_call HOW COMMAND...: at each bpf() call of the command, while an apply waits or
-# (apply) none does; afterwards the next commands work without repair.
+# (apply) none does; of the many that prove the enforcement in the end, at every ninth.
+# Afterwards the next commands work without repair.
 each_call() {
 	local n status old new command=$2 opened
 	attach "$closed" -q
 	# Opening the state changes nothing, and inject.sh has it.
 	ended 0 ERRNO=12 confirm
 	opened=$(<"$LAB_DIR/count")
-	for ((n = opened; n < opened + 100; n++)); do
+	for ((n = opened; n < opened + 1000; n += n < opened + 30 ? 1 : 9)); do
 		old=$(generation)
 		if [[ $command != apply ]]; then
 			crmgate apply "$open" --confirm 60s -q
@@ -291,6 +292,7 @@ each_call() {
 		[[ $(pending) != true ]] || crmgate rollback -q
 		[[ $(generation) == "$old" ]] || crmgate apply "$closed" -q
 		expect 'passed in the end' "$(ack 5)" -eq 0
+		crmgate prove -q
 		crmgate status --check -q
 	done
 	expect 'calls tried' "$((n - opened))" -gt 5

@@ -249,7 +249,9 @@ spread() {
 	tracked=$(metric crmgate_sources_tracked)
 	evictions=$(metric crmgate_source_evictions_total)
 	measured "of 32768 addresses in a row $tracked have a place of their own"
-	expect 'tracked and evicted' $((tracked + evictions)) -eq 32768
+	# A new source whose hash is that of a tag without a slot is taken for the same one.
+	expect 'tracked and evicted' $((tracked + evictions)) -ge $((32768 - 6))
+	expect 'tracked and evicted' $((tracked + evictions)) -le 32768
 	expect 'found their line full' $((32768 - tracked)) -ge 130
 	expect 'found their line full' $((32768 - tracked)) -le 520
 }
