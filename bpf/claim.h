@@ -80,7 +80,10 @@ crmg_claim(struct crmg_tags *line, __u32 way, __u32 old, struct crmg_slot *slot,
 	return CRMG_CLAIM_WON;
 }
 
-/* True if a tag can tell all of a first packet that there is to tell. */
+/*
+ * True if a tag can tell all of a first packet that there is to tell: of segments that
+ * come as one the second would have claimed the slot.
+ */
 static __always_inline bool crmg_tag_holds(const struct crmg_source *source)
 {
 	return source->packets == 1 && source->len <= CRMG_TAG_LEN_MAX;
@@ -149,9 +152,8 @@ crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 	__u32 victim = crmg_victim(line, source->now_ns, source->proven, crmg_home(&source->hash));
 	__u32 way = CRMG_VICTIM_WAY(victim);
 	__u32 index = source->hash.line * CRMG_WAYS + way;
-	__u64 tag = CRMG_READ_ONCE(line->tag[way]);
-	/* Of segments that come as one the second would have claimed the slot. */
-	bool at_once = source->proven || source->packets > 1 ||
+	__u32 tag = CRMG_READ_ONCE(line->tag[way]);
+	bool at_once = source->proven || !crmg_tag_holds(source) ||
 		       CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
 	struct crmg_slot *slot;
 

@@ -111,6 +111,28 @@ static void test_first_packet_is_charged(void **state)
 	crmg_rig_set_clock(rig, START_NS);
 }
 
+/* Nor any bytes: a frame of which a tag cannot hold the length takes a slot at once. */
+static void test_first_large_packet_is_charged(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < 8 * CAPACITY; n++)
+		passed_of(stranger(n), 1);
+	for (uint32_t n = 0; n < 64; n++) {
+		struct crmg_test_packet p = tcp_packet(CRMG_TEST_V4(203, 0, 113, n), 443,
+						       CRMG_TEST_ACK);
+		const struct crmg_slot *slot;
+
+		p.payload = 1400 + n * 30;
+		crmg_rig_set_clock(rig, START_NS + n * CRMG_NS_PER_SEC);
+		assert_int_equal(volley(rig, &p, 2), 2);
+		slot = crmg_rig_slot(rig, "api", p.src);
+		assert_non_null(slot);
+		assert_in_range(CRMG_TRAFFIC_BYTES(slot->traffic), 2 * p.payload,
+				2 * (p.payload + 54) + 64);
+	}
+	crmg_rig_set_clock(rig, START_NS);
+}
+
 /* T20: what did not change is not touched by an apply: buckets, slots, counters. */
 static void test_apply_keeps_state(void **state)
 {
@@ -291,6 +313,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_table_still_limits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flood_keeps_known_sources, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_first_packet_is_charged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_first_large_packet_is_charged, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_apply_keeps_state, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_changed_limit_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_renamed_policy_starts_at_zero, set_up,
