@@ -150,17 +150,21 @@ static __always_inline enum crmg_claim
 crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 {
 	__u32 victim = crmg_victim(line, source->now_ns, source->proven, crmg_home(&source->hash));
-	__u32 way = CRMG_VICTIM_WAY(victim);
-	__u32 index = source->hash.line * CRMG_WAYS + way;
-	__u32 tag = CRMG_READ_ONCE(line->tag[way]);
 	bool at_once = source->proven || !crmg_tag_holds(source) ||
 		       CRMG_VICTIM_FREE(victim) > CRMG_WAYS / 2;
 	struct crmg_slot *slot;
+	__u32 way, index, tag;
 
+	if (!CRMG_VICTIM_CLASS(victim) && source->proven)
+		victim = crmg_victim_banned(line, source->now_ns);
+	way = CRMG_VICTIM_WAY(victim);
+	index = source->hash.line * CRMG_WAYS + way;
+	tag = CRMG_READ_ONCE(line->tag[way]);
 	if (!CRMG_VICTIM_CLASS(victim))
 		return CRMG_CLAIM_NONE;
 	/* Did it come into use, or into other hands, in the meantime? */
-	if (!crmg_victim_class(crmg_tag_state(tag), crmg_tag_idle(tag, source->now_ns),
+	if (crmg_tag_state(tag) != CRMG_TAG_BANNED &&
+	    !crmg_victim_class(crmg_tag_state(tag), crmg_tag_idle(tag, source->now_ns),
 			       source->proven))
 		return CRMG_CLAIM_AGAIN;
 	slot = crmg_slot_at(index);

@@ -98,12 +98,12 @@ crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open, __u32 tur
 		__u64 flow = CRMG_READ_ONCE(line->flow[i]);
 		__u32 state = crmg_flow_state(flow);
 		__u32 idle = (age - (__u32)flow) & CRMG_FLOW_AGE_MASK;
-		__u64 may_go = CRMG_ABOVE(idle, CRMG_FLOW_IDLE_TICKS) | !!open;
+		__u64 may_go = crmg_above(idle, CRMG_FLOW_IDLE_TICKS) | !!open;
 		/* EMPTY 3, SYN_ACK 2, OPEN 1 or 0 */
-		__u64 class = CRMG_ABOVE(CRMG_FLOW_OPEN, state) * (3 - state) +
-			      CRMG_ABOVE(state, CRMG_FLOW_SYN_ACK) * may_go;
+		__u64 class = crmg_above(CRMG_FLOW_OPEN, state) * (3 - state) +
+			      crmg_above(state, CRMG_FLOW_SYN_ACK) * may_go;
 		__u64 rank = class << 16 | idle << 3 | ((i ^ turn) & 7);
-		__u64 above = 0 - CRMG_ABOVE(rank, best);
+		__u64 above = 0 - crmg_above(rank, best);
 
 		best = (rank & above) | (best & ~above);
 	}

@@ -42,7 +42,7 @@ crmg_stranger_way(const struct crmg_tags *line, __u32 home, __u64 now_ns)
 		empty |= CRMG_STATES_EMPTY >> state & 1;
 	}
 	free |= (CRMG_STATES_LIVE >> crmg_tag_state(tag) & 1 &
-		 (__u32)CRMG_ABOVE(crmg_tag_idle(tag, now_ns), CRMG_STALE_TICKS - 1)) << home;
+		 (__u32)crmg_above(crmg_tag_idle(tag, now_ns), CRMG_STALE_TICKS - 1)) << home;
 	free = (free | free << CRMG_WAYS) >> home & 0xff;
 	if (!free || empty)
 		return CRMG_WAYS;

@@ -9,8 +9,17 @@
 #define CRMG_READ_ONCE(x)     (*(volatile typeof(x) *)&(x))
 #define CRMG_WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
 
-/* 1 if a > b, else 0, for a, b < 2^31: without a branch, which the verifier would follow. */
-#define CRMG_ABOVE(a, b) ((__u64)((__s64)(b) - (__s64)(a)) >> 63)
+/*
+ * 1 if a > b, else 0, for a, b < 2^31: without a branch, which the verifier would follow. The
+ * compiler must not see that it is one of two, or it makes the branch itself.
+ */
+static __always_inline __u64 crmg_above(__u64 a, __u64 b)
+{
+	__u64 above = (b - a) >> 63;
+
+	barrier_var(above);
+	return above;
+}
 
 static __always_inline __u32 crmg_tag_state(__u32 tag)
 {
@@ -29,7 +38,7 @@ static __always_inline bool crmg_tag_is(__u32 tag, __u32 hash)
 
 static __always_inline __u32 crmg_tag_age_mask(__u32 state)
 {
-	__u32 in_use = CRMG_ABOVE(state, CRMG_TAG_SEEN_SYN);
+	__u32 in_use = crmg_above(state, CRMG_TAG_SEEN_SYN);
 
 	return CRMG_TAG_AGE_MASK | (0 - in_use & CRMG_TAG_LIVE_AGE_MASK);
 }
@@ -63,29 +72,46 @@ static __always_inline void crmg_tag_touch(__u32 *tag, __u32 old, __u64 now_ns)
 }
 
 /*
- * Who goes first when a source needs room, the higher class first, 0 never. For a
- * source that has proved nothing:
+ * Who goes first when a source needs room: the higher class first, 0 never. By whether
+ * that source is proven, and by the state of the tag; young is the class of one that was
+ * just used, the others add to it what an idle one gains after that time.
  *
- *   7  an empty way
- *   6  a source that proved nothing either and was idle for 4.3 s
- *   5  a tag without a slot
- *   4  a source that proved nothing and was idle for a second
- *   2  one that was refused something, idle for 4.3 s, if its budgets are full again
- *   1  a proven one that was idle for an hour
- *   1  one whose automatic ban is over, idle for a day: until then it is remembered
- *
- * A proven source also takes the room of any that proved nothing (3, or 2 if it was refused
- * something), and of a proven one that was idle for 4.3 s (1). A table row a state, EMPTY
- * in the lowest four bits, then BUSY, SEEN, SEEN_SYN, LIVE, LIMITED, PROVEN, BANNED.
+ * A stranger takes an empty way, a source that proved nothing either and was idle for
+ * 4.3 s, a tag without a slot, one idle for a second, one that was refused something if it
+ * was idle for 4.3 s (and its budgets are full again: claim.h); a proven one that was idle for
+ * an hour, or one whose automatic ban is over and who was not seen for a day. A proven
+ * source takes the room of any that proved nothing, and of a proven one that was idle for
+ * 4.3 s.
  */
-#define CRMG_CLASS_YOUNG         0x00005507U
-#define CRMG_CLASS_YOUNG_PROVEN  0x00235507U
-#define CRMG_CLASS_SECOND        0x00040000U	/* gained after a second, ... */
-#define CRMG_CLASS_SECOND_PROVEN 0x00010000U
-#define CRMG_CLASS_STALE         0x00220000U
-#define CRMG_CLASS_AWAY          0x01000000U	/* for a proven source */
-#define CRMG_CLASS_HOUR          0x01000000U
-#define CRMG_CLASS_DAY           0x10000000U
+struct crmg_eviction {
+	__u8 young;
+	__u8 second;
+	__u8 stale;		/* 4.3 s */
+	__u8 away;		/* 4.3 s, in the ticks of the proven */
+	__u8 hour;
+	__u8 day;
+	__u8 pad[2];
+};
+
+static const struct crmg_eviction crmg_evictions[2][CRMG_TAG_STATE_MASK + 1] = {
+	{
+		[CRMG_TAG_EMPTY]    = { .young = 7 },
+		[CRMG_TAG_SEEN]     = { .young = 5 },
+		[CRMG_TAG_SEEN_SYN] = { .young = 5 },
+		[CRMG_TAG_LIVE]     = { .second = 4, .stale = 2 },
+		[CRMG_TAG_LIMITED]  = { .stale = 2 },
+		[CRMG_TAG_PROVEN]   = { .hour = 1 },
+		[CRMG_TAG_BANNED]   = { .day = 1 },
+	}, {
+		[CRMG_TAG_EMPTY]    = { .young = 7 },
+		[CRMG_TAG_SEEN]     = { .young = 5 },
+		[CRMG_TAG_SEEN_SYN] = { .young = 5 },
+		[CRMG_TAG_LIVE]     = { .young = 3, .second = 1, .stale = 2 },
+		[CRMG_TAG_LIMITED]  = { .young = 2, .stale = 2 },
+		[CRMG_TAG_PROVEN]   = { .away = 1 },
+		[CRMG_TAG_BANNED]   = { .day = 1 },
+	},
+};
 
 #define CRMG_TICKS(state, ns) ((__u32)((ns) >> CRMG_TAG_AGE_NS_SHIFT(state)))
 #define CRMG_SECOND_TICKS 4
@@ -94,20 +120,15 @@ static __always_inline void crmg_tag_touch(__u32 *tag, __u32 old, __u64 now_ns)
 #define CRMG_HOUR_TICKS   CRMG_TICKS(CRMG_TAG_PROVEN, 3600ULL * 1000000000)
 #define CRMG_DAY_TICKS    CRMG_TICKS(CRMG_TAG_BANNED, 86400ULL * 1000000000)
 
-static __always_inline __u64 crmg_victim_class(__u32 state, __u32 idle, bool proven)
+static __always_inline __u64 crmg_victim_class(__u32 state, __u32 idle, __u32 proven)
 {
-	__u32 row = state * 4;
-	__u32 young = proven ? CRMG_CLASS_YOUNG_PROVEN : CRMG_CLASS_YOUNG;
-	__u32 second = proven ? CRMG_CLASS_SECOND_PROVEN : CRMG_CLASS_SECOND;
-	__u32 away = proven ? CRMG_CLASS_AWAY : 0;
-	__u32 hour = proven ? 0 : CRMG_CLASS_HOUR;
+	const struct crmg_eviction *e = &crmg_evictions[proven & 1][state & CRMG_TAG_STATE_MASK];
 
-	return (young >> row & 0xf) +
-	       (second >> row & 0xf) * CRMG_ABOVE(idle, CRMG_SECOND_TICKS - 1) +
-	       (CRMG_CLASS_STALE >> row & 0xf) * CRMG_ABOVE(idle, CRMG_STALE_TICKS - 1) +
-	       (away >> row & 0xf) * CRMG_ABOVE(idle, CRMG_AWAY_TICKS - 1) +
-	       (hour >> row & 0xf) * CRMG_ABOVE(idle, CRMG_HOUR_TICKS) +
-	       (CRMG_CLASS_DAY >> row & 0xf) * CRMG_ABOVE(idle, CRMG_DAY_TICKS);
+	return e->young + e->second * crmg_above(idle, CRMG_SECOND_TICKS - 1) +
+	       e->stale * crmg_above(idle, CRMG_STALE_TICKS - 1) +
+	       e->away * crmg_above(idle, CRMG_AWAY_TICKS - 1) +
+	       e->hour * crmg_above(idle, CRMG_HOUR_TICKS) +
+	       e->day * crmg_above(idle, CRMG_DAY_TICKS);
 }
 
 #define CRMG_VICTIM_WAY(v)   ((v) & 7)
@@ -115,11 +136,37 @@ static __always_inline __u64 crmg_victim_class(__u32 state, __u32 idle, bool pro
 #define CRMG_VICTIM_FREE(v)  ((v) >> 28)	/* empty ways in the line */
 
 /*
+ * In a line of which more than half were banned, the way of the one that was not seen for
+ * longest, for a proven source that finds no other; as crmg_victim() returns it. Else an
+ * abuser with many addresses would have lines to himself for a day.
+ */
+__noinline __u32 crmg_victim_banned(const struct crmg_tags *line, __u64 now_ns)
+{
+	__u64 longest = 0, banned = 0;
+	int i;
+
+	if (!line)
+		return 0;
+	for (i = 0; i < CRMG_WAYS; i++) {
+		__u32 tag = CRMG_READ_ONCE(line->tag[i]);
+		__u64 is_banned = crmg_above(crmg_tag_state(tag), CRMG_TAG_PROVEN);
+		__u64 rank = (0 - is_banned) &
+			     (1 << 24 | (__u64)crmg_tag_idle(tag, now_ns) << 3 | i);
+		__u64 above = 0 - crmg_above(rank, longest);
+
+		longest = (rank & above) | (longest & ~above);
+		banned += is_banned;
+	}
+	return banned > CRMG_WAYS / 2 ? longest : 0;
+}
+
+/*
  * The way of a line that a new source may take, with its class and the number of
  * empty ways. Of those that are idle equally long it is the one that the source's hash
  * chooses, its home (0..7): where it is looked for first; and a fixed one would be the
- * newest in a flood, so that nobody lasts until his second packet. One that was banned comes last in its class, since its ban may still run. A function of
- * its own, so that its eight steps are verified once.
+ * newest in a flood, so that nobody lasts until his second packet. One that was banned
+ * comes last in its class, since its ban may still run. A function of its own, so that its
+ * eight steps are verified once.
  */
 __noinline __u32
 crmg_victim(const struct crmg_tags *line, __u64 now_ns, __u32 proven, __u32 home)
@@ -133,12 +180,12 @@ crmg_victim(const struct crmg_tags *line, __u64 now_ns, __u32 proven, __u32 home
 		__u32 tag = CRMG_READ_ONCE(line->tag[i]);
 		__u32 idle = crmg_tag_idle(tag, now_ns);
 		__u64 class = crmg_victim_class(crmg_tag_state(tag), idle, proven);
-		__u64 waits = idle * CRMG_ABOVE(CRMG_TAG_BANNED, crmg_tag_state(tag));
+		__u64 waits = idle * crmg_above(CRMG_TAG_BANNED, crmg_tag_state(tag));
 		__u64 rank = class << 24 | waits << 3 | (~(i ^ home) & 7);
-		__u64 above = 0 - CRMG_ABOVE(rank, best);
+		__u64 above = 0 - crmg_above(rank, best);
 
 		best = (rank & above) | (best & ~above);
-		free += CRMG_ABOVE(1, crmg_tag_state(tag));
+		free += crmg_above(1, crmg_tag_state(tag));
 	}
 	return (best ^ (~home & 7)) | free << 28;
 }
