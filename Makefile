@@ -14,7 +14,7 @@ say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Werror
 CFLAGS  ?= -O2 -g
-CFLAGS_ALL := -std=gnu11 $(WARN) -D_GNU_SOURCE -DCRMG_VERSION='"$(VERSION)"' -Iheaders -I$(BUILD) $(CFLAGS)
+CFLAGS_ALL := -std=gnu11 $(WARN) -D_GNU_SOURCE -DCRMG_VERSION='"$(VERSION)"' -Iheaders -I$(BUILD) $(CPPFLAGS) $(CFLAGS)
 ifeq ($(SAN),1)
 CFLAGS_ALL += -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
@@ -67,6 +67,51 @@ $(BUILD)/crmgate.skel.h: $(BUILD)/bpf/crmgate.bpf.o
 $(KERN_OBJ): | $(BUILD)/crmgate.skel.h
 $(BUILD)/user/kern/load.o: $(BUILD)/crmgate.skel.h
 
+# ----------------------------------------------------------------- install
+PREFIX     ?= /usr/local
+SBINDIR    ?= $(PREFIX)/sbin
+MANDIR     ?= $(PREFIX)/share/man
+COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+
+# Their tables are the program's own: tools/pages.c.
+MAN_PAGES := $(patsubst packaging/man/%.in,$(BUILD)/man/%,$(sort $(wildcard packaging/man/*.in)))
+$(BUILD)/tools/pages: $(BUILD)/tools/pages.o $(BUILD)/libcrmgate.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+FILL = @mkdir -p $(@D); printf '  %-8s %s\n' FILL $@; \
+	$(BUILD)/tools/pages $< >$@.new && sed 's/@VERSION@/$(VERSION)/' $@.new >$@ && rm -f $@.new
+
+$(BUILD)/man/%: packaging/man/%.in $(BUILD)/tools/pages
+	$(FILL)
+
+$(BUILD)/crmgate.bash: packaging/crmgate.bash.in $(BUILD)/tools/pages
+	$(FILL)
+
+.PHONY: docs
+docs: $(MAN_PAGES) $(BUILD)/crmgate.bash
+
+# $(call place,MODE,FILE,PLACE); fill: with the paths; keep: not over an operator's.
+place = $(Q)echo '  INSTALL  $(3)' && install -D -m $(1) $(2) '$(DESTDIR)$(3)'
+fill = $(call place,644,$(1),$(2)) && \
+	sed -i 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' '$(DESTDIR)$(2)'
+keep = $(Q)test -e '$(DESTDIR)$(2)' || { echo '  INSTALL  $(2)' && install -D -m 644 $(1) '$(DESTDIR)$(2)'; }
+
+.PHONY: install
+install: all docs ## install it: DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc), UNITDIR
+	$(call place,755,$(BUILD)/crmgate,$(SBINDIR)/crmgate)
+	$(call place,644,$(BUILD)/crmgate.bash,$(COMPDIR)/crmgate)
+	$(call place,644,$(BUILD)/man/crmgate.8,$(MANDIR)/man8/crmgate.8)
+	$(call place,644,$(BUILD)/man/crmgate-policy.5,$(MANDIR)/man5/crmgate-policy.5)
+	$(call place,644,$(BUILD)/man/crmgate-metrics.7,$(MANDIR)/man7/crmgate-metrics.7)
+	$(call fill,packaging/crmgate.service.in,$(UNITDIR)/crmgate.service)
+	$(call place,644,packaging/crmgate.sysusers,$(PREFIX)/lib/sysusers.d/crmgate.conf)
+	$(call place,644,packaging/crmgate.tmpfiles,$(PREFIX)/lib/tmpfiles.d/crmgate.conf)
+	$(call keep,packaging/policy.yaml,$(SYSCONFDIR)/crmgate/policy.yaml)
+	$(call keep,packaging/crmgate.default,$(SYSCONFDIR)/default/crmgate)
+
 # ------------------------------------------------------------------- tests
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -74,7 +119,8 @@ BPF_TEST_SRC := $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
-SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh)))
+SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
+	$(filter-out tests/pkg/lib.sh,$(sort $(wildcard tests/pkg/*.sh)))
 LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
 	$(BUILD)/tests/lib/failbpf.so
 
@@ -116,7 +162,7 @@ $(BUILD)/tools/relink: $(BUILD)/tools/relink.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
 
 .PHONY: tests
-tests: all $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
+tests: all docs $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
 
 .PHONY: unit
 unit: $(UNIT_BIN) ## build and run the unit tests (no root)
@@ -200,4 +246,4 @@ help: ## this text
 clean: ## remove everything generated
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* main.c - the command table, and the way from a command line to an exit status. */
+/* main.c - the way from a command line to an exit status. */
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../base/util.h"
 #include "cli.h"
-
-#define COMMAND(name) &crmg_command_##name,
-const struct crmg_command *const crmg_commands[] = { CRMG_COMMANDS(COMMAND) };
-const size_t crmg_command_count = CRMG_ARRAY_SIZE(crmg_commands);
 
 /*
  * With a standard descriptor closed the next file opened would take its place,

@@ -30,6 +30,10 @@ struct crmg_family {
 	unsigned int counter;	/* write_host: enum crmg_host_id */
 };
 
+/* Every family, in the order in which they are written. */
+extern const struct crmg_family crmg_families[];
+extern const size_t crmg_family_count;
+
 #define CRMG_LABEL_LEN (2 * CRMG_ESCAPED(CRMG_NAME_LEN))
 
 /* A label's value: harmless for terminals, then as the format wants it. buf is returned. */

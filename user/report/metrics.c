@@ -164,7 +164,7 @@ static void write_build(const struct crmg_family *family, const struct crmg_scra
 #define COUNTER "counter"
 #define GAUGE   "gauge"
 
-static const struct crmg_family families[] = {
+const struct crmg_family crmg_families[] = {
 	{ "crmgate_build_info", GAUGE, "The program that wrote this.", write_build, 0 },
 	{ "crmgate_packets_total", COUNTER, "Packets of services, by policy and verdict.",
 	  crmg_metric_packets, 0 },
@@ -240,6 +240,7 @@ static const struct crmg_family families[] = {
 	{ "crmgate_problem", GAUGE, "1 while there is such a problem; see crmgate status.",
 	  write_problem, 0 },
 };
+const size_t crmg_family_count = CRMG_ARRAY_SIZE(crmg_families);
 
 static char **make_labels(const struct crmg_policy_rows *rows)
 {
@@ -276,8 +277,8 @@ int crmg_metrics_write(const struct crmg_snapshot *snap, FILE *out)
 		return -ENOMEM;
 	}
 	crmg_problems_find(snap, &problems);
-	for (size_t i = 0; i < CRMG_ARRAY_SIZE(families); i++) {
-		const struct crmg_family *family = &families[i];
+	for (size_t i = 0; i < crmg_family_count; i++) {
+		const struct crmg_family *family = &crmg_families[i];
 
 		fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help,
 			family->name, family->type);
