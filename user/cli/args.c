@@ -23,7 +23,7 @@ static const struct {
 	const char *command;
 	const char *option;	/* NULL: the command itself */
 } later[] = {
-	{ "capture", NULL }, { "doctor", NULL },
+	{ "capture", NULL },
 	{ "attach", "chain" }, { "attach", "rehearse" },
 	{ "daemon", "manage" },
 };

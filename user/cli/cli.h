@@ -21,7 +21,7 @@ enum crmg_exit {
 	CRMG_EXIT_FAILED = 1,
 	CRMG_EXIT_USAGE = 2,		/* or an invalid policy */
 	CRMG_EXIT_REFUSED = 3,		/* would lock out, or is busy */
-	CRMG_EXIT_NOT_ENFORCED = 4,	/* status --check */
+	CRMG_EXIT_NOT_ENFORCED = 4,	/* status --check, prove, doctor */
 };
 
 /* An option of a command: --name, or -letter; argument NULL: a flag. */
@@ -66,7 +66,7 @@ struct crmg_command {
 #define CRMG_COMMANDS(X) \
 	X(check) X(attach) X(detach) X(apply) X(confirm) X(rollback) \
 	X(panic) X(resume) \
-	X(status) X(prove) X(show) X(top) X(why) \
+	X(status) X(doctor) X(prove) X(show) X(top) X(why) \
 	X(ban) X(unban) X(bans) \
 	X(events) X(audit) X(metrics) X(daemon) \
 	X(version) X(help)

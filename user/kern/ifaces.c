@@ -54,8 +54,7 @@ static void crmg_stack_parse(const struct nlmsghdr *msg, struct crmg_stack *ret)
 		ret->parent = link;
 }
 
-/* Asks rtnetlink for one interface. Negative errno. */
-static int crmg_stack_read(unsigned int ifindex, struct crmg_stack *ret)
+ssize_t crmg_link_message(unsigned int ifindex, void *answer, size_t size)
 {
 	struct {
 		struct nlmsghdr header;
@@ -66,19 +65,26 @@ static int crmg_stack_read(unsigned int ifindex, struct crmg_stack *ret)
 		.info = { .ifi_index = ifindex },
 	};
 	crmg_autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	char answer[16384];
-	const struct nlmsghdr *msg = (const struct nlmsghdr *)answer;
+	const struct nlmsghdr *msg = answer;
 	ssize_t got;
 
 	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0)
 		return -errno;
-	got = recv(fd, answer, sizeof(answer), 0);
+	got = recv(fd, answer, size, 0);
 	if (got < 0)
 		return -errno;
+	return NLMSG_OK(msg, (size_t)got) && msg->nlmsg_type == RTM_NEWLINK ? got : -ENODEV;
+}
+
+static int crmg_stack_read(unsigned int ifindex, struct crmg_stack *ret)
+{
+	char answer[CRMG_LINK_MESSAGE];
+	ssize_t got = crmg_link_message(ifindex, answer, sizeof(answer));
+
 	*ret = (struct crmg_stack){ 0, 0 };
-	if (NLMSG_OK(msg, (size_t)got) && msg->nlmsg_type == RTM_NEWLINK)
-		crmg_stack_parse(msg, ret);
-	return 0;
+	if (got > 0)
+		crmg_stack_parse((const struct nlmsghdr *)answer, ret);
+	return got < 0 && got != -ENODEV ? got : 0;
 }
 
 /* True if a stands on b, directly. */

@@ -3,6 +3,7 @@
 #ifndef CRMGATE_KERN_INTERNAL_H
 #define CRMGATE_KERN_INTERNAL_H
 
+#include <errno.h>
 #include <net/if.h>
 #include <time.h>
 
@@ -94,6 +95,9 @@ char *crmg_pin_path(const struct crmg_kern *kern, const char *name, char *buf, s
  * or "tc"; bpffs allows no dot.
  */
 char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size);
+
+/* 0: there is a bpffs; -ENOENT: there is none; -EROFS: it is mounted read-only here. */
+int crmg_bpffs_look(void);
 
 /* Makes the folder of an instance, mounts bpffs if there is none. */
 int crmg_pin_prepare(const char *instance, struct crmg_err *err);
@@ -382,5 +386,20 @@ size_t crmg_ifaces_read(struct crmg_kern *kern);
 
 /* Inode of the network namespace that this process is in. */
 __u64 crmg_netns(void);
+
+/* What rtnetlink says of an interface, one message: its length, or negative errno. */
+#define CRMG_LINK_MESSAGE 16384
+ssize_t crmg_link_message(unsigned int ifindex, void *answer, size_t size);
+
+/* --------------------------------------------------------------- doctor_*.c */
+
+struct crmg_doctor_facts;
+struct crmg_host_facts;
+struct crmg_iface_facts;
+
+/* What can be read of a host, of an interface, and of the rules of NAT; with getters only. */
+void crmg_doctor_host(struct crmg_host_facts *ret);
+void crmg_doctor_iface(const char *name, struct crmg_iface_facts *ret);
+int crmg_doctor_nat(struct crmg_doctor_facts *ret);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 #include <linux/magic.h>
@@ -43,6 +44,15 @@ static const char *crmg_bpffs(void)
 	if (!crmg_is_bpffs(path))
 		crmg_copy(path, sizeof(path), CRMG_BPFFS);
 	return path;
+}
+
+int crmg_bpffs_look(void)
+{
+	struct statfs fs;
+
+	if (!crmg_is_bpffs(crmg_bpffs()) || statfs(crmg_bpffs(), &fs))
+		return -ENOENT;
+	return fs.f_flags & ST_RDONLY ? -EROFS : 0;
 }
 
 char *crmg_pin_dir(const char *instance, char *buf, size_t size)

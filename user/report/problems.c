@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "../base/num.h"
+#include "../base/util.h"
 #include "text.h"
 
 const char *crmg_problem_name(enum crmg_problem_id id)
@@ -39,6 +40,7 @@ static void add(struct crmg_problems *problems, enum crmg_problem_id id, uint64_
 
 	problem->id = id;
 	problem->since_ns = since_ns;
+	problem->iface[0] = '\0';
 	va_start(args, format);
 	vsnprintf(problem->text, sizeof(problem->text), format, args);
 	va_end(args);
@@ -154,8 +156,13 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	const __u64 *host = snap->host.counter;
 
 	ret->count = 0;
-	for (size_t i = 0; i < snap->iface_count && i < CRMG_IFACES_MAX; i++)
+	for (size_t i = 0; i < snap->iface_count && i < CRMG_IFACES_MAX; i++) {
+		size_t before = ret->count;
+
 		judge_iface(&snap->ifaces[i], ret);
+		for (; before < ret->count; before++)
+			crmg_copy(ret->item[before].iface, IFNAMSIZ, snap->ifaces[i].wanted.name);
+	}
 	judge_ways(snap, ret);
 	judge_table(snap, ret);
 	if (host[CRMG_HOST_CAPPED])

@@ -3,6 +3,8 @@
 #ifndef CRMGATE_PROBLEMS_H
 #define CRMGATE_PROBLEMS_H
 
+#include <net/if.h>
+
 #include "snapshot.h"
 
 /*
@@ -33,6 +35,7 @@ enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };
 struct crmg_problem {
 	enum crmg_problem_id id;
 	uint64_t since_ns;	/* CLOCK_REALTIME; 0: not known */
+	char iface[IFNAMSIZ];	/* that it is about; "": none */
 	char text[192];		/* what it is and what to do */
 };
 
