@@ -24,6 +24,7 @@
 #include "seams.h"
 
 #include "parse.h"
+#include "odd.h"
 #include "tags.h"
 #include "front.h"
 #include "classify.h"
@@ -63,12 +64,39 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 	if (c->slot && binding->mode == CRMG_MODE_ENFORCE && binding->flags & CRMG_BINDING_BAN &&
 	    crmg_auto_banned(c->slot, c->detail))
 		return CRMG_REASON_BANNED;
+	if (binding->kind == CRMG_BINDING_DENY && binding->mode != CRMG_MODE_OFF)
+		return CRMG_REASON_DENIED;
+	if (CRMG_READ_ONCE(c->work->odd) && binding->sanity == CRMG_SANITY_REFUSE &&
+	    binding->mode != CRMG_MODE_OFF)
+		return CRMG_REASON_SANITY;
 	if (binding->kind == CRMG_BINDING_NO_POLICY &&
 	    !(binding->flags & CRMG_BINDING_WIDER))
 		return CRMG_REASON_NO_POLICY;
-	if (binding->kind == CRMG_BINDING_DENY && binding->mode != CRMG_MODE_OFF)
-		return CRMG_REASON_DENIED;
 	return CRMG_REASON_OK;
+}
+
+/* Looks for what is odd about a packet, and counts it. */
+static __always_inline void
+crmg_look(struct crmg_work *w, const struct crmg_front *front, const struct crmg_binding *binding)
+{
+	struct crmg_host *h;
+	__u32 odd, i;
+
+	w->odd = 0;
+	if (w->pkt.malformed || binding->sanity == CRMG_SANITY_OFF || !crmg_is_odd(&w->pkt))
+		return;
+	odd = crmg_oddities(&w->pkt, front->head.fast_open);
+	CRMG_WRITE_ONCE(w->odd, odd);
+	h = crmg_host();
+	if (!h)
+		return;
+#pragma unroll
+	for (i = 0; i < CRMG_ODDITY_COUNT; i++) {
+		__u64 packets = (odd >> i & 1) * w->source.packets;
+
+		barrier_var(packets);
+		h->odd[i] += packets;
+	}
 }
 
 /*
@@ -260,6 +288,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 		if (source->first_ns)
 			crmg_slot_first(c.slot, c.detail, source, c.standing.binding);
 	}
+	crmg_look(w, front, c.standing.binding);
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_limited(&c, found);

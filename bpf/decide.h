@@ -166,8 +166,8 @@ crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	return (struct crmg_telling){
 		.detail = c->detail,
 		.standing = &c->standing,
-		.kind = reason >= CRMG_REASON_CONNECTIONS ? CRMG_EVENT_EXCEEDED :
-							    CRMG_EVENT_REFUSED,
+		.kind = reason >= CRMG_REASON_CONNECTIONS && reason != CRMG_REASON_SANITY ?
+			CRMG_EVENT_EXCEEDED : CRMG_EVENT_REFUSED,
 		.reason = reason,
 		.verdict = verdict,
 		.v4 = c->work->pkt.v4,
@@ -261,7 +261,8 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		if (!crmg_enforced(binding, reason))
 			reason = CRMG_REASON_OK;
 		else
-			verdict = crmg_may_reset(c) ? CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
+			verdict = reason != CRMG_REASON_SANITY && crmg_may_reset(c) ?
+				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
 	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, source);
 	if (verdict == CRMG_VERDICT_PASS && !CRMG_READ_ONCE(c->work->probe))

@@ -62,7 +62,7 @@ struct crmg_pkt {
 	__u8 tcp_flags;
 	__u8 v4;
 	__u8 malformed;		/* the ports can be read, but headers or lengths lie */
-	__u8 tcp_header;	/* bytes, as it says; of well-formed TCP */
+	__u8 tcp_header;	/* bytes, as it says; 0: no TCP */
 	__u8 pad[3];
 };
 
@@ -86,6 +86,7 @@ crmg_parse_l4(const __u8 *p, const __u8 *end, __u8 proto, bool first, struct crm
 	__u32 l4 = pkt->l4;
 	__u32 header;
 
+	pkt->tcp_header = 0;
 	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
 		return CRMG_PARSED_OTHER;
 	header = proto == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);

@@ -36,7 +36,8 @@
 	X(CONTENTION,  "contention",  "CPUs fought over one bucket for too long") \
 	X(PRESSURE,    "pressure",    "no slot was free and the shared bucket is empty") \
 	X(AGGREGATE,   "aggregate",   "too much from the wider prefix of the source") \
-	X(TOTAL,       "total",       "too much from all sources together")
+	X(TOTAL,       "total",       "too much from all sources together") \
+	X(SANITY,      "sanity",      "well-formed, but what no honest sender sends")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -84,6 +85,21 @@
 	X(DROP,  "drop",  "drop silently") \
 	X(RESET, "reset", "answer with a TCP RST")
 
+/* What a service does about a packet that is odd; the default first. */
+#define CRMG_SANITIES(X) \
+	X(OBSERVE, "observe", "counted") \
+	X(OFF,     "off",     "nothing, it is not even counted") \
+	X(REFUSE,  "refuse",  "counted and dropped")
+
+/* X(ID, "name", "help"): what is odd about a packet that is well-formed. */
+#define CRMG_ODDITIES(X) \
+	X(NULL,     "null",     "a TCP segment with none of SYN, ACK, FIN and RST") \
+	X(XMAS,     "xmas",     "FIN without ACK") \
+	X(SYN_FIN,  "syn_fin",  "SYN together with FIN or RST") \
+	X(SYN_DATA, "syn_data", "a SYN with data, where TCP fast open is off") \
+	X(SOURCE,   "source",   "from an address that nobody can have: 0/8, loopback, multicast") \
+	X(OWN,      "own",      "from the address that it is sent to")
+
 /* What a binding is; a policy of its own or one of the built-in labels. */
 #define CRMG_BINDINGS(X) \
 	X(POLICY,    "policy", "limits of a policy") \
@@ -115,6 +131,8 @@
 #define CRMG_ENUM_TRANSPORT(ID, ...) CRMG_TRANSPORT_##ID,
 #define CRMG_ENUM_PROTOCOL(ID, ...)  CRMG_PROTOCOL_##ID,
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
+#define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
+#define CRMG_ENUM_ODDITY(ID, ...)    CRMG_ODDITY_##ID,
 #define CRMG_ENUM_BINDING(ID, ...)   CRMG_BINDING_##ID,
 #define CRMG_ENUM_EVENT(ID, ...)     CRMG_EVENT_##ID,
 
@@ -126,6 +144,8 @@ enum crmg_mode      { CRMG_MODES(CRMG_ENUM_MODE) CRMG_MODE_COUNT };
 enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT };
 enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
 enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
+enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
+enum crmg_oddity    { CRMG_ODDITIES(CRMG_ENUM_ODDITY) CRMG_ODDITY_COUNT };
 enum crmg_binding_kind { CRMG_BINDINGS(CRMG_ENUM_BINDING) CRMG_BINDING_COUNT };
 enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 
@@ -300,7 +320,8 @@ struct crmg_head {
 	__u8 mode_cap;		/* of these, what --shadow asked for */
 	char file[512];		/* absolute path of the policy file, or "" */
 	__u32 back_shift;	/* see CRMG_BACK_PLACE */
-	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 4];
+	__u32 fast_open;	/* 1: the stack takes data on a SYN (when it was applied) */
+	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 8];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 
@@ -367,7 +388,8 @@ struct crmg_binding {
 	__u8 flags;		/* CRMG_BINDING_* */
 	__u8 v4_wide;		/* width of an aggregate: 96 + 1..31, and 1..127; with or ... */
 	__u8 v6_wide;		/* ... without limits: under pressure it is judged instead */
-	__u8 pad[2];
+	__u8 sanity;		/* enum crmg_sanity, of the service */
+	__u8 pad;
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u8 reserved[16];
 
@@ -420,7 +442,8 @@ struct crmg_service {
 	__u16 allow_binding;
 	__u8 transport;
 	__u8 protocol;
-	__u8 pad[6];
+	__u8 sanity;		/* enum crmg_sanity */
+	__u8 pad[5];
 	__u32 first_port;	/* range of `ports` */
 	__u32 port_count;
 	__u32 first_local;	/* range of `locals`; none: any address */
@@ -768,6 +791,7 @@ enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
 
 struct crmg_host {
 	__u64 counter[CRMG_HOST_COUNT];
+	__u64 odd[CRMG_ODDITY_COUNT];	/* packets of services that look for them */
 };
 
 /* ------------------------------------------------------ control and set-up */

@@ -25,6 +25,8 @@ static const char policy[] =
 	"  angry: {transport: tcp, ports: [9003]}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
+	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
+	"  stern: {transport: tcp, ports: [9006], sanity: refuse}\n"
 	"clients:\n"
 	"  partners: {prefixes: [203.0.113.0/24, \"2001:db8:7::/48\"]}\n"
 	"  enemies: {prefixes: [198.51.100.0/24, \"2001:db8:bad::/48\", 203.0.113.66/32]}\n"
@@ -47,6 +49,8 @@ static const char policy[] =
 	"     limits: {packets: {rate: 9/s, burst: 9}, bytes: {rate: 1kB/s, burst: 64KiB}},\n"
 	"     aggregate: {limits: {packets: {rate: 5/s, burst: 5}}},\n"
 	"     total: {limits: {bytes: {rate: 1kB/s, burst: 64KiB}}}}\n"
+	"  - {name: stern, service: stern, clients: any, on_exceed: reset, mode: shadow,\n"
+	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
 	"allow: [192.0.2.10/32, \"2001:db8:a::/64\"]\n";
 
 #define ALLOWED4 CRMG_TEST_V4(192, 0, 2, 10)
@@ -298,6 +302,27 @@ static const struct row rows[] = {
 	  .payload = 30000 }, .before = 2, DROPPED(BYTES, "shared", "shared") },
 	{ "allowed, in spite of a total", .packet = { TCP4(ALLOWED4, 9004, SYN) }, .before = 100,
 	  .opens = true, PASSED(ALLOWED, "shared", "allow") },
+	{ "C9 no flags", .packet = { TCP4(PUBLIC4, 9005, 0) }, DROPPED(SANITY, "strict", "none") },
+	{ "C9 all flags", .packet = { TCP6(PUBLIC6, 9005, 0x3f) },
+	  DROPPED(SANITY, "strict", "none") },
+	{ "C9 a SYN with data", .packet = { TCP4(PUBLIC4, 9005, SYN), .payload = 1 },
+	  .opens = true, DROPPED(SANITY, "strict", "none") },
+	{ "C8 from loopback", .packet = { TCP4(CRMG_TEST_V4(127, 0, 0, 1), 9005, ACK) },
+	  .before = 3, DROPPED(SANITY, "strict", "none") },
+	{ "C8 from multicast", .packet = { TCP6(CRMG_TEST_V6(0xff02000000000000, 1), 9005, ACK) },
+	  .before = 3, DROPPED(SANITY, "strict", "none") },
+	{ "C8 from its own address", .packet = { TCP4(SERVER4, 9005, SYN) }, .opens = true,
+	  DROPPED(SANITY, "strict", "none") },
+	{ "C8 the same over IPv6", .packet = { TCP6(SERVER6, 9005, ACK) }, .before = 3,
+	  DROPPED(SANITY, "strict", "none") },
+	{ "what is odd is refused only where the service says so",
+	  .packet = { TCP4(SERVER4, 443, 0) }, PASSED(OK, "api", "public") },
+	{ "what is odd has a limit too", .packet = { TCP4(SERVER4, 443, 0) }, .before = 5,
+	  DROPPED(PACKETS, "api", "public") },
+	{ "allow goes before sanity", .packet = { TCP4(ALLOWED4, 9005, 0) },
+	  PASSED(ALLOWED, "strict", "allow") },
+	{ "what is odd, in shadow", .packet = { TCP4(PUBLIC4, 9006, 0) }, .before = 9,
+	  .would = CRMG_REASON_SANITY, PASSED(OK, "stern", "stern") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

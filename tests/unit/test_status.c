@@ -37,6 +37,8 @@ static void fill(void)
 	fx.snap.by_state[CRMG_SOURCE_BANNED] = 2;
 	fx.snap.host.counter[CRMG_HOST_EVICTIONS] = 4;
 	fx.snap.host.counter[CRMG_HOST_PRESSURE] = 55;
+	fx.snap.host.odd[CRMG_ODDITY_NULL] = 3;
+	fx.snap.host.odd[CRMG_ODDITY_OWN] = 1;
 	fx.snap.pressure_ns = BOOT_NS - 7200 * CRMG_NS_PER_SEC;
 	crmg_problems_find(&fx.snap, &problems);
 }
@@ -108,6 +110,10 @@ static void test_document(void **state)
 	assert_int_equal(number(part, "banned"), 2);
 	assert_int_equal(number(part, "pressure_packets"), 55);
 	assert_string_equal(text(part, "last_pressure"), "2027-01-15T06:00:00Z");
+	part = json_object_get(document, "odd");
+	assert_int_equal(number(part, "null"), 3);
+	assert_int_equal(number(part, "xmas"), 0);
+	assert_int_equal(number(part, "own"), 1);
 	part = json_array_get(json_object_get(document, "problems"), 0);
 	assert_string_equal(text(part, "id"), "tc_missing");
 	assert_true(json_is_null(json_object_get(part, "since")));

@@ -198,6 +198,7 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	binding->kind = bind->kind;
 	binding->mode = b->mode;
 	binding->service = bind->service;
+	binding->sanity = bind->at->sanity;
 	crmg_copy(label->service, sizeof(label->service), bind->at->name);
 	crmg_copy(label->policy, sizeof(label->policy), bind->policy_name);
 	crmg_copy(label->client, sizeof(label->client), bind->client_name);

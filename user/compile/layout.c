@@ -123,6 +123,7 @@ static void write_services(const struct crmg_build *b, struct crmg_image *image)
 		to->allow_binding = b->allow[index];
 		to->transport = from->transport;
 		to->protocol = from->protocol;
+		to->sanity = from->sanity;
 		to->first_port = port_count;
 		to->port_count = from->port_count;
 		for (size_t p = 0; p < from->port_count; p++)

@@ -96,7 +96,7 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		const struct crmg_binding *b = crmg_image_binding(image, i);
 		const struct crmg_label *label = crmg_image_label(image, i);
 
-		if (b->generation != head->generation || b->row == 0 ||
+		if (b->sanity >= CRMG_SANITY_COUNT || b->generation != head->generation || b->row == 0 ||
 		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||

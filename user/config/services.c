@@ -151,6 +151,21 @@ static void read_protocol(struct crmg_reader *r, const struct crmg_node *node, v
 		draft->service->protocol = value;
 }
 
+static void read_sanity(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			unsigned int arg)
+{
+	static const char *const names[] = {
+#define X(ID, name, ...) [CRMG_SANITY_##ID] = name,
+		CRMG_SANITIES(X)
+#undef X
+	};
+	unsigned int value;
+
+	(void)arg;
+	if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
+		((struct draft *)target)->service->sanity = value;
+}
+
 /* Which transport a protocol is carried by; raw by each. */
 static void check_protocol(struct crmg_reader *r, const struct draft *draft)
 {
@@ -178,7 +193,7 @@ static const struct crmg_key service_keys[] = {
 	{ "addresses", read_addresses, 0, false },
 	{ "interfaces", NULL, 0, false },
 	{ "server_names", NULL, 0, false },
-	{ "sanity", NULL, 0, false },
+	{ "sanity", read_sanity, 0, false },
 	{ "total", read_total, 0, false },
 };
 

@@ -242,6 +242,15 @@ static uint32_t crmg_generation_next(const struct crmg_kern *kern)
 	return last + 1 ? last + 1 : 1;		/* 0 is never in force */
 }
 
+/* Bit 1 of the setting: servers take the data of a SYN. Without the setting none does. */
+static bool crmg_fast_open(void)
+{
+	crmg_autofclose FILE *file = fopen("/proc/sys/net/ipv4/tcp_fastopen", "re");
+	unsigned int bits = 0;
+
+	return file && fscanf(file, "%u", &bits) == 1 && bits & 2;
+}
+
 /* The image after the one in force, if there is one. */
 static int crmg_image_next(const struct crmg_kern *kern, const struct crmg_model *model,
 			   enum crmg_mode mode_cap, struct crmg_image *ret, struct crmg_err *err)
@@ -254,6 +263,7 @@ static int crmg_image_next(const struct crmg_kern *kern, const struct crmg_model
 	if (code)
 		return code;
 	head = (struct crmg_head *)ret->cells;
+	head->fast_open = crmg_fast_open();
 	if (old)
 		head->back_shift = (generation + CRMG_BACK_PLACE(crmg_image_head(old)) + 1) % 2;
 	return 0;

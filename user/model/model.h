@@ -50,6 +50,7 @@ struct crmg_model_service {
 	char name[CRMG_NAME_LEN];
 	enum crmg_transport transport;
 	enum crmg_protocol protocol;
+	enum crmg_sanity sanity;
 	struct crmg_port_range *ports;
 	size_t port_count;
 	struct crmg_pfx *addresses;	/* none: any */

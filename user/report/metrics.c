@@ -25,6 +25,13 @@ static void write_tracked(const struct crmg_family *family, const struct crmg_sc
 	fprintf(out, "%s %" PRIu32 "\n", family->name, ctx->snap->tracked);
 }
 
+static void write_odd(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (unsigned int i = 0; i < CRMG_ODDITY_COUNT; i++)
+		fprintf(out, "%s{oddity=\"%s\"} %" PRIu64 "\n", family->name, crmg_oddity_name(i),
+			(uint64_t)ctx->snap->host.odd[i]);
+}
+
 static void write_states(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
 {
 	for (unsigned int i = 0; i < CRMG_SOURCE_STATE_COUNT; i++)
@@ -218,6 +225,9 @@ const struct crmg_family crmg_families[] = {
 	  write_host, CRMG_HOST_OTHER },
 	{ "crmgate_fragments_total", COUNTER, "Fragments without a port, passed.", write_host,
 	  CRMG_HOST_FRAGMENTS },
+	{ "crmgate_odd_packets_total", COUNTER,
+	  "Packets of services that no honest sender sends, observed or refused, by what is odd.",
+	  write_odd, 0 },
 	{ "crmgate_resets_total", COUNTER, "TCP resets sent.", write_host, CRMG_HOST_RESETS },
 	{ "crmgate_resets_suppressed_total", COUNTER,
 	  "Refusals dropped because the host had sent too many resets.", write_host,

@@ -99,6 +99,8 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 		return binding->aggregate_limits;
 	case CRMG_REASON_TOTAL:
 		return total;
+	case CRMG_REASON_SANITY:
+		return binding->sanity == CRMG_SANITY_REFUSE && binding->kind != CRMG_BINDING_ALLOW;
 	case CRMG_REASON_CONTENTION:
 		return binding->limits || binding->aggregate_limits || total;
 	case CRMG_REASON_PRESSURE:

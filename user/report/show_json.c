@@ -123,10 +123,11 @@ static json_t *services_json(const struct crmg_image *image)
 		const struct crmg_service *service = crmg_image_service(image, i);
 
 		if (service)
-			json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o, s:o, s:o}",
+			json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:o}",
 				"name", crmg_json_text(service->name, sizeof(service->name)),
 				"transport", crmg_transport_name(service->transport),
 				"protocol", crmg_protocol_name(service->protocol),
+				"sanity", crmg_sanity_name(service->sanity),
 				"ports", ports_json(image, service),
 				"addresses", locals_json(image, service),
 				"total", total_json(budgets[i].limits, service->total,

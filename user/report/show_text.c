@@ -81,7 +81,7 @@ static int services_text(const struct crmg_image *image, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
 		{ "SERVICE", false }, { "TRANSPORT", false }, { "PROTOCOL", false },
-		{ "PORTS", false }, { "ADDRESSES", false },
+		{ "PORTS", false }, { "ADDRESSES", false }, { "SANITY", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 
@@ -98,6 +98,7 @@ static int services_text(const struct crmg_image *image, bool colour, FILE *out)
 		crmg_table_cell(&table, "%s", crmg_protocol_name(service->protocol));
 		crmg_table_cell(&table, "%s", ports);
 		crmg_table_cell(&table, "%s", locals);
+		crmg_table_cell(&table, "%s", crmg_sanity_name(service->sanity));
 	}
 	return crmg_table_print(&table, colour, out);
 }

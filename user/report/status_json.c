@@ -135,6 +135,16 @@ static json_t *problems_json(const struct crmg_problems *problems)
 	return list;
 }
 
+static json_t *odd_json(const struct crmg_snapshot *snap)
+{
+	json_t *object = json_object();
+
+	for (unsigned int i = 0; i < CRMG_ODDITY_COUNT; i++)
+		json_object_set_new(object, crmg_oddity_name(i),
+				    crmg_json_count(snap->host.odd[i]));
+	return object;
+}
+
 static json_t *sources_json(const struct crmg_snapshot *snap)
 {
 	const __u64 *host = snap->host.counter;
@@ -183,7 +193,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		return NULL;
 	document = json_pack(
 		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
-		" s:{s:o, s:o, s:o}, s:o, s:o, s:o}",
+		" s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
 		"schema", 1,
 		"version", CRMG_VERSION,
 		"instance", instance,
@@ -201,6 +211,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 			"capped", crmg_json_count(host[CRMG_HOST_CAPPED]),
 		"other_packets", crmg_json_count(host[CRMG_HOST_OTHER]),
 		"fragments", crmg_json_count(host[CRMG_HOST_FRAGMENTS]),
+		"odd", odd_json(snap),
 		"problems", problems_json(problems));
 	crmg_policy_rows_free(&rows);
 	return document;

@@ -70,6 +70,21 @@ static void proof_text(const struct crmg_snapshot *snap, FILE *out)
 		fprintf(out, "          %.*s\n", CRMG_PROOF_TEXT, proof->text[i]);
 }
 
+/* "null 3, own 1": odd packets, if there were any. */
+static void odd_text(const struct crmg_snapshot *snap, FILE *out)
+{
+	const char *before = "odd:      ";
+
+	for (unsigned int i = 0; i < CRMG_ODDITY_COUNT; i++) {
+		if (!snap->host.odd[i])
+			continue;
+		fprintf(out, "%s%s %llu", before, crmg_oddity_name(i), snap->host.odd[i]);
+		before = ", ";
+	}
+	if (*before == ',')
+		fputs(" packets of services\n", out);
+}
+
 static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
@@ -89,6 +104,7 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 	sources_text(snap, out);
 	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
 		snap->host.counter[CRMG_HOST_OTHER], snap->host.counter[CRMG_HOST_FRAGMENTS]);
+	odd_text(snap, out);
 }
 
 int crmg_interfaces_text(const struct crmg_snapshot *snap, bool colour, FILE *out)
