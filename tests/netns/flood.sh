@@ -10,6 +10,10 @@ lab_up && lab_nginx || exit 1
 # Where the flood comes from (10.0.0.0/8), and sources that are known before it.
 FORGED=(--src 10.0.0.0 --sources 16777216 --random)
 KNOWN=192.168.7.1
+# The same over IPv6, a /64 each.
+FORGED6=(--src fd10:: --sources 16777216 --random)
+KNOWN6=fd07::1
+SINK6=2001:db8::99
 # The answers to forged SYNs go where they came from, and are ignored there.
 ip -n "$LAB-host" route add 10.0.0.0/8 via "$LAB_BAD"
 
@@ -21,7 +25,7 @@ floods() {
 		services: {api: {transport: tcp, ports: [443], protocol: tls}}
 		clients:
 		  partners: {prefixes: [$LAB_GOOD/32]}
-		  known: {prefixes: [192.168.7.0/24]}
+		  known: {prefixes: [192.168.7.0/24, "fd07::/48"]}
 		policies:
 		  - name: public
 		    service: api
@@ -69,14 +73,14 @@ known_keep_their_state() {
 # The limit of a known source goes on from its level: 1000 and no more for an hour.
 known_keep_their_level() {
 	local why
-	why=$(crmgate why "${KNOWN%.*}.$1" -j)
+	why=$(crmgate why "$1" -j)
 	expect_json "$why" '.services[0] | .policy == "known" and .packets >= 20 and
 		.limits[0].available == 1000 - .packets'
 }
 
-# warm COUNT: so many known sources, before the flood.
+# warm COUNT [FIRST] [DESTINATION]: so many known sources, before the flood.
 warm() {
-	pour --dst "$LAB_SINK" --src "$KNOWN" --sources "$1" --repeat 12 --count $((12 * $1))
+	pour --dst "${3-$LAB_SINK}" --src "${2-$KNOWN}" --sources "$1" --repeat 12 --count $((12 * $1))
 }
 
 # One packet of each forged source, and every 1001st packet from one of 200 known ones:
@@ -89,7 +93,21 @@ one_packet_sources() {
 		--known "$KNOWN" --knowns 200 --known-every 1001
 	known_keep_their_state
 	for host in 1 100 200; do
-		known_keep_their_level "$host"
+		known_keep_their_level "192.168.7.$host"
+	done
+	expect 'evictions' "$(crmgate status -j | jq .sources.evictions)" -gt 1500000
+	expect 'tracked' "$(metric crmgate_sources_tracked)" -le 65536
+}
+
+one_packet_sources6() {
+	local subnet
+	attach "$(floods)" -q
+	warm 200 "$KNOWN6" "$SINK6"
+	pour --dst "$SINK6" "${FORGED6[@]}" --kind syn,ack,data --count 2002000 \
+		--known "$KNOWN6" --knowns 200 --known-every 1001
+	known_keep_their_state
+	for subnet in 0 63 c7; do
+		known_keep_their_level "fd07:0:0:$subnet::1"
 	done
 	expect 'evictions' "$(crmgate status -j | jq .sources.evictions)" -gt 1500000
 	expect 'tracked' "$(metric crmgate_sources_tracked)" -le 65536
@@ -105,7 +123,7 @@ two_packet_sources() {
 		--known "$KNOWN" --knowns 40 --known-every 1001
 	known_keep_their_state
 	for host in 1 20 40; do
-		known_keep_their_level "$host"
+		known_keep_their_level "192.168.7.$host"
 	done
 	expect 'packets under pressure' "$(metric crmgate_source_pressure_total)" -gt 0
 }
@@ -137,7 +155,7 @@ total_of_the_public() {
 	local passed
 	attach "$(floods 'total: {limits: {packets: {rate: 5000/s, burst: 5000}}}')" -q
 	get good 5
-	during get good 40 -- --dst "$LAB_SINK" "${FORGED[@]}" --kind syn,data --repeat 2
+	during get good 300 -- --dst "$LAB_SINK" "${FORGED[@]}" --kind syn,data --repeat 2
 	lab_until quiet public
 	passed=$(policy_value public passed_packets)
 	expect_near 'passed of the public' "$passed" "$(jq '5000 + 5000 * .seconds' <<<"$sent")"
@@ -273,6 +291,7 @@ events_are_bounded() {
 }
 
 t 'D3 forged sources of one packet: the known ones keep their state' fresh one_packet_sources
+t 'D3 the same over IPv6, forged /64s' fresh one_packet_sources6
 t 'D3 forged sources of two packets: the known ones keep their state' \
 	fresh two_packet_sources
 t 'D3 forged sources of two packets: pressure is reported, a proven client loses nothing' \
