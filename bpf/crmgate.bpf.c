@@ -83,11 +83,11 @@ crmg_look(struct crmg_work *w, const struct crmg_front *front, const struct crmg
 	__u32 odd, i;
 
 	w->odd = 0;
-	if (w->pkt.malformed || binding->sanity == CRMG_SANITY_OFF || !crmg_is_odd(&w->pkt))
+	if (w->pkt.malformed || binding->sanity == CRMG_SANITY_OFF)
 		return;
 	odd = crmg_oddities(&w->pkt, front->head.fast_open);
 	CRMG_WRITE_ONCE(w->odd, odd);
-	h = crmg_host();
+	h = odd ? crmg_host() : NULL;
 	if (!h)
 		return;
 #pragma unroll
@@ -280,6 +280,8 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 				found = crmg_slot_new(source, pkt, &c.slot);
 			crmg_case_detail(&c);
 		}
+		/* Of an address that no sender can have every packet is looked at. */
+		c.standing.narrow |= crmg_odd_source(pkt) || crmg_odd_own(pkt);
 		if (c.slot)
 			crmg_slot_adopt(front, c.slot, c.detail, source, &c.standing, epoch);
 	}

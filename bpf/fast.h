@@ -120,7 +120,8 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, const struct crmg_
 		crmg_count_host(CRMG_HOST_OTHER);
 		return XDP_PASS;
 	}
-	if (pkt.malformed || crmg_is_odd(&pkt) || source.service >= CRMG_PORT_GROUP)
+	if (pkt.malformed | crmg_odd_flags(&pkt) | crmg_odd_syn(&pkt) ||
+	    source.service >= CRMG_PORT_GROUP)
 		return CRMG_NOT_FAST;
 	source.addr = crmg_source_addr(&pkt.src, pkt.v4);
 	source.now_ns = crmg_now_ns(&w->clock);

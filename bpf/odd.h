@@ -11,62 +11,55 @@
 #endif
 
 /*
- * Every packet is asked, and few are odd: calculated, since each branch would double what
- * the verifier has to follow behind it. 1 if x is 0, else 0.
+ * FIN, SYN, RST, ACK and the transport as a number; and those that are usual: of TCP SYN,
+ * SYN|ACK, ACK, FIN|ACK, and RST with any of ACK and FIN|ACK; all of UDP.
  */
-static __always_inline __u64 crmg_is_zero(__u64 x)
-{
-	__u64 less = x - 1;
-
-	barrier_var(less);	/* or the compiler sees what is meant, and branches */
-	return (less & ~x) >> 63;
-}
+#define CRMG_FLAGS_NUMBER(pkt) (((pkt)->tcp_flags & 7) | ((pkt)->tcp_flags & CRMG_TCP_ACK) >> 1 | \
+				(pkt)->transport << 4)
+#define CRMG_FLAGS_USUAL (1U << 2 | 1U << 10 | 1U << 8 | 1U << 9 | 1U << 4 | 1U << 12 | 1U << 13 | \
+			  0xffffU << (CRMG_TRANSPORT_UDP << 4))
 
 /*
- * FIN, SYN, RST and ACK as a number, and those of the sixteen that are usual: SYN,
- * SYN|ACK, ACK, FIN|ACK, and RST with any of ACK and FIN|ACK.
+ * 1 or 0, as the next one. Every packet is asked and few are odd, so it is calculated: a
+ * branch for each would double what the verifier has to follow behind it.
  */
-#define CRMG_FLAGS_NUMBER(flags) (((flags) & 7) | ((flags) & CRMG_TCP_ACK) >> 1)
-#define CRMG_FLAGS_USUAL (1U << 2 | 1U << 10 | 1U << 8 | 1U << 9 | 1U << 4 | 1U << 12 | 1U << 13)
-
 static __always_inline __u64 crmg_odd_flags(const struct crmg_pkt *pkt)
 {
-	__u64 unusual = ~CRMG_FLAGS_USUAL >> CRMG_FLAGS_NUMBER(pkt->tcp_flags) & 1;
+	__u64 usual = CRMG_FLAGS_USUAL >> (CRMG_FLAGS_NUMBER(pkt) & 31);
 
-	barrier_var(unusual);
-	return unusual & crmg_is_zero(pkt->transport ^ CRMG_TRANSPORT_TCP);
+	barrier_var(usual);
+	return ~usual & 1;
+}
+
+/* A SYN without ACK that carries data. The flags of UDP are 0. */
+static __always_inline __u64 crmg_odd_syn(const struct crmg_pkt *pkt)
+{
+	__u64 syn = pkt->tcp_flags & ~(pkt->tcp_flags >> 3), headers = pkt->l4 + pkt->tcp_header;
+
+	barrier_var(syn);
+	return syn >> 1 & (headers - pkt->ip_end) >> 63;
 }
 
 /* 0/8, 127/8, 224/3; ::, ::1, IPv4 written as IPv6, ff00::/8: RFC 6890, RFC 4291. */
-static __always_inline __u64 crmg_odd_source(const struct crmg_pkt *pkt)
+static __always_inline bool crmg_odd_source(const struct crmg_pkt *pkt)
 {
-	__u64 hi = pkt->src.hi, lo = pkt->src.lo, net = (lo & 0xffffffff) >> 24;
+	__u32 net = (__u32)pkt->src.lo >> 24;
 
 	if (pkt->v4)
-		return crmg_is_zero(net) | crmg_is_zero(net ^ 127) | crmg_is_zero(net >> 5 ^ 7);
-	return crmg_is_zero(hi >> 56 ^ 0xff) |
-	       (crmg_is_zero(hi) & (crmg_is_zero(lo >> 1) | crmg_is_zero(lo >> 32 ^ 0xffff)));
+		return net - 1 >= 223 || net == 127;
+	if (pkt->src.hi)
+		return pkt->src.hi >> 56 == 0xff;
+	return pkt->src.lo <= 1 || pkt->src.lo >> 32 == 0xffff;
 }
 
-static __always_inline __u64 crmg_odd_own(const struct crmg_pkt *pkt)
+/*
+ * Asked, like the source, where a packet resolves whose it is: an address that was odd
+ * once is resolved for every packet. One that another local address knows as a usual
+ * source, and that then sends to itself, is not noticed.
+ */
+static __always_inline bool crmg_odd_own(const struct crmg_pkt *pkt)
 {
-	return crmg_is_zero((pkt->src.lo ^ pkt->dst.lo) | (pkt->src.hi ^ pkt->dst.hi));
-}
-
-/* A SYN without ACK, and data. */
-static __always_inline __u64 crmg_odd_syn(const struct crmg_pkt *pkt)
-{
-	__u64 headers = pkt->l4 + pkt->tcp_header;
-
-	return crmg_is_zero(pkt->transport ^ CRMG_TRANSPORT_TCP) &
-	       crmg_is_zero((pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) ^ CRMG_TCP_SYN) &
-	       (headers - pkt->ip_end) >> 63;
-}
-
-/* Is anything odd about a well-formed packet? */
-static __always_inline bool crmg_is_odd(const struct crmg_pkt *pkt)
-{
-	return crmg_odd_flags(pkt) | crmg_odd_source(pkt) | crmg_odd_own(pkt) | crmg_odd_syn(pkt);
+	return pkt->src.lo == pkt->dst.lo && pkt->src.hi == pkt->dst.hi;
 }
 
 /* What: bit i for oddity i. fast_open: the stack takes data on a SYN. */

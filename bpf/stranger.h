@@ -76,6 +76,7 @@ crmg_fast_stranger(struct crmg_work *w, const struct crmg_front *front,
 	bool denied;
 
 	if (source->state != CRMG_TAG_EMPTY || crmg_flow_may_prove(pkt) ||
+	    crmg_odd_source(pkt) || crmg_odd_own(pkt) ||
 	    !crmg_resolve(front, source->service, &pkt->src, pkt->v4, &standing) ||
 	    standing.narrow || standing.banned_until_ns)
 		return CRMG_NOT_FAST;

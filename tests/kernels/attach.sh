@@ -23,7 +23,9 @@ attached() {
 	expect 'clsact filters' "$(filters)" -eq "$([[ $1 == clsact ]] && echo 1 || echo 0)"
 	refused=$(policy_value public dropped_packets)
 	flood public --count 1000 --src "${2:-$LAB_BAD}"
-	expect 'refused' "$(policy_value public dropped_packets)" -eq $((refused + 995))
+	# Emulated, the host may be too slow for some of them.
+	expect 'refused' "$(policy_value public dropped_packets)" -eq \
+		$((refused + $(jq .arrived <<<"$sent") - 5))
 	# Nothing listens: what is answered is one packet with the service's port.
 	passed=$(out)
 	expect_exit 1 in_good bash -c ": </dev/tcp/$LAB_CRM/443"
