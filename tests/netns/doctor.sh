@@ -157,6 +157,10 @@ no_ethernet() {
 	in_host ip tuntap add dev tun7 mode tun
 	in_host ip link set tun7 up
 	finds 4 fail frames tun7
+	expect_exit 1 crmgate attach tun7 --policy "$file"
+	expect 'what it says' "$OUTPUT" =~ 'tun7 \(tun\) has no Ethernet header'
+	expect_exit 1 crmgate attach crm0 tun7 --mode tc --policy "$file"
+	test ! -e "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
 	in_host ip link del tun7
 	finds 4 fail native lo
 }
@@ -165,6 +169,15 @@ bridge_port() {
 	in_host ip link add crmbr type bridge
 	in_host ip link set crm0 master crmbr
 	finds 0 note stack crm0
+	# What stands on the bridge carries the packets of the port too.
+	in_host ip link add crmmv link crmbr type macvlan
+	finds 4 note stack crmmv
+	expect_exit 1 crmgate attach crm0 crmmv --policy "$file"
+	expect 'what it says' "$OUTPUT" =~ 'crmmv and crm0 are stacked'
+	crmgate attach crmmv --mode generic --policy "$file" -q
+	expect_exit 1 crmgate attach crm0
+	finds 4 fail stack crm0
+	purge
 	in_host ip link set crm0 nomaster
 	in_host ip link del crmbr
 }
@@ -208,6 +221,10 @@ nat() {
 	finds 0 ok nat crm0 --policy "$file"
 	rule tcp dport 8443 dnat to 172.17.0.2:8080
 	finds 0 ok nat crm0 --policy "$file"
+	rule tcp dport '{ 8443, 8444 }' dnat to 172.17.0.2:443
+	finds 0 note nat crm0 --policy "$file"
+	rule dnat ip to tcp dport map '{ 8443 : 172.17.0.2 . 443 }'
+	finds 0 note nat crm0 --policy "$file"
 	in_host nft flush ruleset
 }
 
@@ -288,7 +305,7 @@ t 'B10 doctor: generic XDP without need' fresh generic
 t 'B10 doctor: an MTU of 9000' fresh large_frames
 t 'doctor: an interface that is down, or is not there' fresh link_down
 t 'doctor: no Ethernet header, and no driver with XDP' fresh no_ethernet
-t 'doctor: a port of a bridge' fresh bridge_port
+t 'doctor: a port of a bridge, and what stands on it' fresh bridge_port
 t 'doctor: forwarding' fresh forwarding
 t 'doctor: ports that this host uses itself' fresh local_ports
 t 'doctor: port mappings before DNAT' fresh nat

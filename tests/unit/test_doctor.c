@@ -138,7 +138,14 @@ static void test_settings(void **state)
 	facts.host.jit = 0;
 	assert_string_equal(found(), "warning jit");
 	assert_string_equal(mend(), "sysctl -w net.core.bpf_jit_enable=1");
+	facts.host.jit = 1;
+	facts.host.jit_harden = 2;
+	assert_string_equal(found(), "note jit");
 	facts.host.jit = -1;
+	facts.host.jit_harden = 1;
+	facts.host.stats = true;
+	assert_string_equal(found(), "note bpf_stats");
+	facts.host.stats = false;
 	facts.host.unprivileged = 0;
 	assert_string_equal(found(), "note unprivileged_bpf");
 	facts.host.unprivileged = -1;
@@ -258,8 +265,11 @@ static void test_nat(void **state)
 	assert_string_equal(found(), "");	/* 172.17.0.2 is no address of "dns" */
 	map.to = addr("10.9.0.1");
 	assert_string_equal(found(), "fail nat");
-	map.first = 0;				/* not known: out of a set */
+	map.first = 0;				/* every port: of a whole host */
 	assert_string_equal(found(), "");
+	map.unknown = true;
+	assert_string_equal(found(), "note nat");
+	map.unknown = false;
 	facts.maps_known = false;
 	assert_string_equal(found(), "note nat");
 	facts.maps_known = facts.legacy_nat = true;
@@ -293,11 +303,9 @@ static void test_stack(void **state)
 	iface.master[0] = '\0';
 	strcpy(iface.parent, "eth0");
 	assert_string_equal(found(), "note stack");
-	add_iface("eth0");
-	fx.snap.proof.boot_ns = BOOT_NS;
-	fx.snap.proof.generation = GENERATION;
-	patient.snap = &fx.snap;
+	strcpy(iface.judged_at, "eth0");
 	assert_string_equal(found(), "fail stack");
+	assert_non_null(strstr(mend(), "crmgate detach eth0"));
 }
 
 static void test_owner(void **state)
@@ -367,6 +375,12 @@ static void test_driver(void **state)
 	assert_string_equal(found(), "warning lro");
 	assert_string_equal(mend(), "ethtool -K eth1 lro off");
 	iface.lro = false;
+	iface.gro_hw = true;
+	assert_string_equal(found(), "");
+	strcpy(iface.driver, "mlx5_core");
+	assert_string_equal(found(), "warning lro");
+	assert_string_equal(mend(), "ethtool -K eth1 rx-gro-hw off");
+	strcpy(iface.driver, "ixgbe");
 	iface.queues[0] = 5;
 	iface.queues[1] = 8;
 	assert_string_equal(found(), "");
@@ -430,7 +444,7 @@ static void test_text(void **state)
 		"warning  lro: eth1: LRO is on: many drivers then refuse native XDP, and segments "
 		"that the NIC joined count as one packet\n"
 		"         # ethtool -K eth1 lro off\n"
-		"ok 23, note 0, warning 1, fail 0\n");
+		"ok 24, note 0, warning 1, fail 0\n");
 	free(text);
 	text = TEXT_OF(crmg_diagnosis_text, &diagnosis, true);
 	assert_non_null(strstr(text, "ok       kernel: 6.18.1\n"));

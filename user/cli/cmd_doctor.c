@@ -68,7 +68,7 @@ static int run(const struct crmg_args *args)
 		count = attached(&snap, present);
 	}
 	if (!code)
-		code = crmg_kern_doctor(names, count, &facts);
+		code = crmg_kern_doctor(names, count, there ? &snap : NULL, &facts);
 	if (code < 0) {
 		status = crmg_cli_fail(args, code, &err);
 	} else {

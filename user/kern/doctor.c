@@ -176,6 +176,8 @@ void crmg_doctor_host(struct crmg_host_facts *ret)
 	crmg_copy(ret->missing, sizeof(ret->missing), missing ? missing + 2 : "");
 	ret->btf = !access("/sys/kernel/btf/vmlinux", F_OK);
 	ret->jit = crmg_number_read("/proc/sys/net/core/bpf_jit_enable", -1);
+	ret->jit_harden = crmg_number_read("/proc/sys/net/core/bpf_jit_harden", -1);
+	ret->stats = crmg_number_read("/proc/sys/kernel/bpf_stats_enabled", 0) > 0;
 	ret->unprivileged = crmg_number_read("/proc/sys/kernel/unprivileged_bpf_disabled", -1);
 	crmg_lockdown_read(ret->lockdown, sizeof(ret->lockdown));
 	ret->load = crmg_try_xdp();
@@ -237,7 +239,22 @@ static int crmg_facts_default(struct crmg_doctor_facts *facts)
 	return code;
 }
 
-int crmg_kern_doctor(char *const *names, size_t count, struct crmg_doctor_facts *ret)
+/* Which of those that are attached here is stacked with an interface. */
+static void crmg_facts_judged(const struct crmg_snapshot *snap, struct crmg_iface_facts *iface)
+{
+	for (size_t i = 0; i < snap->iface_count; i++) {
+		const struct crmg_iface *other = &snap->ifaces[i].wanted;
+
+		if (snap->ifaces[i].present && other->netns == crmg_netns() &&
+		    other->ifindex != iface->index &&
+		    (crmg_rtlink_stacked(iface->index, other->ifindex) ||
+		     crmg_rtlink_stacked(other->ifindex, iface->index)))
+			crmg_copy(iface->judged_at, sizeof(iface->judged_at), other->name);
+	}
+}
+
+int crmg_kern_doctor(char *const *names, size_t count, const struct crmg_snapshot *snap,
+		     struct crmg_doctor_facts *ret)
 {
 	int code = 0;
 
@@ -249,6 +266,8 @@ int crmg_kern_doctor(char *const *names, size_t count, struct crmg_doctor_facts 
 		code = crmg_facts_add(ret, names[i]);
 	if (!code && !count)
 		code = crmg_facts_default(ret);
+	for (size_t i = 0; snap && i < ret->iface_count; i++)
+		crmg_facts_judged(snap, &ret->ifaces[i]);
 	return code;
 }
 

@@ -11,7 +11,6 @@
 
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
@@ -23,54 +22,21 @@
 
 /* ---------------------------------------------------------------- rtnetlink */
 
-/* The kind of an interface ("veth", "bond"); "" for hardware. */
-static void crmg_kind_parse(const struct rtattr *info, char *ret, size_t size)
+static void crmg_link_facts(struct crmg_iface_facts *ret)
 {
-	const struct rtattr *attr = RTA_DATA(info);
-	int left = RTA_PAYLOAD(info);
+	struct crmg_rtlink link, master;
 
-	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left))
-		if (attr->rta_type == IFLA_INFO_KIND)
-			crmg_copy(ret, size, RTA_DATA(attr));
-}
-
-static void crmg_link_parse(const struct nlmsghdr *msg, struct crmg_iface_facts *ret,
-			    unsigned int *ret_master, unsigned int *ret_link)
-{
-	const struct ifinfomsg *info = NLMSG_DATA(msg);
-	const struct rtattr *attr = IFLA_RTA(info);
-	int left = IFLA_PAYLOAD(msg);
-
-	ret->type = info->ifi_type;
-	ret->up = info->ifi_flags & IFF_UP;
-	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
-		if (attr->rta_type == IFLA_MTU)
-			memcpy(&ret->mtu, RTA_DATA(attr), sizeof(ret->mtu));
-		if (attr->rta_type == IFLA_MASTER)
-			memcpy(ret_master, RTA_DATA(attr), sizeof(*ret_master));
-		if (attr->rta_type == IFLA_LINK)
-			memcpy(ret_link, RTA_DATA(attr), sizeof(*ret_link));
-		if (attr->rta_type == IFLA_LINKINFO)
-			crmg_kind_parse(attr, ret->kind, sizeof(ret->kind));
-	}
-}
-
-static void crmg_link_read(struct crmg_iface_facts *ret)
-{
-	struct crmg_iface_facts master = { 0 };
-	char answer[CRMG_LINK_MESSAGE];
-	unsigned int above = 0, below = 0, ignored;
-
-	if (crmg_link_message(ret->index, answer, sizeof(answer)) < 0)
+	if (crmg_rtlink_read(ret->index, &link))
 		return;
-	crmg_link_parse((const struct nlmsghdr *)answer, ret, &above, &below);
-	/* The "link" of a veth is its other end, in whatever namespace. */
-	if (below && below != ret->index && strcmp(ret->kind, "veth"))
-		if_indextoname(below, ret->parent);
-	if (!above || !if_indextoname(above, ret->master))
+	ret->type = link.type;
+	ret->up = link.flags & IFF_UP;
+	ret->mtu = link.mtu;
+	crmg_copy(ret->kind, sizeof(ret->kind), link.kind);
+	if (link.parent)
+		if_indextoname(link.parent, ret->parent);
+	if (!link.master || crmg_rtlink_read(link.master, &master))
 		return;
-	if (crmg_link_message(above, answer, sizeof(answer)) > 0)
-		crmg_link_parse((const struct nlmsghdr *)answer, &master, &ignored, &ignored);
+	if_indextoname(link.master, ret->master);
 	crmg_copy(ret->master_kind, sizeof(ret->master_kind), master.kind);
 }
 
@@ -82,6 +48,44 @@ static bool crmg_ethtool(int fd, const char *name, void *command)
 
 	crmg_copy(request.ifr_name, sizeof(request.ifr_name), name);
 	return !ioctl(fd, SIOCETHTOOL, &request);
+}
+
+/* Number of a feature ("rx-gro-hw") in the masks of ETHTOOL_GFEATURES; -1: there is none. */
+static int crmg_feature_find(int fd, const char *name, const char *feature)
+{
+	struct {
+		struct ethtool_sset_info info;
+		__u32 count;
+	} sets = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	crmg_autofree struct ethtool_gstrings *strings = NULL;
+
+	if (!crmg_ethtool(fd, name, &sets) || !sets.info.sset_mask)
+		return -1;
+	strings = calloc(1, sizeof(*strings) + sets.count * ETH_GSTRING_LEN);
+	if (!strings)
+		return -1;
+	strings->cmd = ETHTOOL_GSTRINGS;
+	strings->string_set = ETH_SS_FEATURES;
+	strings->len = sets.count;
+	if (!crmg_ethtool(fd, name, strings))
+		return -1;
+	for (__u32 i = 0; i < strings->len && i < sets.count; i++)
+		if (!strncmp((const char *)strings->data + i * ETH_GSTRING_LEN, feature,
+			     ETH_GSTRING_LEN))
+			return i;
+	return -1;
+}
+
+static bool crmg_feature_on(int fd, const char *name, const char *feature)
+{
+	struct {
+		struct ethtool_gfeatures head;
+		struct ethtool_get_features_block block[4];
+	} features = { .head = { .cmd = ETHTOOL_GFEATURES, .size = 4 } };
+	int i = crmg_feature_find(fd, name, feature);
+
+	return i >= 0 && i < 4 * 32 && crmg_ethtool(fd, name, &features) &&
+	       features.block[i / 32].active >> i % 32 & 1;
 }
 
 static void crmg_ethtool_read(struct crmg_iface_facts *ret)
@@ -97,6 +101,7 @@ static void crmg_ethtool_read(struct crmg_iface_facts *ret)
 		crmg_copy(ret->driver, sizeof(ret->driver), driver.driver);
 	if (crmg_ethtool(fd, ret->name, &flags))
 		ret->lro = flags.data & ETH_FLAG_LRO;
+	ret->gro_hw = crmg_feature_on(fd, ret->name, "rx-gro-hw");
 	if (crmg_ethtool(fd, ret->name, &channels)) {
 		ret->queues[0] = channels.combined_count;
 		ret->queues[1] = channels.max_combined;
@@ -203,7 +208,7 @@ void crmg_doctor_iface(const char *name, struct crmg_iface_facts *ret)
 	crmg_copy(ret->name, sizeof(ret->name), name);
 	if (!ret->index)
 		return;
-	crmg_link_read(ret);
+	crmg_link_facts(ret);
 	crmg_ethtool_read(ret);
 	crmg_features_read(ret);
 	ret->xdp_id = crmg_xdp_id(ret->index);

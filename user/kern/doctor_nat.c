@@ -25,7 +25,13 @@
 #include "internal.h"
 
 /* What a register holds while a rule is read. */
-enum crmg_held { CRMG_HELD_NOTHING, CRMG_HELD_PROTOCOL, CRMG_HELD_PORT, CRMG_HELD_VALUE };
+enum crmg_held {
+	CRMG_HELD_NOTHING,
+	CRMG_HELD_PROTOCOL,
+	CRMG_HELD_PORT,
+	CRMG_HELD_VALUE,
+	CRMG_HELD_UNKNOWN,		/* out of a map */
+};
 
 struct crmg_register {
 	enum crmg_held held;
@@ -184,6 +190,18 @@ static void crmg_rule_to(struct crmg_rule *rule, const void *bytes, size_t lengt
 	}
 }
 
+/* Ports that are in a set, or where they lead in a map: not followed. */
+static void crmg_rule_lookup(struct crmg_rule *rule, const void *data, int length)
+{
+	struct crmg_register *from = crmg_attr_register(rule, data, length, NFTA_LOOKUP_SREG);
+	struct crmg_register *to = crmg_attr_register(rule, data, length, NFTA_LOOKUP_DREG);
+
+	if (to)
+		to->held = CRMG_HELD_UNKNOWN;
+	else if (from && from->held == CRMG_HELD_PORT)
+		rule->map.unknown = true;
+}
+
 static void crmg_rule_nat(struct crmg_rule *rule, const void *data, int length, bool redirect)
 {
 	struct crmg_register *port = crmg_attr_register(rule, data, length, redirect ?
@@ -195,6 +213,8 @@ static void crmg_rule_nat(struct crmg_rule *rule, const void *data, int length, 
 	if (!redirect && crmg_attr_number(data, length, NFTA_NAT_TYPE, ~0U) != NFT_NAT_DNAT)
 		return;
 	rule->sends_on = true;
+	if ((port && port->held == CRMG_HELD_UNKNOWN) || (addr && addr->held == CRMG_HELD_UNKNOWN))
+		rule->map.unknown = true;
 	if (port && port->held == CRMG_HELD_VALUE && port->length >= 2)
 		rule->map.to_port = crmg_port_at(port->value);
 	if (addr && addr->held == CRMG_HELD_VALUE)
@@ -256,6 +276,8 @@ static void crmg_rule_expression(struct crmg_rule *rule, const void *data, int l
 		crmg_rule_cmp(rule, nest, inner);
 	else if (!strcmp(name, "range"))
 		crmg_rule_range(rule, nest, inner);
+	else if (!strcmp(name, "lookup"))
+		crmg_rule_lookup(rule, nest, inner);
 	else if (!strcmp(name, "immediate"))
 		crmg_rule_immediate(rule, nest, inner);
 	else if (!strcmp(name, "nat") || !strcmp(name, "redir"))

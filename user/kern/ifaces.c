@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ifaces.c - interfaces by name: do they exist, are they stacked on one another,
- * and what is attached to them now.
+ * ifaces.c - interfaces by name: do they exist, have they Ethernet frames, are they stacked
+ * on one another, and what is attached to them now.
  */
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
+#include "../report/doctor.h"
 #include "internal.h"
 
 __u64 crmg_netns(void)
@@ -23,88 +20,26 @@ __u64 crmg_netns(void)
 	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
 }
 
-/* What an interface is stacked on: its master (bond, bridge), and its parent (VLAN, macvlan). */
-struct crmg_stack {
-	unsigned int master;
-	unsigned int parent;
-};
-
-static void crmg_stack_parse(const struct nlmsghdr *msg, struct crmg_stack *ret)
-{
-	const struct rtattr *attr = IFLA_RTA(NLMSG_DATA(msg)), *info;
-	int left = IFLA_PAYLOAD(msg), inner;
-	unsigned int link = 0;
-	bool veth = false;
-
-	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
-		if (attr->rta_type == IFLA_MASTER)
-			memcpy(&ret->master, RTA_DATA(attr), sizeof(ret->master));
-		if (attr->rta_type == IFLA_LINK)
-			memcpy(&link, RTA_DATA(attr), sizeof(link));
-		if (attr->rta_type != IFLA_LINKINFO)
-			continue;
-		info = RTA_DATA(attr);
-		inner = RTA_PAYLOAD(attr);
-		for (; RTA_OK(info, inner); info = RTA_NEXT(info, inner))
-			/* The "link" of a veth is its other end, not what it stands on. */
-			if (info->rta_type == IFLA_INFO_KIND && !strcmp(RTA_DATA(info), "veth"))
-				veth = true;
-	}
-	if (!veth)
-		ret->parent = link;
-}
-
-ssize_t crmg_link_message(unsigned int ifindex, void *answer, size_t size)
-{
-	struct {
-		struct nlmsghdr header;
-		struct ifinfomsg info;
-	} request = {
-		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETLINK,
-			    .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = 1 },
-		.info = { .ifi_index = ifindex },
-	};
-	crmg_autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	const struct nlmsghdr *msg = answer;
-	ssize_t got;
-
-	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0)
-		return -errno;
-	got = recv(fd, answer, size, 0);
-	if (got < 0)
-		return -errno;
-	return NLMSG_OK(msg, (size_t)got) && msg->nlmsg_type == RTM_NEWLINK ? got : -ENODEV;
-}
-
-static int crmg_stack_read(unsigned int ifindex, struct crmg_stack *ret)
-{
-	char answer[CRMG_LINK_MESSAGE];
-	ssize_t got = crmg_link_message(ifindex, answer, sizeof(answer));
-
-	*ret = (struct crmg_stack){ 0, 0 };
-	if (got > 0)
-		crmg_stack_parse((const struct nlmsghdr *)answer, ret);
-	return got < 0 && got != -ENODEV ? got : 0;
-}
-
-/* True if a stands on b, directly. */
-static bool crmg_stacked(unsigned int a, unsigned int b)
-{
-	struct crmg_stack upper, lower;
-
-	if (crmg_stack_read(a, &upper) || crmg_stack_read(b, &lower))
-		return false;
-	return upper.parent == b || lower.master == a;
-}
-
 static int crmg_stack_check(const char *name, unsigned int index, const char *other,
 			    unsigned int other_index, struct crmg_err *err)
 {
-	if (index == other_index || (!crmg_stacked(index, other_index) &&
-				     !crmg_stacked(other_index, index)))
+	if (index == other_index || (!crmg_rtlink_stacked(index, other_index) &&
+				     !crmg_rtlink_stacked(other_index, index)))
 		return 0;
 	return crmg_err_set(err, -EINVAL, "%s and %s are stacked: each packet would count twice; "
 			    "attach one of them", name, other);
+}
+
+/* The programs read frames: of what begins with an IP header, nothing would be for a service. */
+static int crmg_frames_check(const char *name, unsigned int index, struct crmg_err *err)
+{
+	struct crmg_rtlink link;
+
+	if (crmg_rtlink_read(index, &link) || crmg_is_ethernet(link.type))
+		return 0;
+	return crmg_err_set(err, -EOPNOTSUPP, "%s (%s) has no Ethernet header: none of its packets "
+			    "could be limited; 'crmgate doctor' looks for another one", name,
+			    link.kind[0] ? link.kind : "no Ethernet device");
 }
 
 int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
@@ -119,6 +54,10 @@ int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
 		if (!ret_indexes[i])
 			code = crmg_err_set(err, -ENODEV, "%s: no such interface; 'ip -br link' "
 					    "lists them", names[i]);
+	}
+	for (i = 0; !code && i < count; i++) {
+		found = crmg_frames_check(names[i], ret_indexes[i], err);
+		code = code ? code : found;
 	}
 	for (i = 0; !code && i < count; i++) {
 		for (j = 0; j < i; j++) {

@@ -374,7 +374,10 @@ int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char
 #define CRMG_CLSACT_FIRST    1
 #define CRMG_CLSACT_PRIORITY 0xc12a
 
-/* Refuses interfaces that do not exist, or are stacked on one another or on a wanted one. */
+/*
+ * Refuses interfaces that do not exist, have no Ethernet header, or are stacked on one another
+ * or on a wanted one.
+ */
 int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
 		      unsigned int *ret_indexes, struct crmg_err *err);
 
@@ -387,9 +390,20 @@ size_t crmg_ifaces_read(struct crmg_kern *kern);
 /* Inode of the network namespace that this process is in. */
 __u64 crmg_netns(void);
 
-/* What rtnetlink says of an interface, one message: its length, or negative errno. */
-#define CRMG_LINK_MESSAGE 16384
-ssize_t crmg_link_message(unsigned int ifindex, void *answer, size_t size);
+/* ----------------------------------------------------------------- links.c */
+
+struct crmg_rtlink {
+	unsigned int index, flags, mtu;
+	unsigned int type;	/* ARPHRD_ETHER, ... */
+	unsigned int master;	/* what it is a port of (bond, bridge); 0: nothing */
+	unsigned int parent;	/* what it stands on (VLAN, macvlan), in this namespace; 0: nothing */
+	char kind[16];		/* "veth", "bond", ...; "": hardware */
+};
+
+int crmg_rtlink_read(unsigned int ifindex, struct crmg_rtlink *ret);
+
+/* True if packets of lower are seen at upper too, also if others are between them. */
+bool crmg_rtlink_stacked(unsigned int upper, unsigned int lower);
 
 /* --------------------------------------------------------------- doctor_*.c */
 

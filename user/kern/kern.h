@@ -166,10 +166,12 @@ uint64_t crmg_kern_event_head(struct crmg_kern *kern);
 /*
  * Reads what the doctor judges (report/doctor.h): the host, the rules of NAT, and the
  * interfaces that are named; none: those of the default routes. Changes nothing, needs
- * nothing that is attached. -ENOMEM. Free with crmg_doctor_facts_free() in either case.
+ * nothing that is attached (snap may be NULL). -ENOMEM. Free with crmg_doctor_facts_free()
+ * in either case.
  */
 struct crmg_doctor_facts;
-int crmg_kern_doctor(char *const *names, size_t count, struct crmg_doctor_facts *ret);
+int crmg_kern_doctor(char *const *names, size_t count, const struct crmg_snapshot *snap,
+		     struct crmg_doctor_facts *ret);
 void crmg_doctor_facts_free(struct crmg_doctor_facts *facts);
 
 /* Number of possible CPUs: what a per-CPU map has room for. */

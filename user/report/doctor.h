@@ -7,6 +7,7 @@
 #define CRMGATE_DOCTOR_H
 
 #include <net/if.h>
+#include <net/if_arp.h>
 
 #include <jansson.h>
 
@@ -26,6 +27,8 @@ struct crmg_host_facts {
 	char release[64];
 	bool btf;			/* /sys/kernel/btf/vmlinux */
 	int jit;			/* net.core.bpf_jit_enable; -1: not known */
+	int jit_harden;			/* net.core.bpf_jit_harden; -1: not known */
+	bool stats;			/* kernel.bpf_stats_enabled */
 	int unprivileged;		/* kernel.unprivileged_bpf_disabled; -1: not known */
 	char lockdown[24];		/* "none", "integrity", "confidentiality"; "": no such thing */
 	char missing[64];		/* capabilities: "CAP_BPF, CAP_PERFMON"; "": none */
@@ -54,7 +57,9 @@ struct crmg_iface_facts {
 	char master[IFNAMSIZ];		/* what it is a port of; "": nothing */
 	char master_kind[16];
 	char parent[IFNAMSIZ];		/* what it is stacked on; "": nothing */
+	char judged_at[IFNAMSIZ];	/* what is attached and sees its packets, or some of them; "" */
 	bool lro;
+	bool gro_hw;
 	unsigned int queues[2];		/* combined channels, and how many there could be; 0: ? */
 	bool features_known;		/* kernel 6.3 */
 	uint64_t features;		/* NETDEV_XDP_ACT_... */
@@ -62,6 +67,12 @@ struct crmg_iface_facts {
 	char xdp_name[16];		/* "": not known */
 	bool ingress_taken;		/* a foreign clsact filter has the first place */
 };
+
+/* Only such frames can be read; loopback has the header too. */
+static inline bool crmg_is_ethernet(unsigned int type)
+{
+	return type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
+}
 
 /* The kernel's names (<linux/netdev.h>, which 6.1 lacks). */
 #define CRMG_XDP_FEATURE_BASIC 1
@@ -73,6 +84,7 @@ struct crmg_port_map {
 	uint16_t first, last;		/* as they arrive; 0: any */
 	struct crmg_addr to;		/* all 0: this host, or not known */
 	uint16_t to_port;		/* 0: the same, or not known */
+	bool unknown;			/* its ports are in a set, or where they lead in a map */
 };
 
 struct crmg_doctor_facts {

@@ -80,13 +80,28 @@ static void judge_btf(struct crmg_checking *c)
 
 static void judge_jit(struct crmg_checking *c)
 {
-	if (c->host->jit) {
+	if (!c->host->jit) {
+		crmg_advise(c, CRMG_GRADE_WARNING, "programs are interpreted: a packet costs several "
+			    "times as much");
+		crmg_mend(c, "sysctl -w net.core.bpf_jit_enable=1");
+	} else if (c->host->jit_harden == 2) {
+		crmg_advise(c, CRMG_GRADE_NOTE, "constants in programs are blinded, those of root too: a "
+			    "packet costs more");
+		crmg_mend(c, "sysctl -w net.core.bpf_jit_harden=1");
+	} else {
 		crmg_advise(c, CRMG_GRADE_OK, "programs are compiled to machine code");
+	}
+}
+
+static void judge_stats(struct crmg_checking *c)
+{
+	if (!c->host->stats) {
+		crmg_advise(c, CRMG_GRADE_OK, "the kernel does not time programs");
 		return;
 	}
-	crmg_advise(c, CRMG_GRADE_WARNING, "programs are interpreted: a packet costs several times "
-		    "as much");
-	crmg_mend(c, "sysctl -w net.core.bpf_jit_enable=1");
+	crmg_advise(c, CRMG_GRADE_NOTE, "the kernel times each run of a program: a packet costs two "
+		    "readings of the clock more");
+	crmg_mend(c, "sysctl -w kernel.bpf_stats_enabled=0");
 }
 
 static void judge_tcx(struct crmg_checking *c)
@@ -157,6 +172,7 @@ const struct crmg_check crmg_host_checks[] = {
 	{ "unprivileged_bpf", judge_unprivileged },
 	{ "btf", judge_btf },
 	{ "jit", judge_jit },
+	{ "bpf_stats", judge_stats },
 	{ "tcx", judge_tcx },
 	{ "bpffs", judge_bpffs },
 	{ "memlock", judge_memlock },

@@ -2,7 +2,6 @@
 /* doctor_iface.c - checks of one interface: can its packets be judged, and where. */
 #include "checks.h"
 
-#include <net/if_arp.h>
 #include <string.h>
 
 /* What fits beside XDP's headroom and the skb's end in a page of 4 KiB, where there are no frags. */
@@ -28,16 +27,11 @@ static void judge_link(struct crmg_checking *c)
 	}
 }
 
-static bool is_ethernet(const struct crmg_iface_facts *iface)
-{
-	return iface->type == ARPHRD_ETHER || iface->type == ARPHRD_LOOPBACK;
-}
-
 static void judge_frames(struct crmg_checking *c)
 {
 	if (!c->iface->index)
 		return;
-	if (is_ethernet(c->iface)) {
+	if (crmg_is_ethernet(c->iface->type)) {
 		crmg_advise(c, CRMG_GRADE_OK, "Ethernet frames");
 		return;
 	}
@@ -48,17 +42,6 @@ static void judge_frames(struct crmg_checking *c)
 		crmg_mend(c, "crmgate detach %s", c->iface->name);
 	else
 		crmg_mend(c, "ip -o link show up | grep link/ether  # choose one of these");
-}
-
-/* The interface of that name is attached: packets of c->iface count there already. */
-static bool is_attached(const struct crmg_checking *c, const char *name)
-{
-	const struct crmg_snapshot *snap = c->patient->snap;
-
-	for (size_t i = 0; snap && i < snap->iface_count; i++)
-		if (strcmp(snap->ifaces[i].wanted.name, name) == 0)
-			return true;
-	return false;
 }
 
 static bool is_bond(const char *kind)
@@ -73,12 +56,12 @@ static void judge_stack(struct crmg_checking *c)
 
 	if (!iface->index)
 		return;
-	if (!has_name(other)) {
-		crmg_advise(c, CRMG_GRADE_OK, "on top of no other interface, and port of none");
-	} else if (!c->state && is_attached(c, other)) {
+	if (!c->state && has_name(iface->judged_at)) {
 		crmg_advise(c, CRMG_GRADE_FAIL, "its packets are judged at %s already: attach would "
-			    "refuse it, they would count twice", other);
-		crmg_mend(c, "crmgate detach %s  # or leave it: it is enough", other);
+			    "refuse it, they would count twice", iface->judged_at);
+		crmg_mend(c, "crmgate detach %s  # or leave it: it is enough", iface->judged_at);
+	} else if (!has_name(other)) {
+		crmg_advise(c, CRMG_GRADE_OK, "on top of no other interface, and port of none");
 	} else if (other == iface->master && is_bond(iface->master_kind)) {
 		crmg_advise(c, CRMG_GRADE_FAIL, "a member of %s: what arrives by the other members is "
 			    "not seen", other);
@@ -163,7 +146,7 @@ static void judge_native(struct crmg_checking *c)
 	const struct crmg_iface_facts *iface = c->iface;
 	bool generic = c->state && c->state->wanted.xdp_mode == CRMG_XDP_GENERIC;
 
-	if (!iface->index || tc_mode(c) || (foreign(c) && !c->state) || !is_ethernet(iface))
+	if (!iface->index || tc_mode(c) || (foreign(c) && !c->state) || !crmg_is_ethernet(iface->type))
 		return;
 	if (c->state && c->state->wanted.xdp_mode == CRMG_XDP_NATIVE) {
 		crmg_advise(c, CRMG_GRADE_OK, "attached natively");
@@ -202,17 +185,24 @@ static void judge_mtu(struct crmg_checking *c)
 	crmg_mend(c, "ip link set dev %s mtu %u", iface->name, ONE_PAGE_MTU);
 }
 
+/* What joins segments in the NIC. Other drivers than mlx5's end gro_hw by themselves for XDP. */
 static void judge_lro(struct crmg_checking *c)
 {
-	if (!c->iface->index)
+	const struct crmg_iface_facts *iface = c->iface;
+
+	if (!iface->index)
 		return;
-	if (!c->iface->lro) {
-		crmg_advise(c, CRMG_GRADE_OK, "LRO is off");
-		return;
+	if (iface->lro) {
+		crmg_advise(c, CRMG_GRADE_WARNING, "LRO is on: many drivers then refuse native XDP, and "
+			    "segments that the NIC joined count as one packet");
+		crmg_mend(c, "ethtool -K %s lro off", iface->name);
+	} else if (iface->gro_hw && !strcmp(iface->driver, "mlx5_core")) {
+		crmg_advise(c, CRMG_GRADE_WARNING, "GRO by the NIC is on: %s then refuses native XDP",
+			    iface->driver);
+		crmg_mend(c, "ethtool -K %s rx-gro-hw off", iface->name);
+	} else {
+		crmg_advise(c, CRMG_GRADE_OK, "no offload joins segments before XDP");
 	}
-	crmg_advise(c, CRMG_GRADE_WARNING, "LRO is on: many drivers then refuse native XDP, and "
-		    "segments that the NIC joined count as one packet");
-	crmg_mend(c, "ethtool -K %s lro off", c->iface->name);
 }
 
 /* Drivers that keep a queue of their own for each that XDP sends by. */

@@ -210,7 +210,7 @@ static void judge_map(struct crmg_checking *c, const struct crmg_port_map *map)
 static void judge_nat(struct crmg_checking *c)
 {
 	const struct crmg_doctor_facts *facts = c->patient->facts;
-	size_t before = c->ret->count;
+	size_t before = c->ret->count, unknown = 0;
 
 	if (facts->legacy_nat) {
 		crmg_advise(c, CRMG_GRADE_NOTE, "the nat table of iptables-legacy is in use, which is "
@@ -223,7 +223,15 @@ static void judge_nat(struct crmg_checking *c)
 		crmg_mend(c, "nft list ruleset | grep -E 'dnat|redirect'");
 	}
 	for (size_t i = 0; i < facts->map_count; i++)
-		judge_map(c, &facts->maps[i]);
+		if (facts->maps[i].unknown)
+			unknown++;
+		else
+			judge_map(c, &facts->maps[i]);
+	if (unknown) {
+		crmg_advise(c, CRMG_GRADE_NOTE, "%zu rules of NAT take ports out of a set or a map, "
+			    "which is not followed: services have the ports from before DNAT", unknown);
+		crmg_mend(c, "nft list ruleset | grep -E 'dnat|redirect'");
+	}
 	if (c->ret->count == before)
 		crmg_advise(c, CRMG_GRADE_OK, "no rule of NAT leads around a service");
 }
