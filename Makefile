@@ -112,6 +112,17 @@ install: all docs ## install it: DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
 	$(call keep,packaging/policy.yaml,$(SYSCONFDIR)/crmgate/policy.yaml)
 	$(call keep,packaging/crmgate.default,$(SYSCONFDIR)/default/crmgate)
 
+# In a copy, so that neither its flags nor its `clean` meet the build here.
+DEB := $(BUILD)/deb/crmgate
+
+.PHONY: deb
+deb: ## install what is missing, build a Debian package: build/deb/*.deb
+	$(Q)tools/deps deb
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(DEB)
+	$(Q)tar -c --exclude=./build --exclude-vcs . | tar -x -C $(DEB)
+	$(Q)cd $(DEB) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc
+	@ls $(BUILD)/deb/*.deb
+
 # ------------------------------------------------------------------- tests
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -246,4 +257,4 @@ help: ## this text
 clean: ## remove everything generated
 	rm -rf build
 
--include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -name '*.d' -type f -print 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,bpf tests tools user) -name '*.d' 2>/dev/null)

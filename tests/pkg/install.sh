@@ -5,7 +5,7 @@
 # that the program knows. Needs no root.
 . "$(dirname "$0")/lib.sh"
 
-root=$PKG_DIR/root
+root=$LAB_DIR/root
 place() { make --no-print-directory install BUILD="$BUILD" DESTDIR="$root" PREFIX=/usr; }
 
 files() {
@@ -25,8 +25,8 @@ keeps_the_policy() {
 limits_nothing() {
 	"$CRMGATE" check -j packaging/policy.yaml | jq -e '.services == [] and .policies == []'
 	# What stands in it as an example is valid, too.
-	sed '/^version/,$ s/^# \{0,1\}//' packaging/policy.yaml >"$PKG_DIR/example.yaml"
-	"$CRMGATE" check -j "$PKG_DIR/example.yaml" | jq -e '(.services | length) == 1'
+	sed '/^version/,$ s/^# \{0,1\}//' packaging/policy.yaml >"$LAB_DIR/example.yaml"
+	"$CRMGATE" check -j "$LAB_DIR/example.yaml" | jq -e '(.services | length) == 1'
 }
 
 # ---------------------------------------------------------------------- man pages
@@ -64,8 +64,8 @@ knows_metrics() {
 
 # Keys that the reader accepts where there is an unknown one.
 accepted() {
-	cat >"$PKG_DIR/keys.yaml"
-	"$CRMGATE" check "$PKG_DIR/keys.yaml" 2>&1 | grep -oiP 'accepted here: \K.*' | tr -d ,
+	cat >"$LAB_DIR/keys.yaml"
+	"$CRMGATE" check "$LAB_DIR/keys.yaml" 2>&1 | grep -oiP 'accepted here: \K.*' | tr -d ,
 }
 
 knows_keys() {
@@ -88,8 +88,8 @@ knows_keys() {
 
 example_is_valid() {
 	sed -n '/^\.EX/,/^\.EE/p' "$root/usr/share/man/man5/crmgate-policy.5" |
-		sed '/^\./d; s/\\-/-/g' >"$PKG_DIR/example.yaml"
-	"$CRMGATE" check -j "$PKG_DIR/example.yaml" | jq -e '(.policies | length) >= 2'
+		sed '/^\./d; s/\\-/-/g' >"$LAB_DIR/example.yaml"
+	"$CRMGATE" check -j "$LAB_DIR/example.yaml" | jq -e '(.policies | length) >= 2'
 }
 
 # --------------------------------------------------------------------- completion

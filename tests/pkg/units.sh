@@ -5,10 +5,10 @@
 # user and the folders are made. Needs no running systemd.
 . "$(dirname "$0")/lib.sh"
 
-root=$PKG_DIR/root
+root=$LAB_DIR/root
 unit=$root/usr/lib/systemd/system/crmgate.service
 make --no-print-directory install BUILD="$BUILD" DESTDIR="$root" PREFIX=/usr >/dev/null || exit 1
-make --no-print-directory install BUILD="$BUILD" DESTDIR="$PKG_DIR/local" >/dev/null || exit 1
+make --no-print-directory install BUILD="$BUILD" DESTDIR="$LAB_DIR/local" >/dev/null || exit 1
 
 # The unit with the paths of programs that are there, as FILE.service.
 as_installed() {
@@ -16,11 +16,11 @@ as_installed() {
 }
 
 is_valid() {
-	as_installed "$PKG_DIR/crmgate.service"
-	same 'systemd-analyze' "$(systemd-analyze verify --man=no "$PKG_DIR/crmgate.service" 2>&1)" ''
+	as_installed "$LAB_DIR/crmgate.service"
+	same 'systemd-analyze' "$(systemd-analyze verify --man=no "$LAB_DIR/crmgate.service" 2>&1)" ''
 	# It would say so.
-	sed 's/^ProtectHome=.*/ProtectHomes=yes/' "$PKG_DIR/crmgate.service" >"$PKG_DIR/wrong.service"
-	systemd-analyze verify --man=no "$PKG_DIR/wrong.service" 2>&1 | grep ProtectHomes
+	sed 's/^ProtectHome=.*/ProtectHomes=yes/' "$LAB_DIR/crmgate.service" >"$LAB_DIR/wrong.service"
+	systemd-analyze verify --man=no "$LAB_DIR/wrong.service" 2>&1 | grep ProtectHomes
 }
 
 # exposed THRESHOLD FILE: the exposure is at most that, in tenths.
@@ -28,8 +28,8 @@ exposed() { systemd-analyze security --no-pager --offline=yes --threshold="$1" "
 
 is_confined() {
 	exposed 25 "$unit"
-	grep -v '^CapabilityBoundingSet' "$unit" >"$PKG_DIR/open.service"
-	! exposed 25 "$PKG_DIR/open.service"
+	grep -v '^CapabilityBoundingSet' "$unit" >"$LAB_DIR/open.service"
+	! exposed 25 "$LAB_DIR/open.service"
 }
 
 # Up before anything that waits for the network; to stop it runs nothing.
@@ -41,7 +41,7 @@ in_order() {
 
 paths_follow_prefix() {
 	grep -x 'ExecStart=/usr/local/sbin/crmgate daemon .*' \
-		"$PKG_DIR/local/usr/local/lib/systemd/system/crmgate.service"
+		"$LAB_DIR/local/usr/local/lib/systemd/system/crmgate.service"
 	! grep -r /usr/local "$unit"
 }
 
