@@ -22,20 +22,23 @@ const struct crmg_option crmg_common_options[] = {
 static const struct {
 	const char *command;
 	const char *option;	/* NULL: the command itself */
+	const char *instead;
 } later[] = {
-	{ "capture", NULL },
-	{ "attach", "chain" }, { "attach", "rehearse" },
-	{ "daemon", "manage" },
+	{ "capture", NULL, "" },
+	{ "attach", "chain", "; '--mode tc' judges beside another XDP program" },
+	{ "attach", "rehearse", "" },
+	{ "daemon", "manage", "" },
 };
 
-static bool is_later(const char *command, const char *option)
+/* What to do instead of what is not there yet, or ""; NULL: there is no such thing. */
+static const char *later_instead(const char *command, const char *option)
 {
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(later); i++)
 		if (strcmp(later[i].command, command) == 0 &&
 		    (option ? later[i].option && strcmp(later[i].option, option) == 0
 			    : !later[i].option))
-			return true;
-	return false;
+			return later[i].instead;
+	return NULL;
 }
 
 const struct crmg_command *crmg_command_find(const char *name)
@@ -49,12 +52,15 @@ const struct crmg_command *crmg_command_find(const char *name)
 static int find_command(struct crmg_args *args, const char *name, struct crmg_err *err)
 {
 	struct crmg_likeness like = { .word = name };
+	const char *instead;
 
 	args->command = crmg_command_find(name);
 	if (args->command)
 		return 0;
-	if (is_later(name, NULL))
-		return crmg_err_set(err, -EINVAL, "%s: not available yet in this version", name);
+	instead = later_instead(name, NULL);
+	if (instead)
+		return crmg_err_set(err, -EINVAL, "%s: not available yet in this version%s", name,
+				    instead);
 	for (size_t i = 0; i < crmg_command_count; i++)
 		crmg_likeness_try(&like, crmg_commands[i]->name);
 	return crmg_err_set(err, -EINVAL, "no command \"%s\"%s%s%s", name,
@@ -89,14 +95,16 @@ static int unknown_option(const struct crmg_args *args, const char *word, struct
 	const struct crmg_option *tables[] = {
 		crmg_common_options, args->command ? args->command->options : NULL,
 	};
+	const char *instead;
 	char name[64];
 	struct crmg_likeness like = { .word = name };
 
 	crmg_copy(name, sizeof(name), word + strspn(word, "-"));
 	name[strcspn(name, "=")] = '\0';
-	if (is_later(command, name))
-		return crmg_err_set(err, -EINVAL, "%s --%s: not available yet in this version",
-				    command, name);
+	instead = later_instead(command, name);
+	if (instead)
+		return crmg_err_set(err, -EINVAL, "%s --%s: not available yet in this version%s",
+				    command, name, instead);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(tables); i++)
 		for (const struct crmg_option *o = tables[i]; o && o->name; o++)
 			crmg_likeness_try(&like, o->name);
