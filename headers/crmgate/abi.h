@@ -121,7 +121,10 @@
 	X(CONFIRM,  "confirm",  "a pending apply was confirmed") \
 	X(ROLLBACK, "rollback", "the policy before a pending apply came back") \
 	X(UNENFORCED, "unenforced", "a proof found something that is not enforced") \
-	X(ENFORCED, "enforced", "the next proof that found everything enforced")
+	X(ENFORCED, "enforced", "the next proof that found everything enforced") \
+	X(LOST,     "lost",     "something that is wanted is missing: an interface, a program, a pin") \
+	X(RESTORED, "restored", "the managing daemon put back what was missing") \
+	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -800,6 +803,14 @@ struct crmg_host {
 #define CRMG_HASH_KEYS   24
 #define CRMG_KEY_PROBE   13	/* of them, what makes a packet a probe */
 
+/* X(ID, "name", "help"): what the managing daemon could not do; bits of control.troubles. */
+#define CRMG_TROUBLES(X) \
+	X(UNSAVED,    "state_unsaved",      "policy and bans are not on the disk") \
+	X(INCOMPLETE, "restore_incomplete", "not all came back after a reboot")
+
+#define CRMG_ENUM_TROUBLE(ID, ...) CRMG_TROUBLE_##ID,
+enum crmg_trouble { CRMG_TROUBLES(CRMG_ENUM_TROUBLE) CRMG_TROUBLE_COUNT };
+
 /*
  * Where the audit log is: a log that ends before `seq` lost its end, and one in which
  * that entry has another hash was made anew. Zero: nothing was written since the maps
@@ -832,7 +843,9 @@ struct crmg_control {
 	__u64 confirm_until_ns;	/* CLOCK_MONOTONIC: from then on CRMG_FRONT_OLD holds; 0: never */
 	__u32 confirm_generation;	/* that waits, or was the last to wait; never given again */
 	__u32 confirm_previous;	/* the one that it took the place of */
-	__u64 reserved[2];
+	__u64 manager_ns;	/* CLOCK_BOOTTIME: last sign of life of daemon --manage; 0: none */
+	__u32 troubles;		/* bits 1 << enum crmg_trouble; written by daemon --manage */
+	__u32 purged;		/* 1: the state was removed on purpose: nobody pins it again */
 	struct crmg_audit_mark audit;
 };
 CRMG_SIZE(struct crmg_control, 120);

@@ -137,7 +137,7 @@ struct crmg_rig *crmg_rig_new(const char *policy)
 
 	assert_non_null(rig);
 	hide_bpffs();
-	assert_int_equal(crmg_setup_new(model, &setup), 0);
+	assert_int_equal(crmg_setup_new(model, NULL, &setup), 0);
 	crmg_model_free(&model);
 	rig->skel = load(&setup);
 	rig->kern = pin(rig->skel);
@@ -480,5 +480,5 @@ void crmg_rig_unban(struct crmg_rig *rig, const char *prefix)
 
 void crmg_rig_panic(struct crmg_rig *rig, bool on)
 {
-	crmg_kern_panic(rig->kern, on);
+	crmg_kern_panic(rig->kern, on, NULL);
 }

@@ -10,6 +10,7 @@ static int run(const struct crmg_args *args)
 		.instance = args->instance,
 		.user = crmg_arg(args, "user"),
 		.quiet = args->quiet,
+		.manage = crmg_arg(args, "manage"),
 	};
 	const char *listen;
 	size_t at = 0;
@@ -30,14 +31,21 @@ static int run(const struct crmg_args *args)
 const struct crmg_command crmg_command_daemon = {
 	.name = "daemon",
 	.operands = "",
-	.summary = "Serve /metrics and /healthz",
+	.summary = "Serve /metrics and /healthz, and put back what is missing",
 	.help = "Runs in the foreground. Reads what is pinned, and needs root only to start: then it\n"
 		"becomes --user, without capabilities. Stopping it changes nothing in the kernel:\n"
 		"limits go on. There is no log-in and no TLS; listen beyond this host only behind\n"
-		"something that has them.",
+		"something that has them.\n"
+		"\n"
+		"With --manage a second process stays root, with CAP_BPF, CAP_NET_ADMIN and\n"
+		"CAP_PERFMON only. Within seconds it puts back pins that were removed and programs\n"
+		"that were taken off, also of interfaces that were renamed, or come back; it proves\n"
+		"each minute, and after each apply, what is enforced. `crmgate events` says what it\n"
+		"did, `crmgate status` what it cannot do.",
 	.options = (const struct crmg_option[]){
 		{ "listen", 0, true, "ADDR:PORT", "where (default: 127.0.0.1:9750); again for more" },
 		{ "user", 0, false, "NAME", "whom to become (default: crmgate, else nobody)" },
+		{ "manage", 0, false, NULL, "put back programs and pins that go missing" },
 		{ 0 },
 	},
 	.run = run,

@@ -12,9 +12,8 @@ static int turn(const struct crmg_args *args, bool on)
 
 	if (code < 0)
 		return crmg_cli_fail(args, code, &err);
-	/* For the event, which names the generation. */
 	(void)crmg_kern_image(kern, &image, &err);
-	crmg_kern_panic(kern, on);
+	crmg_kern_panic(kern, on, NULL);
 	crmg_cli_warnings(args, &err);
 	if (!on)
 		crmg_cli_prove(args);

@@ -3,12 +3,16 @@
 #include "daemon.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 
 #include "../base/util.h"
+#include "manage.h"
 #include "parts.h"
 
 #define CONNECTIONS_MAX 256
@@ -50,6 +54,12 @@ static int open_state(const char *instance, struct crmg_kern **ret, struct crmg_
 		    : crmg_kern_snapshot(*ret, CRMG_SNAP_SOURCES | CRMG_SNAP_BANS, &snap, err);
 }
 
+static void close_all(const int *sockets, size_t count)
+{
+	while (count)
+		close(sockets[--count]);
+}
+
 static int listen_all(const struct crmg_daemon_options *options, int *sockets,
 		      struct crmg_err *err)
 {
@@ -57,8 +67,7 @@ static int listen_all(const struct crmg_daemon_options *options, int *sockets,
 		int code = crmg_listen(options->listen[i], &sockets[i], err);
 
 		if (code < 0) {
-			while (i)
-				close(sockets[--i]);
+			close_all(sockets, i);
 			return code;
 		}
 	}
@@ -76,29 +85,98 @@ static void announce(const int *sockets, size_t count)
 	fflush(stdout);
 }
 
-/* SIGHUP asks for nothing: there is no file to read again. */
-static void wait_for_end(const sigset_t *signals)
+/* True if one of the signals that came ends the daemon. SIGHUP does not: no file is read again. */
+static bool told_to_end(int fd)
 {
-	int number;
+	struct signalfd_siginfo info;
+	bool end = false;
 
-	do
-		sigwait(signals, &number);
-	while (number == SIGHUP);
+	while (read(fd, &info, sizeof(info)) == sizeof(info))
+		end |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
+	return end;
 }
 
-static int serve(const int *sockets, size_t count, unsigned int connections,
-		 const sigset_t *signals, struct crmg_kern *kern, struct crmg_err *err)
+/* Until a signal, or until the other end of the leash (-1: none) is closed. */
+static void wait_for_end(int told, int leash)
 {
-	struct crmg_http *http;
-	int code = crmg_http_start(sockets, count, connections, kern, &http);
+	struct pollfd sources[] = {
+		{ .fd = told, .events = POLLIN },
+		{ .fd = leash, .events = POLLIN },
+	};
 
+	do
+		poll(sources, CRMG_ARRAY_SIZE(sources), -1);
+	while (!sources[1].revents && !told_to_end(told));
+}
+
+/* Takes the sockets over. */
+static int serve(const struct crmg_daemon_options *options, const int *sockets,
+		 const sigset_t *signals, int leash, struct crmg_kern **kern, struct crmg_err *err)
+{
+	unsigned int connections = connections_for(options->listen_count);
+	crmg_autoclose int told = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	struct crmg_http *http;
+	int code = told < 0 ? -errno : crmg_daemon_drop(options->user, crmg_kern_group(*kern), err);
+
+	if (code < 0) {
+		close_all(sockets, options->listen_count);
+		return code;
+	}
+	crmg_err_print(err, stderr, !options->quiet);
+	crmg_err_clear(err);
+	code = crmg_http_start(sockets, options->listen_count, connections, options->instance, kern,
+			       &http);
 	if (code < 0)
 		return crmg_err_set(err, code, "the HTTP server cannot be started: %s",
 				    strerror(-code));
-	announce(sockets, count);
-	wait_for_end(signals);
+	announce(sockets, options->listen_count);
+	wait_for_end(told, leash);
 	crmg_http_stop(&http);
 	return 0;
+}
+
+static _Noreturn void serve_as_child(const struct crmg_daemon_options *options, const int *sockets,
+				     const sigset_t *signals, int leash, struct crmg_kern **kern,
+				     struct crmg_err *err)
+{
+	int code = serve(options, sockets, signals, leash, kern, err);
+
+	if (code)
+		crmg_err_print(err, stderr, !options->quiet);
+	crmg_err_clear(err);
+	crmg_kern_close(kern);
+	_exit(code ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/*
+ * Two processes: the child serves, without any right, and ends with the parent, which
+ * manages and is nothing that a client can reach. No signal tells the child to: the parent
+ * has no right to send one to another user's process.
+ */
+static int run_both(const struct crmg_daemon_options *options, const int *sockets,
+		    const sigset_t *signals, struct crmg_kern **kern, struct crmg_err *err)
+{
+	struct crmg_exporter exporter;
+	int leash[2], code;
+
+	if (pipe2(leash, O_CLOEXEC) < 0) {
+		code = -errno;
+		close_all(sockets, options->listen_count);
+		return crmg_err_set(err, code, "no pipe: %s", strerror(-code));
+	}
+	exporter = (struct crmg_exporter){ .pid = fork(), .leash = leash[1] };
+	if (!exporter.pid) {
+		close(leash[1]);
+		serve_as_child(options, sockets, signals, leash[0], kern, err);
+	}
+	code = exporter.pid < 0 ? crmg_err_set(err, -errno, "cannot fork: %s", strerror(errno)) : 0;
+	close(leash[0]);
+	close_all(sockets, options->listen_count);
+	crmg_kern_close(kern);
+	if (!code)
+		return crmg_manage_run(options, &exporter, signals, err);
+	close(leash[1]);
+	return code;
 }
 
 int crmg_daemon_run(const struct crmg_daemon_options *options, struct crmg_err *err)
@@ -106,7 +184,6 @@ int crmg_daemon_run(const struct crmg_daemon_options *options, struct crmg_err *
 	int sockets[CRMG_LISTEN_MAX];
 	crmg_autoclose int lock = -1;
 	__attribute__((cleanup(crmg_kern_close))) struct crmg_kern *kern = NULL;
-	unsigned int connections;
 	sigset_t signals;
 	int code;
 
@@ -115,24 +192,20 @@ int crmg_daemon_run(const struct crmg_daemon_options *options, struct crmg_err *
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	if (options->manage)
+		sigaddset(&signals, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	code = open_state(options->instance, &kern, err);
+	code = options->manage ? crmg_manage_check(err) : 0;
+	if (!code)
+		code = open_state(options->instance, &kern, err);
 	if (!code)
 		code = crmg_daemon_lock(options->instance, &lock, err);
 	if (!code)
 		code = listen_all(options, sockets, err);
 	if (code < 0)
 		return code;
-	connections = connections_for(options->listen_count);
-	code = crmg_daemon_drop(options->user, crmg_kern_group(kern), err);
-	if (code < 0) {
-		for (size_t i = 0; i < options->listen_count; i++)
-			close(sockets[i]);
-		return code;
-	}
-	crmg_err_print(err, stderr, !options->quiet);
-	crmg_err_clear(err);
-	return serve(sockets, options->listen_count, connections, &signals, kern, err);
+	return options->manage ? run_both(options, sockets, &signals, &kern, err) :
+				 serve(options, sockets, &signals, -1, &kern, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * daemon.h - serves /metrics and /healthz. Reads the pinned state and nothing
- * else; stopping it changes nothing in the kernel.
+ * daemon.h - serves /metrics and /healthz; on request a second process puts back what
+ * was attached and is missing. Stopping it changes nothing in the kernel.
  */
 #ifndef CRMGATE_DAEMON_H
 #define CRMGATE_DAEMON_H
@@ -21,6 +21,7 @@ struct crmg_daemon_options {
 	size_t listen_count;
 	const char *user;			/* NULL: CRMG_DAEMON_USER, or nobody */
 	bool quiet;				/* no warnings */
+	bool manage;				/* keep in force what was attached, too */
 };
 
 /*

@@ -46,18 +46,39 @@ static int become(const char *user, gid_t pins, struct crmg_err *err)
 	return 0;
 }
 
-int crmg_daemon_drop(const char *user, gid_t pins, struct crmg_err *err)
+/* For good: not by a set-uid program either. */
+static int limit_to(const struct __user_cap_data_struct *caps, struct crmg_err *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-	int code = geteuid() == 0 ? become(user, pins, err) : 0;
 
-	if (code < 0)
-		return code;
 	/* Dumpable again: pins are opened through /proc/self/fd, which else stays root's. */
-	if (syscall(SYS_capset, &header, none) < 0 ||
+	if (syscall(SYS_capset, &header, caps) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return crmg_err_set(err, -errno, "capabilities cannot be given up: %s",
 				    strerror(errno));
 	return 0;
+}
+
+int crmg_daemon_drop(const char *user, gid_t pins, struct crmg_err *err)
+{
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+	int code = geteuid() == 0 ? become(user, pins, err) : 0;
+
+	return code < 0 ? code : limit_to(none, err);
+}
+
+int crmg_daemon_keep(struct crmg_err *err)
+{
+	static const unsigned int kept[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+	gid_t pins = crmg_group();
+
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(kept); i++) {
+		caps[CAP_TO_INDEX(kept[i])].effective |= CAP_TO_MASK(kept[i]);
+		caps[CAP_TO_INDEX(kept[i])].permitted |= CAP_TO_MASK(kept[i]);
+	}
+	/* A member may give a file of its own to the group. */
+	if (setgroups(1, &pins) < 0)
+		return crmg_err_set(err, -errno, "groups cannot be given up: %s", strerror(errno));
+	return limit_to(caps, err);
 }

@@ -35,7 +35,8 @@ struct server {
 struct crmg_http {
 	struct server servers[CRMG_LISTEN_MAX];
 	size_t server_count;
-	struct crmg_kern *kern;
+	const char *instance;
+	struct crmg_kern **kern;
 	pthread_mutex_t lock;		/* around kern: one scrape at a time */
 };
 
@@ -109,8 +110,16 @@ static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned in
 static int snapshot(struct crmg_http *http, unsigned int flags, struct crmg_snapshot *ret)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
-	int code = crmg_kern_snapshot(http->kern, flags, ret, &err);
+	struct crmg_kern *fresh = NULL;
+	int code = crmg_kern_snapshot(*http->kern, flags, ret, &err);
 
+	/* Pins that were removed have a folder of another number, and a purged state another map. */
+	if ((code || ret->control.purged) &&
+	    !crmg_kern_open(http->instance, CRMG_KERN_READ, &fresh, &err)) {
+		crmg_kern_close(http->kern);
+		*http->kern = fresh;
+		code = crmg_kern_snapshot(fresh, flags, ret, &err);
+	}
 	crmg_err_clear(&err);
 	return code;
 }
@@ -199,12 +208,13 @@ static int serve_on(int fd, unsigned int connections, struct server *server)
 }
 
 int crmg_http_start(const int *sockets, size_t count, unsigned int connections,
-		    struct crmg_kern *kern, struct crmg_http **ret)
+		    const char *instance, struct crmg_kern **kern, struct crmg_http **ret)
 {
 	struct crmg_http *http = calloc(1, sizeof(*http));
 	int code = http ? 0 : -ENOMEM;
 
 	if (http) {
+		http->instance = instance;
 		http->kern = kern;
 		pthread_mutex_init(&http->lock, NULL);
 	}

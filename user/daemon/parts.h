@@ -14,6 +14,12 @@ int crmg_daemon_lock(const char *instance, int *ret_fd, struct crmg_err *err);
  */
 int crmg_daemon_drop(const char *user, gid_t pins, struct crmg_err *err);
 
+/*
+ * Stays root, who owns pins and state, in the group that may read them, and keeps only
+ * what it takes to attach: CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON.
+ */
+int crmg_daemon_keep(struct crmg_err *err);
+
 /* A listening TCP socket for "ADDR:PORT" or "[ADDR]:PORT". */
 int crmg_listen(const char *text, int *ret_fd, struct crmg_err *err);
 
@@ -27,10 +33,11 @@ struct crmg_http;
 /*
  * Serves on the sockets (taken over, also on failure) in threads of its own,
  * with at most `connections` at once on each. kern is used under a lock of the
- * server's; nobody else may use it until crmg_http_stop().
+ * server's, which replaces it when the state was made anew; nobody else may use it
+ * until crmg_http_stop().
  */
 int crmg_http_start(const int *sockets, size_t count, unsigned int connections,
-		    struct crmg_kern *kern, struct crmg_http **ret);
+		    const char *instance, struct crmg_kern **kern, struct crmg_http **ret);
 void crmg_http_stop(struct crmg_http **http);
 
 #endif

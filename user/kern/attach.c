@@ -110,6 +110,8 @@ static int crmg_attach_pin(struct crmg_attaching *a)
 static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_options *o,
 			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
 {
+	if (fresh && o->image)
+		return crmg_image_restore(kern, o->image, err);
 	if (!fresh)
 		return o->model ? crmg_kern_apply(kern, model, o->mode_cap, err) : 0;
 	return crmg_image_first(kern, model, o->mode_cap, err);
@@ -132,7 +134,8 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		return crmg_err_set(err, -E2BIG, "at most %u interfaces", CRMG_IFACES_MAX);
 	code = crmg_ifaces_check(kern, o->ifaces, o->iface_count, indexes, err);
 	if (!code)
-		code = fresh ? crmg_setup_new(model, &setup) : crmg_setup_read(kern, &setup, err);
+		code = !fresh ? crmg_setup_read(kern, &setup, err) :
+		       crmg_setup_new(model, o->image, &setup);
 	if (!code)
 		code = crmg_load(kern, &setup, crmg_tcin_wanted(&a), &skel, err);
 	if (!code)
@@ -239,6 +242,7 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 {
 	struct crmg_err ignored = CRMG_ERR_INIT;
 	struct crmg_kern *kern = NULL;
+	struct crmg_control *control;
 	int lock = crmg_lock_or_say(instance, err), code;
 
 	if (lock < 0)
@@ -248,6 +252,7 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 		return code;
 	/* What cannot be understood can still be removed: with their pins the links go. */
 	code = crmg_kern_open_maps(kern, purge ? &ignored : err);
+	control = kern->view[CRMG_MAP_CONTROL].memory;
 	if (!code) {
 		crmg_audit_begin(kern);
 		(void)crmg_confirm_settle(kern, err);
@@ -259,6 +264,9 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	if (!code && purge) {
 		crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
 			       "policy, bans and counters removed");
+		/* Who still holds the maps, as a managing daemon does, must not pin them again. */
+		if (control)
+			control->purged = 1;
 		crmg_pin_purge(instance);
 	}
 	crmg_audit_flush(kern, err);
@@ -267,15 +275,15 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	return code;
 }
 
-bool crmg_kern_panic(struct crmg_kern *kern, bool on)
+bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *why)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 
-	/* Two at once: the one that changed it says so. */
 	if (__atomic_exchange_n(&control->panic, on, __ATOMIC_SEQ_CST) == on)
 		return false;
 	control->panic_since_ns = on ? crmg_clock_ns(CLOCK_REALTIME) : 0;
-	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
-		       on ? "everything passes" : "the policy holds again");
+	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s%s%s",
+		       on ? "everything passes" : "the policy holds again", why ? ": " : "",
+		       why ? why : "");
 	return true;
 }

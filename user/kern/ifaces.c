@@ -94,21 +94,51 @@ static void crmg_iface_links(struct crmg_kern *kern, const struct crmg_iface *if
 	links->attached_at_ns = iface->attached_at_ns;
 }
 
+void crmg_iface_let_go(struct crmg_kern *kern, const struct crmg_iface *iface)
+{
+	const struct crmg_iface *first = kern->view[CRMG_MAP_IFACES].memory;
+	struct crmg_iface_links *links = &kern->links[iface - first];
+
+	if (links->xdp >= 0)
+		close(links->xdp);
+	if (links->tc >= 0)
+		close(links->tc);
+	links->xdp = links->tc = -ENOENT;
+}
+
 #define CRMG_PROGRAM_UNKNOWN -1
+
+/* Negative errno; *ret_ifindex 0: the interface is gone, or the link was taken off. */
+static int crmg_link_read(int fd, struct bpf_link_info *ret, __u32 *ret_ifindex)
+{
+	__u32 size = sizeof(*ret);
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, ret, &size))
+		return -errno;
+	/* libbpf 1.1 knows no tcx; its part of the union begins with the ifindex too. */
+	memcpy(ret_ifindex, &ret->xdp, sizeof(*ret_ifindex));
+	return 0;
+}
 
 /* Id of the program under a link; 0: interface or link is gone. */
 static long crmg_link_program(int fd)
 {
-	struct bpf_link_info info = { 0 };
-	__u32 size = sizeof(info), ifindex;
+	struct bpf_link_info info;
+	__u32 ifindex = 0;
+	int code = crmg_link_read(fd, &info, &ifindex);
 
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return CRMG_PROGRAM_UNKNOWN;
-	/* libbpf 1.1 knows no tcx; its part of the union begins with the ifindex too. */
-	memcpy(&ifindex, &info.xdp, sizeof(ifindex));
-	return ifindex ? (long)info.prog_id : 0;
+	return code == -ENOENT ? 0 : code ? CRMG_PROGRAM_UNKNOWN : ifindex ? (long)info.prog_id : 0;
+}
+
+__u32 crmg_link_ifindex(int fd)
+{
+	struct bpf_link_info info;
+	__u32 ifindex = 0;
+
+	return crmg_link_read(fd, &info, &ifindex) ? 0 : ifindex;
 }
 
 /* Id of the XDP program of an interface of this namespace; 0: none. */
@@ -156,7 +186,9 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 
 	crmg_iface_links(kern, iface, links);
 	link = linked ? crmg_link_program(links->xdp) : CRMG_PROGRAM_UNKNOWN;
-	ret->present = here ? if_nametoindex(iface->name) == iface->ifindex : link != 0;
+	/* ifindex 0: wanted, and not seen yet. */
+	ret->present = here ? iface->ifindex && if_nametoindex(iface->name) == iface->ifindex :
+		       link != 0;
 	if (!ret->present)
 		return;
 	xdp = crmg_judge_program(iface, link);
@@ -169,12 +201,20 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 	ret->tc_ours = tc == iface->tc_prog_id || tc == CRMG_PROGRAM_UNKNOWN;
 }
 
-bool crmg_iface_alive(struct crmg_kern *kern, const struct crmg_iface *iface)
+void crmg_iface_read(struct crmg_kern *kern, const struct crmg_iface *iface,
+		     struct crmg_iface_state *ret)
 {
 	const struct crmg_iface *first = kern->view[CRMG_MAP_IFACES].memory;
-	struct crmg_iface_state state = { .wanted = *iface };
 
-	crmg_iface_state(kern, iface - first, &state);
+	*ret = (struct crmg_iface_state){ .wanted = *iface };
+	crmg_iface_state(kern, iface - first, ret);
+}
+
+bool crmg_iface_alive(struct crmg_kern *kern, const struct crmg_iface *iface)
+{
+	struct crmg_iface_state state;
+
+	crmg_iface_read(kern, iface, &state);
 	return state.present && state.xdp_ours && state.tc_ours;
 }
 

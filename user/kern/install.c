@@ -109,6 +109,17 @@ static int crmg_rows_chunk(struct crmg_kern *kern, __u32 chunk, bool make, struc
 	return 0;
 }
 
+void crmg_rows_hold(struct crmg_kern *kern)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	__u32 i = 0;
+
+	/* They are made in this order. */
+	while (i < CRMG_ROW_CHUNKS_MAX && !crmg_rows_chunk(kern, i, false, &ignored))
+		i++;
+	crmg_err_clear(&ignored);
+}
+
 /* A budget that nothing was taken from: a TAT of 0 would lie ahead after 625 days of uptime. */
 static struct crmg_bucket crmg_bucket_full(void)
 {
@@ -331,6 +342,12 @@ int crmg_kern_install(struct crmg_kern *kern, struct crmg_image *image, uint64_t
 	if (!first)
 		crmg_audit_flush(kern, err);
 	return crmg_kern_code(code);
+}
+
+int crmg_image_restore(struct crmg_kern *kern, const struct crmg_image *image,
+		       struct crmg_err *err)
+{
+	return crmg_kern_code(crmg_image_switch(kern, image, 0, err));
 }
 
 int crmg_image_first(struct crmg_kern *kern, const struct crmg_model *model,

@@ -78,6 +78,7 @@ struct crmg_kern {
 		int xdp;
 		int tc;
 	} links[CRMG_IFACES_MAX];
+	struct crmg_holding *held;		/* of who tends the state (tend.h); else NULL */
 };
 
 /* ------------------------------------------------------------------ pins.c */
@@ -184,8 +185,9 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 /* What the programs' read-only data has to be for a setup. */
 void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret);
 
-/* A new setup for a model: capacity and prefixes, and a key from the kernel. */
-int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret);
+/* A new setup for an image, if not NULL, or a model: capacity, prefixes, a key from the kernel. */
+int crmg_setup_new(const struct crmg_model *model, const struct crmg_image *image,
+		   struct crmg_setup *ret);
 
 /* The pinned setup. */
 int crmg_setup_read(const struct crmg_kern *kern, struct crmg_setup *ret,
@@ -210,6 +212,10 @@ int crmg_front_open(struct crmg_kern *kern, enum crmg_front_place place, __u32 *
 enum crmg_front_place crmg_front_place(struct crmg_kern *kern);
 
 /* --------------------------------------------------------------- install.c */
+
+/* Puts an image in force as it is, with its generation, on a state that has none. */
+int crmg_image_restore(struct crmg_kern *kern, const struct crmg_image *image,
+		       struct crmg_err *err);
 
 /* The first policy of a new state: no other is in force. */
 int crmg_image_first(struct crmg_kern *kern, const struct crmg_model *model,
@@ -241,6 +247,9 @@ void crmg_confirm_disarm(struct crmg_kern *kern);
 
 /* After a switch for good: lets go of an older image. */
 void crmg_confirm_forget(struct crmg_kern *kern);
+
+/* Opens every chunk of counters that has a pin. */
+void crmg_rows_hold(struct crmg_kern *kern);
 
 /* ------------------------------------------------------------------ bans.c */
 
@@ -342,6 +351,18 @@ int crmg_iface_judge(const struct crmg_attaching *a, const struct crmg_iface *if
 /* Takes both programs off an interface of the map, and the interface out of it. */
 void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface);
 
+/*
+ * Puts the hooks that are missing on an interface of the map, as far as it can; the
+ * links of an older interface of that name are let go. Negative errno, said in err.
+ */
+int crmg_iface_mend(struct crmg_attaching *a, struct crmg_iface *entry, bool xdp, bool tc);
+
+/* Gives an interface of the map, and its pins, another name. Negative errno. */
+int crmg_iface_rename(struct crmg_kern *kern, struct crmg_iface *iface, const char *name);
+
+/* Removes the links of an interface that is gone; it stays in the map. */
+void crmg_iface_unlink(struct crmg_kern *kern, const struct crmg_iface *iface);
+
 /* -EXDEV if it cannot be taken off from this network namespace. */
 int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err);
 
@@ -381,8 +402,18 @@ int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char
 int crmg_ifaces_check(struct crmg_kern *kern, char *const *names, size_t count,
 		      unsigned int *ret_indexes, struct crmg_err *err);
 
+/* What is attached to an interface of the map now. */
+void crmg_iface_read(struct crmg_kern *kern, const struct crmg_iface *iface,
+		     struct crmg_iface_state *ret);
+
 /* True if both programs are on an interface of the map, as far as can be told. */
 bool crmg_iface_alive(struct crmg_kern *kern, const struct crmg_iface *iface);
+
+/* Closes the links of an interface of the map, of which the pins are gone. */
+void crmg_iface_let_go(struct crmg_kern *kern, const struct crmg_iface *iface);
+
+/* Where the link is attached; 0: the interface is gone, or the link was taken off. */
+__u32 crmg_link_ifindex(int fd);
 
 /* Fills kern->ifaces; the number of entries. */
 size_t crmg_ifaces_read(struct crmg_kern *kern);
@@ -415,5 +446,9 @@ struct crmg_iface_facts;
 void crmg_doctor_host(struct crmg_host_facts *ret);
 void crmg_doctor_iface(const char *name, struct crmg_iface_facts *ret);
 int crmg_doctor_nat(struct crmg_doctor_facts *ret);
+
+/* ---------------------------------------------------------------- repin.c */
+
+void crmg_held_close(struct crmg_kern *kern);
 
 #endif

@@ -25,7 +25,7 @@ struct crmg_kern;
 enum crmg_kern_access {
 	CRMG_KERN_READ,		/* no lock; works for members of group crmgate */
 	CRMG_KERN_WRITE,	/* takes the lock of the instance, needs root */
-	CRMG_KERN_MANAGE,	/* as WRITE, without the lock: for what must never wait */
+	CRMG_KERN_MANAGE,	/* as WRITE, but crmg_kern_lock() takes the lock when it is needed */
 };
 
 /*
@@ -37,6 +37,10 @@ enum crmg_kern_access {
 int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 		   struct crmg_kern **ret, struct crmg_err *err);
 void crmg_kern_close(struct crmg_kern **kern);
+
+/* Takes the lock of the instance for a kern that has it not: 0, or -EBUSY, said in err. */
+int crmg_kern_lock(struct crmg_kern *kern, struct crmg_err *err);
+void crmg_kern_unlock(struct crmg_kern *kern);
 
 /* AUTO: native; beside an XDP program of somebody else TC ingress; else generic. */
 enum crmg_attach_mode {
@@ -52,6 +56,7 @@ struct crmg_attach_options {
 	enum crmg_tc_choice tc;
 	const struct crmg_model *model;		/* NULL: keep the policy in force, or none */
 	enum crmg_mode mode_cap;
+	const struct crmg_image *image;		/* instead of model, on a new state: put back as it is */
 };
 
 /*
@@ -95,8 +100,33 @@ int crmg_kern_apply(struct crmg_kern *kern, const struct crmg_model *model,
 int crmg_kern_confirm(struct crmg_kern *kern, uint32_t *ret_generation, struct crmg_err *err);
 int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct crmg_err *err);
 
-/* Needs no lock, so nothing that runs can hold it up; false if it was so already. */
-bool crmg_kern_panic(struct crmg_kern *kern, bool on);
+/*
+ * Switches panic; false if it was so already. Needs no lock: no command that runs can
+ * hold it up. why: for the event, or NULL.
+ */
+bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *why);
+
+/* ------------------------------------------------------- daemon --manage */
+
+/*
+ * Looks after pins, links and programs, and puts back what is missing; takes the lock
+ * only for that, and leaves it to the next call when a command has it. What it found and
+ * did is in the events, and as warnings in err; *ret_restored: something was put back.
+ * -ESTALE: the state was purged, or replaced: close kern. For CRMG_KERN_MANAGE.
+ */
+int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *err);
+
+/* A sign of life of the managing daemon; false: it ends. */
+void crmg_kern_beat(struct crmg_kern *kern, bool alive);
+
+/* Shows or ends a trouble in status; text is for the event, when that is news. */
+void crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text);
+
+/* An event of the daemon's own. */
+void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text);
+
+/* True once `detach --purge` has removed the state. */
+bool crmg_kern_purged(const struct crmg_kern *kern);
 
 /*
  * The proof of enforcement: runs packets of its own through the attached programs, and

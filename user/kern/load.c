@@ -23,7 +23,8 @@ static int crmg_libbpf_print(enum libbpf_print_level level, const char *format, 
 	return 0;
 }
 
-int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret)
+int crmg_setup_new(const struct crmg_model *model, const struct crmg_image *image,
+		   struct crmg_setup *ret)
 {
 	struct crmg_setup setup = {
 		.capacity = model->capacity,
@@ -32,6 +33,12 @@ int crmg_setup_new(const struct crmg_model *model, struct crmg_setup *ret)
 		.v6_prefix = model->v6_prefix,
 	};
 
+	if (image) {
+		setup.capacity = crmg_image_head(image)->capacity;
+		setup.flows = crmg_image_head(image)->flows;
+		setup.v4_prefix = crmg_image_head(image)->v4_prefix;
+		setup.v6_prefix = crmg_image_head(image)->v6_prefix;
+	}
 	if (getrandom(setup.hash_key, sizeof(setup.hash_key), 0) != sizeof(setup.hash_key))
 		return -errno;
 	*ret = setup;

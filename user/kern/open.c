@@ -35,19 +35,14 @@ unsigned int crmg_kern_cpus(void)
 	return cpus > 0 ? cpus : 1;
 }
 
-int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
-		  struct crmg_kern **ret, struct crmg_err *err)
+/* A kern with nothing open; NULL: out of memory. */
+static struct crmg_kern *crmg_kern_alloc(const char *instance, enum crmg_kern_access access)
 {
-	char path[CRMG_PIN_LEN];
-	struct crmg_kern *kern;
+	struct crmg_kern *kern = calloc(1, sizeof(*kern));
 	size_t i;
-	int code;
 
-	kern = calloc(1, sizeof(*kern));
-	if (!kern) {
-		code = crmg_err_set(err, -ENOMEM, "out of memory");
-		goto fail;
-	}
+	if (!kern)
+		return NULL;
 	crmg_copy(kern->instance, sizeof(kern->instance), instance);
 	kern->access = access;
 	for (i = 0; i < CRMG_MAP_COUNT; i++)
@@ -56,6 +51,21 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 		kern->chunk[i].fd = -1;
 	for (i = 0; i < CRMG_IFACES_MAX; i++)
 		kern->links[i].xdp = kern->links[i].tc = -1;
+	kern->lock = -1;
+	return kern;
+}
+
+int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
+		  struct crmg_kern **ret, struct crmg_err *err)
+{
+	struct crmg_kern *kern = crmg_kern_alloc(instance, access);
+	char path[CRMG_PIN_LEN];
+	int code;
+
+	if (!kern) {
+		code = crmg_err_set(err, -ENOMEM, "out of memory");
+		goto fail;
+	}
 	kern->dir = open(crmg_pin_dir(instance, path, sizeof(path)),
 			 O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (kern->dir < 0) {
@@ -172,6 +182,23 @@ int crmg_lock_or_say(const char *instance, struct crmg_err *err)
 	return lock;
 }
 
+int crmg_kern_lock(struct crmg_kern *kern, struct crmg_err *err)
+{
+	int lock = kern->lock < 0 ? crmg_lock_or_say(kern->instance, err) : kern->lock;
+
+	if (lock < 0)
+		return lock;
+	kern->lock = lock;
+	return 0;
+}
+
+void crmg_kern_unlock(struct crmg_kern *kern)
+{
+	if (kern->lock >= 0)
+		close(kern->lock);
+	kern->lock = -1;
+}
+
 int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 		   struct crmg_kern **ret, struct crmg_err *err)
 {
@@ -198,6 +225,7 @@ int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 	return 0;
 }
 
+
 void crmg_kern_close(struct crmg_kern **ret)
 {
 	struct crmg_kern *kern = *ret;
@@ -221,10 +249,12 @@ void crmg_kern_close(struct crmg_kern **ret)
 			close(kern->links[i].tc);
 	}
 	crmg_view_close(&kern->image_view);
+	crmg_held_close(kern);
 	free(kern->rows);
 	free(kern->percpu);
 	free(kern->bans);
-	close(kern->dir);
+	if (kern->dir >= 0)
+		close(kern->dir);
 	if (kern->lock >= 0)
 		close(kern->lock);
 	free(kern);

@@ -160,6 +160,16 @@ static void write_proven(const struct crmg_family *family, const struct crmg_scr
 	fprintf(out, "%s %llu.%03llu\n", family->name, ms / 1000, ms % 1000);
 }
 
+/* When the managing daemon last showed that it lives, by the wall clock of now. */
+static void write_beat(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	const struct crmg_snapshot *snap = ctx->snap;
+	uint64_t seen = snap->control.manager_ns;
+	uint64_t ms = seen ? (snap->real_ns - (snap->boot_ns - seen)) / 1000000 : 0;
+
+	fprintf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", family->name, ms / 1000, ms % 1000);
+}
+
 static void write_build(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
 {
 	(void)ctx;
@@ -247,6 +257,9 @@ const struct crmg_family crmg_families[] = {
 	{ "crmgate_enforcement_proven_timestamp_seconds", GAUGE,
 	  "When packets were last run through the programs to prove it; 0: never.",
 	  write_proven, 0 },
+	{ "crmgate_manager_heartbeat_timestamp_seconds", GAUGE,
+	  "When daemon --manage last showed that it lives, each second; 0: none runs.",
+	  write_beat, 0 },
 	{ "crmgate_problem", GAUGE, "1 while there is such a problem; see crmgate status.",
 	  write_problem, 0 },
 };

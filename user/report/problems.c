@@ -46,8 +46,28 @@ static void add(struct crmg_problems *problems, enum crmg_problem_id id, uint64_
 	va_end(args);
 }
 
+/* The managing daemon shows every second that it lives, and says so when it is stopped. */
+#define BEHIND_NS (10 * CRMG_NS_PER_SEC)
+
+static bool is_managed(const struct crmg_snapshot *snap)
+{
+	return snap->control.manager_ns && snap->boot_ns <= snap->control.manager_ns + BEHIND_NS;
+}
+
+static void judge_manager(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	uint64_t seen = snap->control.manager_ns;
+	char age[CRMG_SHORT_LEN];
+
+	if (seen && !is_managed(snap))
+		add(ret, CRMG_PROBLEM_DAEMON_BEHIND, snap->real_ns - (snap->boot_ns - seen),
+		    "daemon --manage gave no sign of life for %s: start it again; nothing that "
+		    "goes missing is put back", crmg_format_age(snap->boot_ns - seen, age, sizeof(age)));
+}
+
 /* At most three problems an interface. An id may come once for each. */
-static void judge_iface(const struct crmg_iface_state *iface, struct crmg_problems *ret)
+static void judge_iface(const struct crmg_iface_state *iface, bool managed,
+			struct crmg_problems *ret)
 {
 	const struct crmg_iface *wanted = &iface->wanted;
 	char name[CRMG_ESCAPED(sizeof(wanted->name))];
@@ -55,7 +75,8 @@ static void judge_iface(const struct crmg_iface_state *iface, struct crmg_proble
 	crmg_escape(wanted->name, sizeof(wanted->name), name, sizeof(name));
 	if (!iface->present) {
 		add(ret, CRMG_PROBLEM_INTERFACE_GONE, 0,
-		    "%s: the interface is gone; attach it again when it is back, or detach it",
+		    managed ? "%s: the interface is gone; daemon --manage waits for it" :
+			      "%s: the interface is gone; attach it again when it is back, or detach it",
 		    name);
 		return;
 	}
@@ -159,7 +180,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	for (size_t i = 0; i < snap->iface_count && i < CRMG_IFACES_MAX; i++) {
 		size_t before = ret->count;
 
-		judge_iface(&snap->ifaces[i], ret);
+		judge_iface(&snap->ifaces[i], is_managed(snap), ret);
 		for (; before < ret->count; before++)
 			crmg_copy(ret->item[before].iface, IFNAMSIZ, snap->ifaces[i].wanted.name);
 	}
@@ -177,4 +198,5 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 		add(ret, CRMG_PROBLEM_PANIC, snap->control.panic_since_ns,
 		    "panic is on: everything passes; `crmgate resume` ends it");
 	judge_proof(snap, ret);
+	judge_manager(snap, ret);
 }
