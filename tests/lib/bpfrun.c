@@ -129,6 +129,38 @@ void crmg_rig_apply(struct crmg_rig *rig, const char *policy)
 	fill_new_totals(rig);
 }
 
+uint64_t crmg_rig_apply_for(struct crmg_rig *rig, const char *policy, uint64_t confirm_ns)
+{
+	const struct crmg_control *control = rig->kern->view[CRMG_MAP_CONTROL].memory;
+	struct crmg_model *model = read_policy(policy);
+	struct crmg_err err = CRMG_ERR_INIT;
+	struct crmg_image image = { 0 };
+	int code = crmg_kern_compile(rig->kern, model, CRMG_MODE_ENFORCE, &image, &err);
+
+	crmg_model_free(&model);
+	require(code, &err);
+	require(crmg_kern_install(rig->kern, &image, confirm_ns, &err), &err);
+	crmg_image_free(&image);
+	fill_new_totals(rig);
+	return control->confirm_until_ns;
+}
+
+void crmg_rig_confirm(struct crmg_rig *rig)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	uint32_t generation;
+
+	require(crmg_kern_confirm(rig->kern, &generation, &err), &err);
+}
+
+void crmg_rig_rollback(struct crmg_rig *rig)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	uint32_t generation;
+
+	require(crmg_kern_rollback(rig->kern, &generation, &err), &err);
+}
+
 struct crmg_rig *crmg_rig_new(const char *policy)
 {
 	struct crmg_rig *rig = calloc(1, sizeof(*rig));

@@ -28,6 +28,12 @@ void crmg_rig_free(struct crmg_rig **rig);
 
 /* Switches to another policy, next generation. */
 void crmg_rig_apply(struct crmg_rig *rig, const char *policy);
+
+/* The same, until it is confirmed or taken back: the end of its time, CLOCK_MONOTONIC. */
+uint64_t crmg_rig_apply_for(struct crmg_rig *rig, const char *policy, uint64_t confirm_ns);
+void crmg_rig_confirm(struct crmg_rig *rig);
+void crmg_rig_rollback(struct crmg_rig *rig);
+
 const struct crmg_image *crmg_rig_image(const struct crmg_rig *rig);
 
 /* Every clock of the packet path; 0: the kernel's. */
