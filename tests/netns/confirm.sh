@@ -228,9 +228,11 @@ many() {
 dry_run() {
 	attach "$closed" -q
 	expect_exit 0 crmgate apply "$open" --dry-run
-	expect 'says' "$OUTPUT" =~ 'policy public of api.*nothing was changed: generation 1'
-	expect_json "$(crmgate apply "$open" --dry-run -j)" \
-		'.dry_run and .generation == 1 and (.changes | length > 0)'
+	expect 'says' "$OUTPUT" =~ 'policy public of api: deny true -> false.*policy public of api: packets 1M/s burst 1M.*nothing was changed: generation 1'
+	expect_json "$(crmgate apply "$open" --dry-run -j)" '.dry_run and .generation == 1
+		and (.changes | any(.change == "added" and .what == "policy new of admin"
+				    and .field == "packets" and .to == "1/h burst 3"))
+		and (.memory.to.total >= .memory.from.counters)'
 	expect 'generation' "$(generation)" -eq 1
 	expect 'passed' "$(ack 10)" -eq 0
 	crmgate apply "$open" --confirm 60s -q

@@ -57,27 +57,9 @@ static int compile(const struct crmg_args *args, struct crmg_kern *kern,
 
 #define CHANGES_SHOWN 40	/* as text: a feed can change thousands */
 
-static void change_text(char sign, const char *name, void *context)
-{
-	char text[CRMG_ESCAPED(CRMG_DIFF_NAME)];
-	size_t *changes = context;
-
-	if (++*changes > CHANGES_SHOWN)
-		return;
-	printf("%c %s\n", sign, crmg_escape(name, CRMG_DIFF_NAME, text, sizeof(text)));
-}
-
-static void change_json(char sign, const char *name, void *context)
-{
-	json_array_append_new(context, json_pack("{s:s, s:o}",
-		"change", sign == '+' ? "added" : sign == '-' ? "removed" : "changed",
-		"what", crmg_json_text(name, CRMG_DIFF_NAME)));
-}
-
 /* What is shown of an apply. */
 struct outcome {
-	struct crmg_diff_items before;
-	struct crmg_diff_items after;
+	struct crmg_changes changes;
 	uint32_t generation;	/* in force now */
 	uint64_t confirm_ns;	/* 0: for good */
 	uint64_t until_ns;	/* CLOCK_REALTIME */
@@ -86,23 +68,18 @@ struct outcome {
 
 static int show_json(const struct crmg_args *args, const struct outcome *o)
 {
-	json_t *changes = json_array();
-
-	crmg_diff(&o->before, &o->after, change_json, changes);
-	return crmg_cli_json(args, json_pack("{s:i, s:I, s:b, s:o, s:o}", "schema", 1,
+	return crmg_cli_json(args, json_pack("{s:i, s:I, s:b, s:o, s:o, s:o}", "schema", 1,
 		"generation", (json_int_t)o->generation, "dry_run", o->dry,
 		"confirm_until", o->confirm_ns ? crmg_json_time(o->until_ns) : json_null(),
-		"changes", changes));
+		"changes", crmg_changes_json(&o->changes),
+		"memory", crmg_changes_memory_json(&o->changes)));
 }
 
 static int show_text(const struct outcome *o)
 {
 	char at[CRMG_TIME_LEN], time[CRMG_NUM_LEN];
-	size_t count = 0;
 
-	crmg_diff(&o->before, &o->after, change_text, &count);
-	if (count > CHANGES_SHOWN)
-		printf("... and %zu more changes; -j lists all\n", count - CHANGES_SHOWN);
+	crmg_changes_text(&o->changes, CHANGES_SHOWN, stdout);
 	if (o->dry)
 		printf("nothing was changed: generation %u is in force\n", o->generation);
 	else if (o->confirm_ns)
@@ -153,9 +130,7 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern, struct ou
 		code = crmg_cli_guard(&next, kern, o->dry || crmg_arg(args, "force"),
 				      "add --force and --confirm TIME", err);
 	if (!code)
-		code = crmg_diff_items(image, &o->before);
-	if (!code)
-		code = crmg_diff_items(&next, &o->after);
+		code = crmg_diff(image, &next, crmg_kern_cpus(), &o->changes);
 	if (!code) {
 		o->generation = crmg_image_head(o->dry ? image : &next)->generation;
 		code = o->dry ? 0 : crmg_kern_install(kern, &next, o->confirm_ns, err);
@@ -186,8 +161,7 @@ static int run(const struct crmg_args *args)
 			crmg_cli_prove(args);
 		status = args->json ? show_json(args, &o) : show_text(&o);
 	}
-	crmg_diff_items_free(&o.before);
-	crmg_diff_items_free(&o.after);
+	crmg_changes_free(&o.changes);
 	return status;
 }
 

@@ -69,6 +69,13 @@ uint32_t crmg_image_service_find(const struct crmg_image *image, const char *nam
 uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
 			    const struct crmg_addr *addr);
 
+/*
+ * The same in two steps: all addresses of one leaf meet the same bindings. service: one
+ * that there is.
+ */
+uint32_t crmg_image_leaf(const struct crmg_image *image, const struct crmg_addr *addr);
+uint32_t crmg_image_at_leaf(const struct crmg_image *image, uint32_t service, uint32_t leaf);
+
 /* Service index of a local address, transport and port (host order); 0: none. */
 uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_addr *local,
 			     enum crmg_transport transport, uint16_t port);

@@ -53,8 +53,8 @@ static uint32_t leaf_of(const struct space *space, uint32_t first, uint32_t end,
 				    addr->lo)];
 }
 
-/* Leaf of a remote address: the directory's, or by the keys that it points to. */
-static uint32_t remote_leaf(const struct crmg_image *image, const struct crmg_addr *addr)
+/* The directory's leaf, or by the keys that it points to. */
+uint32_t crmg_image_leaf(const struct crmg_image *image, const struct crmg_addr *addr)
 {
 	const struct space space = space_of(image, CRMG_SECTION_KEYS, CRMG_SECTION_LEAVES,
 					    CRMG_SECTION_SUBS);
@@ -71,15 +71,20 @@ static uint32_t remote_leaf(const struct crmg_image *image, const struct crmg_ad
 	return leaf_of(&space, first, end, addr);
 }
 
-uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
-			    const struct crmg_addr *addr)
+uint32_t crmg_image_at_leaf(const struct crmg_image *image, uint32_t service, uint32_t leaf)
 {
 	const uint16_t *matrix = crmg_image_section(image, CRMG_SECTION_MATRIX, NULL);
 	uint32_t stride = crmg_image_head(image)->section[CRMG_SECTION_SERVICES].count;
 
+	return matrix[(size_t)leaf * stride + service];
+}
+
+uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
+			    const struct crmg_addr *addr)
+{
 	if (!crmg_image_service(image, service))
 		return 0;
-	return matrix[(size_t)remote_leaf(image, addr) * stride + service];
+	return crmg_image_at_leaf(image, service, crmg_image_leaf(image, addr));
 }
 
 uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_addr *local,

@@ -1,179 +1,314 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * diff.c - compares policies by name and fingerprint. A fingerprint leaves out
- * what an apply may move without changing its meaning: generation, rows, indexes.
+ * diff.c - the list of changes: services and clients by name, then what policies say
+ * and who moves between them. Left out is what an apply may move without changing its
+ * meaning: generation, rows, indexes.
  */
 #include "diff.h"
 
 #include <string.h>
 
 #include "../base/util.h"
+#include "diff_parts.h"
+#include "names.h"
+#include "show.h"
 
-#define FNV_START 0xcbf29ce484222325ULL
-#define FNV_PRIME 0x100000001b3ULL
-
-static uint64_t hash(uint64_t from, const void *data, size_t size)
+static char *copied(const char *text, bool *failed)
 {
-	const unsigned char *bytes = data;
+	char *copy = text ? strdup(text) : NULL;
 
-	for (size_t i = 0; i < size; i++)
-		from = (from ^ bytes[i]) * FNV_PRIME;
-	return from;
+	*failed |= text && !copy;
+	return copy;
 }
 
-static uint64_t hash_number(uint64_t from, uint64_t number)
+int crmg_diff_note(struct crmg_changes *changes, enum crmg_change_kind kind, const char *what,
+		   const char *field, const char *from, const char *to)
 {
-	return hash(from, &number, sizeof(number));
+	struct crmg_change *change = crmg_grow(&changes->items, &changes->count, sizeof(*change));
+	bool failed = false;
+
+	if (!change)
+		return -ENOMEM;
+	change->kind = kind;
+	change->field = field;
+	change->what = copied(what, &failed);
+	change->from = copied(from, &failed);
+	change->to = copied(to, &failed);
+	return failed ? -ENOMEM : 0;
 }
 
-static struct crmg_diff_item *add(struct crmg_diff_items *items)
+char *crmg_diff_names_text(const struct crmg_diff_names *names, char buf[CRMG_DIFF_NAMES_LEN])
 {
-	struct crmg_diff_item *item = crmg_grow(&items->items, &items->count, sizeof(*item));
+	size_t at = 0;
 
-	if (item)
-		item->fingerprint = FNV_START;
-	return item;
+	buf[0] = '\0';
+	for (size_t i = 0; i < names->count && i < CRMG_DIFF_NAMED; i++)
+		at += (size_t)snprintf(buf + at, CRMG_DIFF_NAMES_LEN - at, "%s%s", i ? ", " : "",
+				       names->name[i]);
+	if (names->count > CRMG_DIFF_NAMED)
+		snprintf(buf + at, CRMG_DIFF_NAMES_LEN - at, " and %zu more",
+			 names->count - CRMG_DIFF_NAMED);
+	return buf;
 }
 
-static const void *part(const struct crmg_image *image, enum crmg_section_id id)
+/* ---------------------------------------------------------------- prefixes */
+
+static int by_prefix(const void *a, const void *b)
 {
-	return crmg_image_section(image, id, NULL);
+	const struct crmg_prefix *x = a, *y = b;
+	int order = crmg_addr_cmp(&x->addr, &y->addr);
+
+	return order ? order : (int)x->len - y->len;
 }
 
-static uint64_t hash_prefixes(uint64_t from, const struct crmg_prefix *prefixes, size_t count)
+/* A copy, by address and length. NULL when out of memory. */
+static struct crmg_prefix *sorted(const struct crmg_prefix *prefixes, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		from = hash(from, &prefixes[i].addr, sizeof(prefixes[i].addr));
-		from = hash_number(from, prefixes[i].len);
+	struct crmg_prefix *copy = calloc(count + 1, sizeof(*copy));
+
+	if (copy && count) {
+		memcpy(copy, prefixes, count * sizeof(*copy));
+		qsort(copy, count, sizeof(*copy), by_prefix);
 	}
-	return from;
+	return copy;
 }
 
-static int add_services(const struct crmg_image *image, struct crmg_diff_items *items)
+static void name_prefix(struct crmg_diff_names *names, const struct crmg_prefix *prefix)
 {
-	const struct crmg_port_range *ports = part(image, CRMG_SECTION_PORTS);
-	const struct crmg_prefix *locals = part(image, CRMG_SECTION_LOCALS);
-
-	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
-		const struct crmg_service *service = crmg_image_service(image, i);
-		struct crmg_diff_item *item;
-		uint64_t print;
-
-		if (!service)
-			continue;
-		item = add(items);
-		if (!item)
-			return -ENOMEM;
-		snprintf(item->name, sizeof(item->name), "service %s", service->name);
-		print = hash_number(item->fingerprint,
-				    service->transport << 8 | service->protocol);
-		print = hash(print, ports + service->first_port,
-			     service->port_count * sizeof(*ports));
-		print = hash_prefixes(print, locals + service->first_local, service->local_count);
-		item->fingerprint = hash(print, service->total, sizeof(service->total));
-	}
-	return 0;
+	if (names->count < CRMG_DIFF_NAMED)
+		crmg_format_prefix(&prefix->addr, prefix->len, names->name[names->count],
+				   CRMG_DIFF_NAME_LEN);
+	names->count++;
 }
 
-static int add_clients(const struct crmg_image *image, struct crmg_diff_items *items)
+/* Those that only one list has. */
+static int diff_prefixes(struct crmg_changes *changes, const char *what, const char *field,
+			 const struct crmg_prefix *before, size_t old_count,
+			 const struct crmg_prefix *after, size_t new_count)
 {
-	size_t count;
-	const struct crmg_client *clients = crmg_image_section(image, CRMG_SECTION_CLIENTS,
-							       &count);
-	const struct crmg_prefix *prefixes = part(image, CRMG_SECTION_PREFIXES);
+	crmg_autofree struct crmg_prefix *old = sorted(before, old_count);
+	crmg_autofree struct crmg_prefix *now = sorted(after, new_count);
+	struct crmg_diff_names gone = { .count = 0 }, come = { .count = 0 };
+	char text[CRMG_DIFF_NAMES_LEN];
+	int code = old && now ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < count; i++) {
-		struct crmg_diff_item *item = add(items);
-
-		if (!item)
-			return -ENOMEM;
-		snprintf(item->name, sizeof(item->name), "client %s", clients[i].name);
-		item->fingerprint = hash_number(item->fingerprint, clients[i].balancer);
-		item->fingerprint = hash_prefixes(item->fingerprint, prefixes,
-						  clients[i].prefix_count);
-		prefixes += clients[i].prefix_count;
-	}
-	return 0;
-}
-
-/* A limit that is not set has no terms; a width is only a part of an aggregate. */
-static uint64_t hash_policy(uint64_t from, const struct crmg_binding *binding,
-			    const struct crmg_label *label)
-{
-	from = hash_number(from, binding->kind | binding->mode << 8 | binding->on_exceed << 16);
-	from = hash(from, label->terms, sizeof(label->terms));
-	from = hash(from, label->aggregate, sizeof(label->aggregate));
-	if (binding->flags & CRMG_BINDING_AGGREGATE)
-		from = hash_number(from, binding->v4_wide << 8 | binding->v6_wide);
-	from = hash(from, label->total, sizeof(label->total));
-	return hash(from, &binding->ban, sizeof(binding->ban));
-}
-
-static int add_policies(const struct crmg_image *image, struct crmg_diff_items *items)
-{
-	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
-		const struct crmg_binding *binding = crmg_image_binding(image, i);
-		const struct crmg_label *label = crmg_image_label(image, i);
-		struct crmg_diff_item *item;
-
-		/* The built-in labels come and go with their service. */
-		if (binding->kind != CRMG_BINDING_POLICY && binding->kind != CRMG_BINDING_DENY)
-			continue;
-		item = add(items);
-		if (!item)
-			return -ENOMEM;
-		snprintf(item->name, sizeof(item->name), "policy %s of %s for %s", label->policy,
-			 label->service, label->client);
-		item->fingerprint = hash_policy(item->fingerprint, binding, label);
-	}
-	return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct crmg_diff_item *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
-int crmg_diff_items(const struct crmg_image *image, struct crmg_diff_items *ret)
-{
-	struct crmg_diff_items items = { 0 };
-	int code = add_services(image, &items);
-
-	if (!code)
-		code = add_clients(image, &items);
-	if (!code)
-		code = add_policies(image, &items);
-	if (code < 0) {
-		crmg_diff_items_free(&items);
-		return code;
-	}
-	qsort(items.items, items.count, sizeof(*items.items), by_name);
-	*ret = items;
-	return 0;
-}
-
-void crmg_diff_items_free(struct crmg_diff_items *items)
-{
-	free(items->items);
-	*items = (struct crmg_diff_items){ 0 };
-}
-
-void crmg_diff(const struct crmg_diff_items *before, const struct crmg_diff_items *after,
-	       void (*change)(char sign, const char *name, void *context), void *context)
-{
-	size_t b = 0, a = 0;
-
-	while (b < before->count || a < after->count) {
-		int order = b == before->count ? 1 : a == after->count ? -1
-			    : by_name(&before->items[b], &after->items[a]);
+	for (size_t o = 0, n = 0; !code && (o < old_count || n < new_count);) {
+		int order = o == old_count ? 1 : n == new_count ? -1 : by_prefix(&old[o], &now[n]);
 
 		if (order < 0)
-			change('-', before->items[b++].name, context);
+			name_prefix(&gone, &old[o]);
 		else if (order > 0)
-			change('+', after->items[a++].name, context);
-		else if (before->items[b++].fingerprint != after->items[a++].fingerprint)
-			change('~', after->items[a - 1].name, context);
+			name_prefix(&come, &now[n]);
+		o += order <= 0;
+		n += order >= 0;
 	}
+	if (!code && come.count)
+		code = crmg_diff_note(changes, CRMG_CHANGE_ADDED, what, field, NULL,
+				      crmg_diff_names_text(&come, text));
+	if (!code && gone.count)
+		code = crmg_diff_note(changes, CRMG_CHANGE_REMOVED, what, field,
+				      crmg_diff_names_text(&gone, text), NULL);
+	return code;
+}
+
+/* ---------------------------------------------------------------- services */
+
+#define WORDS_LEN 1024	/* 64 ranges of ports */
+
+static int diff_words(struct crmg_changes *changes, const char *what, const char *field,
+		      const char *from, const char *to)
+{
+	return strcmp(from, to) == 0 ? 0
+	       : crmg_diff_note(changes, CRMG_CHANGE_CHANGED, what, field, from, to);
+}
+
+static const struct crmg_prefix *locals_of(const struct crmg_image *image,
+					   const struct crmg_service *service)
+{
+	const struct crmg_prefix *locals = crmg_image_section(image, CRMG_SECTION_LOCALS, NULL);
+
+	return locals + service->first_local;
+}
+
+static int diff_locals(struct crmg_changes *changes, const char *what,
+		       const struct crmg_image *before, const struct crmg_service *old,
+		       const struct crmg_image *after, const struct crmg_service *now)
+{
+	char from[WORDS_LEN], to[WORDS_LEN];
+
+	/* None is any: then a list did not grow or shrink. */
+	if (!old->local_count != !now->local_count)
+		return diff_words(changes, what, "addresses",
+				  crmg_locals_text(before, old, from, sizeof(from)),
+				  crmg_locals_text(after, now, to, sizeof(to)));
+	return diff_prefixes(changes, what, "addresses", locals_of(before, old), old->local_count,
+			     locals_of(after, now), now->local_count);
+}
+
+static int diff_service(struct crmg_changes *changes, const struct crmg_image *before,
+			uint32_t old_index, const struct crmg_image *after, uint32_t new_index)
+{
+	const struct crmg_service *old = crmg_image_service(before, old_index);
+	const struct crmg_service *now = crmg_image_service(after, new_index);
+	char what[CRMG_DIFF_WHAT], from[WORDS_LEN], to[WORDS_LEN];
+	int code;
+
+	snprintf(what, sizeof(what), "service %s", now->name);
+	code = diff_words(changes, what, "transport", crmg_transport_name(old->transport),
+			  crmg_transport_name(now->transport));
+	if (!code)
+		code = diff_words(changes, what, "ports",
+				  crmg_ports_text(before, old, from, sizeof(from)),
+				  crmg_ports_text(after, now, to, sizeof(to)));
+	if (!code)
+		code = diff_words(changes, what, "protocol", crmg_protocol_name(old->protocol),
+				  crmg_protocol_name(now->protocol));
+	if (!code)
+		code = diff_words(changes, what, "sanity", crmg_sanity_name(old->sanity),
+				  crmg_sanity_name(now->sanity));
+	if (!code)
+		code = diff_locals(changes, what, before, old, after, now);
+	return code ? code : crmg_diff_limits(changes, what, CRMG_SCOPE_SERVICE,
+		(struct crmg_diff_limits){ crmg_image_front(before)->budgets[old_index].limits,
+					   old->total },
+		(struct crmg_diff_limits){ crmg_image_front(after)->budgets[new_index].limits,
+					   now->total });
+}
+
+static int diff_services(struct crmg_changes *changes, const struct crmg_image *before,
+			 const struct crmg_image *after)
+{
+	static const struct crmg_service nothing = { 0 };
+	char what[CRMG_DIFF_WHAT];
+	int code = 0;
+
+	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX && !code; i++) {
+		const struct crmg_service *service = crmg_image_service(before, i);
+
+		if (!service || crmg_image_service_find(after, service->name))
+			continue;
+		snprintf(what, sizeof(what), "service %s", service->name);
+		code = crmg_diff_note(changes, CRMG_CHANGE_REMOVED, what, NULL, NULL, NULL);
+	}
+	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX && !code; i++) {
+		const struct crmg_service *service = crmg_image_service(after, i);
+		uint32_t old = service ? crmg_image_service_find(before, service->name) : 0;
+
+		if (old) {
+			code = diff_service(changes, before, old, after, i);
+		} else if (service) {
+			snprintf(what, sizeof(what), "service %s", service->name);
+			code = crmg_diff_note(changes, CRMG_CHANGE_ADDED, what, NULL, NULL, NULL);
+			if (!code)
+				code = crmg_diff_limits(changes, what, CRMG_SCOPE_SERVICE,
+					(struct crmg_diff_limits){ 0, nothing.total },
+					(struct crmg_diff_limits){
+						crmg_image_front(after)->budgets[i].limits,
+						service->total });
+		}
+	}
+	return code;
+}
+
+/* ----------------------------------------------------------------- clients */
+
+struct client {
+	const struct crmg_client *client;
+	const struct crmg_prefix *prefixes;
+};
+
+static int by_client(const void *a, const void *b)
+{
+	const struct client *x = a, *y = b;
+
+	return strcmp(x->client->name, y->client->name);
+}
+
+/* All of an image, by name. NULL when out of memory. */
+static struct client *clients_of(const struct crmg_image *image, size_t *ret_count)
+{
+	const struct crmg_client *from = crmg_image_section(image, CRMG_SECTION_CLIENTS, ret_count);
+	const struct crmg_prefix *at = crmg_image_section(image, CRMG_SECTION_PREFIXES, NULL);
+	struct client *list = calloc(*ret_count + 1, sizeof(*list));
+
+	if (!list)
+		return NULL;
+	for (size_t i = 0; i < *ret_count; i++) {
+		list[i] = (struct client){ &from[i], at };
+		at += from[i].prefix_count;
+	}
+	qsort(list, *ret_count, sizeof(*list), by_client);
+	return list;
+}
+
+/* order as of strcmp: < 0 only before has it, > 0 only after. */
+static int diff_client(struct crmg_changes *changes, int order, const struct client *before,
+		       const struct client *after)
+{
+	char what[CRMG_DIFF_WHAT];
+	int code = 0;
+
+	snprintf(what, sizeof(what), "client %s", (order < 0 ? before : after)->client->name);
+	if (order < 0)
+		return crmg_diff_note(changes, CRMG_CHANGE_REMOVED, what, NULL, NULL, NULL);
+	if (order > 0)
+		code = crmg_diff_note(changes, CRMG_CHANGE_ADDED, what, NULL, NULL, NULL);
+	if (!code && after->client->balancer != (order ? 0 : before->client->balancer))
+		code = crmg_diff_note(changes, CRMG_CHANGE_CHANGED, what, "balancer",
+				      after->client->balancer ? "false" : "true",
+				      after->client->balancer ? "true" : "false");
+	return code ? code : diff_prefixes(changes, what, "prefixes",
+		order ? NULL : before->prefixes, order ? 0 : before->client->prefix_count,
+		after->prefixes, after->client->prefix_count);
+}
+
+static int diff_clients(struct crmg_changes *changes, const struct crmg_image *before,
+			const struct crmg_image *after)
+{
+	size_t old_count, new_count, o = 0, n = 0;
+	crmg_autofree struct client *old = clients_of(before, &old_count);
+	crmg_autofree struct client *now = clients_of(after, &new_count);
+	int code = old && now ? 0 : -ENOMEM;
+
+	while (!code && (o < old_count || n < new_count)) {
+		int order = o == old_count ? 1 : n == new_count ? -1 : by_client(&old[o], &now[n]);
+
+		code = diff_client(changes, order, &old[o], &now[n]);
+		o += order <= 0;
+		n += order >= 0;
+	}
+	return code;
+}
+
+int crmg_diff(const struct crmg_image *before, const struct crmg_image *after,
+	      unsigned int cpus, struct crmg_changes *ret)
+{
+	struct crmg_changes changes = { 0 };
+	int code = diff_services(&changes, before, after);
+
+	if (!code)
+		code = diff_clients(&changes, before, after);
+	if (!code)
+		code = crmg_diff_policies(&changes, before, after);
+	if (!code)
+		code = crmg_diff_moves(&changes, before, after);
+	if (code < 0) {
+		crmg_changes_free(&changes);
+		return code;
+	}
+	crmg_memory_of(before, cpus, &changes.before);
+	crmg_memory_of(after, cpus, &changes.after);
+	*ret = changes;
+	return 0;
+}
+
+void crmg_changes_free(struct crmg_changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		free(changes->items[i].what);
+		free(changes->items[i].from);
+		free(changes->items[i].to);
+	}
+	free(changes->items);
+	*changes = (struct crmg_changes){ 0 };
 }

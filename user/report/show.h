@@ -47,6 +47,12 @@ char *crmg_terms_text(unsigned int mask, const struct crmg_terms *terms, char *b
 /* The same as a new JSON list; scope: whose limits they are. */
 json_t *crmg_terms_json(unsigned int mask, const struct crmg_terms *terms, enum crmg_scope scope);
 
+/* "443,8443-8447": as many as fit, then ".."; "any", or "10.0.0.0/8 and 2 more". buf is returned. */
+char *crmg_ports_text(const struct crmg_image *image, const struct crmg_service *service,
+		      char *buf, size_t size);
+char *crmg_locals_text(const struct crmg_image *image, const struct crmg_service *service,
+		       char *buf, size_t size);
+
 /* What each ban is longer than the last, as the policy file writes it: in hundredths. */
 unsigned int crmg_ban_factor(const struct crmg_ban_terms *ban);
 

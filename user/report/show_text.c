@@ -33,9 +33,8 @@ static int policy_text(const struct crmg_image *image, bool colour, FILE *out)
 	return 0;
 }
 
-/* "443,8443-8447": as many as fit, then "..". */
-static void ports_text(const struct crmg_image *image, const struct crmg_service *service,
-		       char *buf, size_t size)
+char *crmg_ports_text(const struct crmg_image *image, const struct crmg_service *service,
+		      char *buf, size_t size)
 {
 	size_t count, at = 0;
 	const struct crmg_port_range *ports = crmg_image_section(image, CRMG_SECTION_PORTS,
@@ -52,14 +51,15 @@ static void ports_text(const struct crmg_image *image, const struct crmg_service
 			snprintf(one, sizeof(one), "%u-%u", range->first, range->last);
 		if (at + strlen(one) + sizeof(",..") > size) {
 			snprintf(buf + at, size - at, "..");
-			return;
+			return buf;
 		}
 		at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? "," : "", one);
 	}
+	return buf;
 }
 
-static void locals_text(const struct crmg_image *image, const struct crmg_service *service,
-			char *buf, size_t size)
+char *crmg_locals_text(const struct crmg_image *image, const struct crmg_service *service,
+		       char *buf, size_t size)
 {
 	size_t count;
 	const struct crmg_prefix *locals = crmg_image_section(image, CRMG_SECTION_LOCALS, &count);
@@ -67,7 +67,7 @@ static void locals_text(const struct crmg_image *image, const struct crmg_servic
 
 	if (!service->local_count || service->first_local >= count) {
 		snprintf(buf, size, "any");
-		return;
+		return buf;
 	}
 	locals += service->first_local;
 	crmg_format_prefix(&locals->addr, locals->len, first, sizeof(first));
@@ -75,6 +75,7 @@ static void locals_text(const struct crmg_image *image, const struct crmg_servic
 		snprintf(buf, size, "%s", first);
 	else
 		snprintf(buf, size, "%s and %u more", first, service->local_count - 1);
+	return buf;
 }
 
 static int services_text(const struct crmg_image *image, bool colour, FILE *out)
@@ -91,13 +92,13 @@ static int services_text(const struct crmg_image *image, bool colour, FILE *out)
 
 		if (!service)
 			continue;
-		ports_text(image, service, ports, sizeof(ports));
-		locals_text(image, service, locals, sizeof(locals));
 		crmg_table_cell(&table, "%s", name_of(service->name, name));
 		crmg_table_cell(&table, "%s", crmg_transport_name(service->transport));
 		crmg_table_cell(&table, "%s", crmg_protocol_name(service->protocol));
-		crmg_table_cell(&table, "%s", ports);
-		crmg_table_cell(&table, "%s", locals);
+		crmg_table_cell(&table, "%s",
+				crmg_ports_text(image, service, ports, sizeof(ports)));
+		crmg_table_cell(&table, "%s",
+				crmg_locals_text(image, service, locals, sizeof(locals)));
 		crmg_table_cell(&table, "%s", crmg_sanity_name(service->sanity));
 	}
 	return crmg_table_print(&table, colour, out);
