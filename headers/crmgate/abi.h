@@ -432,7 +432,8 @@ struct crmg_label {
 	struct crmg_terms terms[CRMG_LIMIT_SLOTS];
 	struct crmg_terms aggregate[CRMG_BUCKET_LIMITS];
 	struct crmg_terms total[CRMG_BUCKET_LIMITS];
-	__u8 reserved[112];
+	__u64 shadow_since_ns;	/* CLOCK_REALTIME; over applies; 0: not in shadow */
+	__u8 reserved[104];
 };
 #define CRMG_LABEL_CELLS 4
 CRMG_SIZE(struct crmg_label, CRMG_LABEL_CELLS * CRMG_CELL);

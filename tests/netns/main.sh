@@ -311,17 +311,23 @@ panic_packets() {
 }
 
 shadow_drops_nothing() {
-	local refused would
+	local refused would since
 	crmgate apply "$file" --shadow
+	since=$(shadow_since)
+	expect 'in shadow since' "$since" == "\"$(crmgate status -j | jq -r .policy.applied_at)\""
 	refused=$(policy_value public dropped_packets)
 	would=$(policy_value public would_drop_packets)
 	flood public --count 5000
 	expect 'would drop' "$(policy_value public would_drop_packets)" -gt "$would"
 	expect 'dropped in shadow' "$(policy_value public dropped_packets)" -eq "$refused"
 	expect 'mode' "$(metric 'crmgate_policy_mode{policy="public",mode="shadow"}')" -eq 2
+	crmgate apply		# stays in shadow, and has been so since then
+	expect 'in shadow since' "$(shadow_since)" == "$since"
 	crmgate apply "$file"
 	expect 'mode' "$(metric 'crmgate_policy_mode{policy="public",mode="enforce"}')" -eq 2
+	expect 'in shadow since' "$(shadow_since)" == null
 }
+shadow_since() { crmgate status -j | jq '[.policies[] | select(.name == "public").shadow_since] | unique[]'; }
 
 events_tell() {
 	local events

@@ -75,7 +75,7 @@ static inline void make_policy(struct policy *p)
 static inline void compile_fixture(void)
 {
 	fx.image = compiled(&fx.policy, NULL, GENERATION);
-	((struct crmg_head *)fx.image.cells)->applied_at_ns = REAL_NS - 90 * CRMG_NS_PER_SEC;
+	crmg_image_stamp(&fx.image, NULL, REAL_NS - 90 * CRMG_NS_PER_SEC);
 }
 
 static inline void fixture_init(void)

@@ -233,6 +233,57 @@ static void test_new_rows(void **state)
 	crmg_image_free(&two);
 }
 
+static uint64_t since_of(const struct crmg_image *image, const char *name)
+{
+	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++)
+		if (strcmp(crmg_image_label(image, i)->policy, name) == 0)
+			return crmg_image_label(image, i)->shadow_since_ns;
+	fail_msg("no policy %s", name);
+	return 0;
+}
+
+/* A policy is in shadow since it came into shadow, whatever is applied in between. */
+static void test_shadow_since(void **state)
+{
+	struct crmg_image one, two, three, four;
+
+	(void)state;
+	policy_init(&policy);
+	add_service(&policy, "a", CRMG_TRANSPORT_TCP, 1, 1);
+	add_service(&policy, "b", CRMG_TRANSPORT_TCP, 2, 2);
+	add_policy(&policy, "p", 0, CRMG_CLIENT_ANY)->mode = CRMG_MODE_SHADOW;
+	add_policy(&policy, "q", 1, CRMG_CLIENT_ANY);
+	one = compiled(&policy, NULL, 1);
+	crmg_image_stamp(&one, NULL, 1000);
+	assert_int_equal(crmg_image_head(&one)->applied_at_ns, 1000);
+	assert_int_equal(since_of(&one, "p"), 1000);
+	assert_int_equal(since_of(&one, "q"), 0);
+	assert_int_equal(since_of(&one, "allow"), 0);
+
+	policy.policies[1].mode = CRMG_MODE_SHADOW;
+	two = compiled(&policy, &one, 2);
+	crmg_image_stamp(&two, &one, 2000);
+	assert_int_equal(since_of(&two, "p"), 1000);
+	assert_int_equal(since_of(&two, "q"), 2000);
+
+	policy.policies[0].mode = CRMG_MODE_ENFORCE;
+	three = compiled(&policy, &two, 3);
+	crmg_image_stamp(&three, &two, 3000);
+	assert_int_equal(since_of(&three, "p"), 0);
+	assert_int_equal(since_of(&three, "q"), 2000);
+
+	policy.policies[0].mode = CRMG_MODE_SHADOW;
+	crmg_copy(policy.policies[1].name, CRMG_NAME_LEN, "r");
+	four = compiled(&policy, &three, 4);
+	crmg_image_stamp(&four, &three, 4000);
+	assert_int_equal(since_of(&four, "p"), 4000);
+	assert_int_equal(since_of(&four, "r"), 4000);
+	crmg_image_free(&one);
+	crmg_image_free(&two);
+	crmg_image_free(&three);
+	crmg_image_free(&four);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_no_free_index),
 		cmocka_unit_test(test_many_generations),
 		cmocka_unit_test(test_new_rows),
+		cmocka_unit_test(test_shadow_since),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

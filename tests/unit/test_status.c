@@ -98,6 +98,7 @@ static void test_document(void **state)
 	assert_null(json_object_get(reasons, "denied"));
 	part = json_array_get(json_object_get(document, "policies"), 1);
 	assert_string_equal(text(part, "mode"), "shadow");
+	assert_string_equal(text(part, "shadow_since"), "2027-01-15T07:58:30Z");
 	assert_int_equal(number(part, "would_drop_packets"), 6);
 
 	part = json_object_get(document, "sources");

@@ -34,6 +34,12 @@ int crmg_compile(const struct crmg_model *model, const struct crmg_image *old,
 void crmg_image_free(struct crmg_image *image);
 
 /*
+ * Notes that image comes into force now (CLOCK_REALTIME) in the place of old, which may be
+ * NULL: a policy that was in shadow already has been so since then.
+ */
+void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, uint64_t now_ns);
+
+/*
  * Checks magic, abi, that every section lies inside, and that every index in
  * them does: nothing below reads outside an image that passes. 0 or -EINVAL.
  */

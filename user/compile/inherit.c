@@ -178,3 +178,22 @@ int crmg_build_rows(struct crmg_build *b)
 	crmg_map_free(&set.map);
 	return r;
 }
+
+void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, uint64_t now_ns)
+{
+	uint64_t since[CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX] = { 0 };	/* by row: it has one name */
+	struct crmg_head *head = (struct crmg_head *)image->cells;
+	struct crmg_label *labels = (struct crmg_label *)
+		&image->cells[head->section[CRMG_SECTION_LABELS].cell];
+
+	head->applied_at_ns = now_ns;
+	for (uint32_t i = 1; old && i <= crmg_image_head(old)->bindings; i++)
+		since[crmg_image_binding(old, i)->row] = crmg_image_label(old, i)->shadow_since_ns;
+	for (uint32_t i = 1; i <= head->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(image, i);
+
+		if (binding->mode == CRMG_MODE_SHADOW)
+			labels[i].shadow_since_ns = since[binding->row] ? since[binding->row]
+									: now_ns;
+	}
+}

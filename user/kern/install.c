@@ -334,7 +334,7 @@ int crmg_kern_install(struct crmg_kern *kern, struct crmg_image *image, uint64_t
 
 	if (code)
 		return code;
-	((struct crmg_head *)image->cells)->applied_at_ns = crmg_clock_ns(CLOCK_REALTIME);
+	crmg_image_stamp(image, first ? NULL : &kern->image, crmg_clock_ns(CLOCK_REALTIME));
 	code = crmg_image_switch(kern, image, confirm_ns, err);
 	if (!code)
 		crmg_installed(kern, image, confirm_ns, err);

@@ -106,11 +106,12 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 		const struct crmg_row *row = item->row;
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(label->policy, sizeof(label->policy)),
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"client", crmg_json_text(item->clients, SIZE_MAX),
 			"mode", crmg_mode_name(item->binding->mode),
+			"shadow_since", crmg_json_time(label->shadow_since_ns),
 			"passed_packets", crmg_json_count(row->packets[CRMG_VERDICT_PASS]),
 			"dropped_packets", crmg_json_count(crmg_row_dropped(row)),
 			"would_drop_packets", crmg_json_count(crmg_row_would_drop(row)),

@@ -151,7 +151,20 @@ static void reasons_text(const struct crmg_row *row, char *buf, size_t size)
 	}
 }
 
-static int policies_text(const struct crmg_policy_rows *rows, bool colour, FILE *out)
+/* "shadow, 3d": the mode, and how long that has been shadow. */
+static void mode_text(const struct crmg_snapshot *snap, const struct crmg_policy_row *item,
+		      char *buf, size_t size)
+{
+	uint64_t since = item->label->shadow_since_ns;
+	char age[CRMG_SHORT_LEN];
+
+	snprintf(buf, size, "%s%s%s", crmg_mode_name(item->binding->mode), since ? ", " : "",
+		 since ? crmg_format_age(snap->real_ns > since ? snap->real_ns - since : 0, age,
+					 sizeof(age)) : "");
+}
+
+static int policies_text(const struct crmg_snapshot *snap, const struct crmg_policy_rows *rows,
+			 bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
 		{ "SERVICE", false }, { "POLICY", false }, { "MODE", false },
@@ -161,6 +174,7 @@ static int policies_text(const struct crmg_policy_rows *rows, bool colour, FILE 
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], number[CRMG_SHORT_LEN], reasons[256];
+	char mode[2 * CRMG_SHORT_LEN];
 
 	fputc('\n', out);
 	if (!rows->count) {
@@ -173,7 +187,8 @@ static int policies_text(const struct crmg_policy_rows *rows, bool colour, FILE 
 
 		crmg_table_cell(&table, "%s", name_of(item->label->service, name));
 		crmg_table_cell(&table, "%s", name_of(item->label->policy, name));
-		crmg_table_cell(&table, "%s", crmg_mode_name(item->binding->mode));
+		mode_text(snap, item, mode, sizeof(mode));
+		crmg_table_cell(&table, "%s", mode);
 		crmg_table_cell(&table, "%llu", row->packets[CRMG_VERDICT_PASS]);
 		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_row_dropped(row));
 		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_row_would_drop(row));
@@ -212,7 +227,7 @@ int crmg_status_text(const struct crmg_snapshot *snap, const char *instance,
 	fputc('\n', out);
 	code = crmg_interfaces_text(snap, colour, out);
 	if (!code)
-		code = policies_text(&rows, colour, out);
+		code = policies_text(snap, &rows, colour, out);
 	if (!code)
 		problems_text(problems, colour, out);
 	crmg_policy_rows_free(&rows);
