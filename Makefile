@@ -158,6 +158,20 @@ $(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS_ALL) -shared -fPIC -o $@ $<
 
+# Other builds of the program, to upgrade to: their own BPF programs, or (next) their own
+# layouts. What includes the skeleton is compiled with theirs.
+UPGRADES := $(BUILD)/tests/upgrade/newer/crmgate $(BUILD)/tests/upgrade/refused/crmgate
+SKEL_SRC := $(sort $(shell grep -l '"crmgate.skel.h"' $(KERN_SRC)))
+
+$(BUILD)/tests/upgrade/%/crmgate.skel.h: $(BUILD)/tests/upgrade/%.bpf.o
+	@mkdir -p $(@D)
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name crmgate_bpf > $@
+
+$(BUILD)/tests/upgrade/%/crmgate: $(BUILD)/tests/upgrade/%/crmgate.skel.h $(BUILD)/libcrmgate.a $(CLI_MAIN)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -I$(@D) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(SKEL_SRC) $(CLI_MAIN) $(BUILD)/libcrmgate.a $(LIBS)
+
 $(BUILD)/live.skel.h: $(BUILD)/tools/live.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name live_bpf > $@
@@ -173,7 +187,7 @@ $(BUILD)/tools/relink: $(BUILD)/tools/relink.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
 
 .PHONY: tests
-tests: all docs $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
+tests: all docs $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(UPGRADES) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
 
 .PHONY: unit
 unit: $(UNIT_BIN) ## build and run the unit tests (no root)

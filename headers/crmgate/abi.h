@@ -911,7 +911,8 @@ struct crmg_iface {
 	__u32 tc_prog_id;
 	__u64 attached_at_ns;	/* CLOCK_REALTIME */
 	__u64 netns;		/* inode of the network namespace */
-	__u64 reserved;
+	__u32 xdp_next_id;	/* programs that are being put in place: written first, so */
+	__u32 tc_next_id;	/* that those of a command that was killed are known */
 };
 CRMG_SIZE(struct crmg_iface, 56);
 

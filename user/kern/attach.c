@@ -9,8 +9,23 @@
 #include "internal.h"
 #include "crmgate.skel.h"
 
+/* May what is left of an interface be taken off, to attach it anew? What would refuse comes first. */
+static int crmg_iface_renewable(struct crmg_attaching *a, size_t i, const struct crmg_iface *iface)
+{
+	enum crmg_tc_choice tc = a->options->tc;
+	struct crmg_iface now = *iface;
+	int code = crmg_iface_reachable(iface, a->err);
+
+	now.ifindex = a->indexes[i];
+	if (code || tc == CRMG_TC_CHOICE_TCX ||
+	    (tc == CRMG_TC_CHOICE_AUTO && iface->tc_kind != CRMG_TC_CLSACT))
+		return code;
+	return crmg_clsact_free(&now, a->err);
+}
+
 /* A name that is attached already: as what was asked for, or not? */
-static int crmg_iface_known(struct crmg_attaching *a, const struct crmg_iface *iface, bool *ret_alive)
+static int crmg_iface_known(struct crmg_attaching *a, size_t i, const struct crmg_iface *iface,
+			    bool *ret_alive)
 {
 	enum crmg_attach_mode mode = a->options->mode;
 	enum crmg_tc_choice tc = a->options->tc;
@@ -20,7 +35,7 @@ static int crmg_iface_known(struct crmg_attaching *a, const struct crmg_iface *i
 		return crmg_err_set(a->err, -EBUSY, "an interface %s of another network namespace is "
 				    "attached: use another --instance here", iface->name);
 	if (!*ret_alive)
-		return crmg_iface_reachable(iface, a->err);
+		return crmg_iface_renewable(a, i, iface);
 	if ((mode == CRMG_ATTACH_NATIVE && iface->xdp_mode != CRMG_XDP_NATIVE) ||
 	    (mode == CRMG_ATTACH_GENERIC && iface->xdp_mode != CRMG_XDP_GENERIC) ||
 	    (mode == CRMG_ATTACH_TC && iface->xdp_mode != CRMG_XDP_TC) ||
@@ -45,6 +60,20 @@ static void crmg_attach_undo(struct crmg_attaching *a)
 	}
 }
 
+/* The entry that has another name but is this interface, under its name of now; or NULL. */
+static struct crmg_iface *crmg_iface_renamed(struct crmg_attaching *a, size_t i)
+{
+	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+	size_t j;
+
+	for (j = 0; j < CRMG_IFACES_MAX; j++)
+		if (ifaces[j].name[0] && ifaces[j].ifindex == a->indexes[i] &&
+		    ifaces[j].netns == crmg_netns())
+			return crmg_iface_rename(a->kern, &ifaces[j], a->options->ifaces[i]) ?
+			       NULL : &ifaces[j];
+	return NULL;
+}
+
 /* Every interface that is named and not attached yet, or none of them. */
 static int crmg_attach_new(struct crmg_attaching *a)
 {
@@ -56,8 +85,10 @@ static int crmg_attach_new(struct crmg_attaching *a)
 		struct crmg_iface *iface = crmg_iface_find(a->kern, o->ifaces[i]);
 		bool alive = false;
 
+		if (!iface)
+			iface = crmg_iface_renamed(a, i);
 		if (iface)
-			code = crmg_iface_known(a, iface, &alive);
+			code = crmg_iface_known(a, i, iface, &alive);
 		if (code || alive)
 			continue;
 		if (iface)
@@ -77,17 +108,12 @@ static int crmg_attach_renew(struct crmg_attaching *a)
 	size_t i;
 
 	for (i = 0; i < CRMG_IFACES_MAX; i++) {
-		__u32 id = crmg_prog_id(crmg_iface_judge(a, &ifaces[i]));
-		int code = !ifaces[i].name[0] || ifaces[i].xdp_prog_id == id ? 0 :
+		/* The program at TC is renewed last. */
+		int code = !ifaces[i].name[0] || ifaces[i].tc_prog_id == a->tc_id ? 0 :
 			   crmg_iface_update(a, &ifaces[i]);
 
-		if (code == -ENOLINK || code == -ENOENT || code == -ENODEV)
-			crmg_err_warn(a->err, "%s is gone; its programs were not renewed",
-				      ifaces[i].name);
-		else if (code)
-			return crmg_err_set(a->err, code, "%s: cannot put the new program in place: "
-					    "%s; the old one goes on", ifaces[i].name,
-					    strerror(-code));
+		if (code)
+			return code;
 	}
 	return 0;
 }
@@ -149,7 +175,12 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		a.xdp_prog = bpf_program__fd(skel->progs.crmg_xdp);
 		a.tc_in_prog = bpf_program__fd(skel->progs.crmg_tc_in);
 		a.tc_prog = bpf_program__fd(skel->progs.crmg_tc);
-		code = crmg_attach_new(&a);
+		a.xdp_id = crmg_prog_id(a.xdp_prog);
+		a.tc_id = crmg_prog_id(a.tc_prog);
+		a.tc_in_id = crmg_prog_id(a.tc_in_prog);
+		code = a.xdp_id && a.tc_id && (a.tc_in_id || a.tc_in_prog < 0) ?
+		       crmg_attach_new(&a) :
+		       crmg_err_set(err, -EIO, "cannot ask the kernel which programs it loaded");
 	}
 	if (!code && !fresh) {
 		code = crmg_attach_policy(kern, o, model, fresh, err);
@@ -185,6 +216,7 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	code = crmg_kern_new(o->instance, CRMG_KERN_WRITE, lock, &kern, err);
 	if (code)
 		return code;
+	crmg_pin_sweep(kern);
 	/* Pinned last: without it an earlier attach did not come to its end. */
 	code = crmg_pin_open(kern, CRMG_FRONT_PIN, true);
 	fresh = code == -ENOENT;
@@ -250,6 +282,7 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	code = crmg_kern_new(instance, CRMG_KERN_WRITE, lock, &kern, err);
 	if (code)
 		return code;
+	crmg_pin_sweep(kern);
 	/* What cannot be understood can still be removed: with their pins the links go. */
 	code = crmg_kern_open_maps(kern, purge ? &ignored : err);
 	control = kern->view[CRMG_MAP_CONTROL].memory;

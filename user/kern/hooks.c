@@ -70,21 +70,59 @@ static void crmg_link_remove(struct crmg_kern *kern, const char *hook, const cha
 	crmg_unpin(kern, crmg_pin_link(hook, iface, pin, sizeof(pin)));
 }
 
-static int crmg_clsact(const struct crmg_iface *iface, int prog, bool attach)
+/* Ours among the filters of a clsact qdisc: a slot of handle and priority, ... */
+static int crmg_clsact_query(const struct crmg_iface *iface, __u32 *ret_id)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
 		    .priority = CRMG_CLSACT_PRIORITY);
-	int code;
+	int code = bpf_tc_query(&hook, &opts);
 
-	if (!attach)
-		return bpf_tc_detach(&hook, &opts);
-	code = bpf_tc_hook_create(&hook);
+	*ret_id = opts.prog_id;
+	return code;
+}
+
+/* ... and a program that this interface's entry knows: the slot may be somebody else's. */
+static bool crmg_clsact_ours(const struct crmg_iface *iface)
+{
+	__u32 id;
+
+	return !crmg_clsact_query(iface, &id) && id &&
+	       (id == iface->tc_prog_id || id == iface->tc_next_id);
+}
+
+int crmg_clsact_free(const struct crmg_iface *iface, struct crmg_err *err)
+{
+	__u32 id;
+
+	if (crmg_clsact_query(iface, &id) || !id || crmg_clsact_ours(iface))
+		return 0;
+	return crmg_err_set(err, -EBUSY, "%s: another TC filter (priority %u, handle %u) is attached "
+			    "and stays: 'tc filter show dev %s egress' shows it", iface->name,
+			    CRMG_CLSACT_PRIORITY, CRMG_CLSACT_HANDLE, iface->name);
+}
+
+static int crmg_clsact_attach(const struct crmg_iface *iface, int prog)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
+		    .priority = CRMG_CLSACT_PRIORITY, .prog_fd = prog);
+	int code = bpf_tc_hook_create(&hook);
+
 	if (code && code != -EEXIST)
 		return code;
-	opts.prog_fd = prog;
-	opts.flags = BPF_TC_F_REPLACE;
+	opts.flags = crmg_clsact_ours(iface) ? BPF_TC_F_REPLACE : 0;
 	return bpf_tc_attach(&hook, &opts);
+}
+
+static void crmg_clsact_detach(const struct crmg_iface *iface)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
+		    .priority = CRMG_CLSACT_PRIORITY);
+
+	if (crmg_clsact_ours(iface))
+		bpf_tc_detach(&hook, &opts);
 }
 
 __u32 crmg_xdp_id(unsigned int ifindex)
@@ -192,8 +230,11 @@ static int crmg_tc_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 			return crmg_err_set(a->err, code, "%s: tcx is not possible: %s (it needs "
 					    "kernel 6.6)", iface->name, strerror(-code));
 	}
-	code = crmg_clsact(iface, a->tc_prog, true);
 	iface->tc_kind = CRMG_TC_CLSACT;
+	code = crmg_clsact_free(iface, a->err);
+	if (code)
+		return code;
+	code = crmg_clsact_attach(iface, a->tc_prog);
 	if (code)
 		return crmg_err_set(a->err, code, "%s: cannot attach at TC egress: %s", iface->name,
 				    strerror(-code));
@@ -205,7 +246,7 @@ void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
 	crmg_link_remove(kern, "xdp", iface->name);
 	crmg_link_remove(kern, "tc", iface->name);
 	if (iface->tc_kind == CRMG_TC_CLSACT) {
-		crmg_clsact(iface, -1, false);
+		crmg_clsact_detach(iface);
 		if (iface->xdp_mode == CRMG_XDP_TC)
 			crmg_tcin_remove(iface);
 	}
@@ -218,6 +259,7 @@ void crmg_iface_unlink(struct crmg_kern *kern, const struct crmg_iface *iface)
 	crmg_link_remove(kern, "tc", iface->name);
 }
 
+/* The name goes last: killed in between, the same command finds the pins under either name. */
 int crmg_iface_rename(struct crmg_kern *kern, struct crmg_iface *iface, const char *name)
 {
 	static const char *const hooks[] = { "xdp", "tc" };
@@ -245,6 +287,12 @@ int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
 			    "there, its clsact filter cannot be removed from here", iface->name);
 }
 
+/* Id of this build's program that judges what arrives there. */
+static __u32 crmg_judge_id(const struct crmg_attaching *a, const struct crmg_iface *iface)
+{
+	return iface->xdp_mode == CRMG_XDP_TC ? a->tc_in_id : a->xdp_id;
+}
+
 /*
  * Both hooks of one interface, both or none. The kernel removes a link when its pin
  * goes and no process holds it: nothing is left of an attachment that failed.
@@ -252,79 +300,98 @@ int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
 int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int ifindex)
 {
 	struct crmg_iface *entry = crmg_iface_find(a->kern, "");
-	struct crmg_iface iface = { .ifindex = ifindex, .netns = crmg_netns() };
 	int code;
 
 	if (!entry)
 		return crmg_err_set(a->err, -ENOSPC, "%s: %u interfaces are attached already, and no "
 				    "more fit", name, CRMG_IFACES_MAX);
-	crmg_copy(iface.name, sizeof(iface.name), name);
-	/* First of all, so that what a killed command leaves is known and can be removed. */
-	*entry = iface;
-	code = crmg_xdp_attach(a, &iface);
-	*entry = iface;
+	/*
+	 * Written in place, each part before what it tells of: what a killed command leaves
+	 * is known then, and can be removed.
+	 */
+	entry->ifindex = ifindex;
+	entry->netns = crmg_netns();
+	entry->xdp_next_id = a->xdp_id;
+	entry->tc_next_id = a->tc_id;
+	crmg_copy(entry->name, sizeof(entry->name), name);
+	code = crmg_xdp_attach(a, entry);
+	entry->xdp_next_id = crmg_judge_id(a, entry);
 	if (!code)
-		code = crmg_tc_attach(a, &iface);
+		code = crmg_tc_attach(a, entry);
 	if (code) {
 		crmg_iface_remove(a->kern, entry);
 		return code;
 	}
-	iface.xdp_prog_id = crmg_prog_id(crmg_iface_judge(a, &iface));
-	iface.tc_prog_id = crmg_prog_id(a->tc_prog);
-	iface.attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
-	*entry = iface;
+	entry->xdp_prog_id = entry->xdp_next_id;
+	entry->tc_prog_id = entry->tc_next_id;
+	entry->attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
 	return 0;
 }
 
-int crmg_iface_judge(const struct crmg_attaching *a, const struct crmg_iface *iface)
+static int crmg_link_renew(struct crmg_attaching *a, const char *hook, const char *iface, int prog)
 {
-	return iface->xdp_mode == CRMG_XDP_TC ? a->tc_in_prog : a->xdp_prog;
+	crmg_autoclose int link = crmg_link_open(a->kern, hook, iface);
+
+	if (link < 0)
+		return link;
+	return bpf_link_update(link, prog, NULL) ? -errno : 0;
+}
+
+static int crmg_judge_renew(struct crmg_attaching *a, const struct crmg_iface *iface)
+{
+	if (iface->xdp_mode != CRMG_XDP_TC)
+		return crmg_link_renew(a, "xdp", iface->name, a->xdp_prog);
+	return iface->tc_kind == CRMG_TC_CLSACT ? crmg_tcin_replace(iface, a->tc_in_prog) :
+	       crmg_link_renew(a, "xdp", iface->name, a->tc_in_prog);
 }
 
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 {
-	crmg_autoclose int xdp = crmg_link_open(a->kern, "xdp", iface->name);
-	int judge = crmg_iface_judge(a, iface);
-	crmg_autoclose int tc = -1;
-	int code = 0;
+	int code = iface->tc_kind == CRMG_TC_CLSACT ? crmg_clsact_free(iface, a->err) : 0;
 
-	if (iface->xdp_mode == CRMG_XDP_TC && iface->tc_kind == CRMG_TC_CLSACT)
-		code = crmg_tcin_replace(iface, judge);
-	else if (xdp < 0 || bpf_link_update(xdp, judge, NULL))
-		code = xdp < 0 ? xdp : -errno;
-	if (!code)
-		iface->xdp_prog_id = crmg_prog_id(judge);
-	if (!code && iface->tc_kind == CRMG_TC_TCX) {
-		tc = crmg_link_open(a->kern, "tc", iface->name);
-		if (tc < 0 || bpf_link_update(tc, a->tc_prog, NULL))
-			code = tc < 0 ? tc : -errno;
-	} else if (!code) {
-		code = crmg_clsact(iface, a->tc_prog, true);
-	}
 	if (code)
 		return code;
-	iface->tc_prog_id = crmg_prog_id(a->tc_prog);
+	iface->xdp_next_id = crmg_judge_id(a, iface);
+	iface->tc_next_id = a->tc_id;
+	code = crmg_judge_renew(a, iface);
+	if (code == -ENOLINK || code == -ENOENT || code == -ENODEV) {
+		crmg_err_warn(a->err, "%s is gone; its programs were not renewed", iface->name);
+		return 0;
+	}
+	if (code)
+		return crmg_err_set(a->err, code, "%s: cannot put the new program in place: %s; the "
+				    "old one goes on", iface->name, strerror(-code));
+	iface->xdp_prog_id = iface->xdp_next_id;
+	code = iface->tc_kind == CRMG_TC_TCX ? crmg_link_renew(a, "tc", iface->name, a->tc_prog) :
+					       crmg_clsact_attach(iface, a->tc_prog);
+	if (code)
+		return crmg_err_set(a->err, code, "%s: the new program for what arrives is in place, "
+				    "the one at TC egress is not: %s", iface->name, strerror(-code));
+	iface->tc_prog_id = iface->tc_next_id;
 	return 0;
 }
 
 int crmg_iface_mend(struct crmg_attaching *a, struct crmg_iface *entry, bool xdp, bool tc)
 {
-	struct crmg_iface iface = *entry;
+	struct crmg_iface iface;
 	int code = 0, tc_code;
 
+	/* As in an attach: a filter that is left when this is killed is known. */
+	entry->tc_next_id = a->tc_id;
+	iface = *entry;
 	if (xdp) {
 		iface.fell_back = 0;
 		code = crmg_xdp_attach(a, &iface);
 	}
 	if (xdp && !code)
-		iface.xdp_prog_id = crmg_prog_id(crmg_iface_judge(a, &iface));
+		iface.xdp_prog_id = crmg_judge_id(a, &iface);
 	if (code) {
 		iface.xdp_mode = entry->xdp_mode;
 		iface.fell_back = entry->fell_back;
 	}
 	tc_code = tc ? crmg_tc_attach(a, &iface) : 0;
 	if (tc && !tc_code)
-		iface.tc_prog_id = crmg_prog_id(a->tc_prog);
+		iface.tc_prog_id = a->tc_id;
 	/* One hook alone is better than none. */
 	iface.attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
 	*entry = iface;

@@ -176,6 +176,12 @@ static long crmg_judge_program(const struct crmg_iface *iface, long link)
 	return here ? crmg_clsact_program(iface->ifindex, true) : CRMG_PROGRAM_UNKNOWN;
 }
 
+/* `next` is in place instead of `settled` when an attach was killed. */
+static bool crmg_program_known(long id, __u32 settled, __u32 next)
+{
+	return id == CRMG_PROGRAM_UNKNOWN || (id > 0 && (id == settled || id == next));
+}
+
 static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface_state *ret)
 {
 	const struct crmg_iface *iface = &ret->wanted;
@@ -183,6 +189,7 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 	bool linked = iface->xdp_mode != CRMG_XDP_TC || iface->tc_kind == CRMG_TC_TCX;
 	bool here = iface->netns == crmg_netns();
 	long link, xdp, tc;
+	bool known;
 
 	crmg_iface_links(kern, iface, links);
 	link = linked ? crmg_link_program(links->xdp) : CRMG_PROGRAM_UNKNOWN;
@@ -196,9 +203,10 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 	     here ? crmg_clsact_program(iface->ifindex, false) : CRMG_PROGRAM_UNKNOWN;
 	ret->xdp_id = xdp > 0 && (link > 0 || iface->xdp_mode == CRMG_XDP_TC) ? xdp : 0;
 	ret->tc_id = tc > 0 ? tc : 0;
-	ret->xdp_ours = link != 0 && (xdp == iface->xdp_prog_id || xdp == CRMG_PROGRAM_UNKNOWN);
-	ret->xdp_foreign = iface->xdp_mode != CRMG_XDP_TC && xdp > 0 && xdp != iface->xdp_prog_id;
-	ret->tc_ours = tc == iface->tc_prog_id || tc == CRMG_PROGRAM_UNKNOWN;
+	known = crmg_program_known(xdp, iface->xdp_prog_id, iface->xdp_next_id);
+	ret->xdp_ours = link != 0 && known;
+	ret->xdp_foreign = iface->xdp_mode != CRMG_XDP_TC && xdp > 0 && !known;
+	ret->tc_ours = crmg_program_known(tc, iface->tc_prog_id, iface->tc_next_id);
 }
 
 void crmg_iface_read(struct crmg_kern *kern, const struct crmg_iface *iface,

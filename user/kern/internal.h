@@ -105,6 +105,11 @@ int crmg_pin_prepare(const char *instance, struct crmg_err *err);
 
 /* Pins fd as name, replacing atomically what has that name; mode 0640, group crmgate. */
 int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err);
+/*
+ * Removes what a killed command was about to pin, a link that nothing else holds too. Needs
+ * the lock of the instance.
+ */
+void crmg_pin_sweep(const struct crmg_kern *kern);
 int crmg_unpin(const struct crmg_kern *kern, const char *name);
 int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *to);
 
@@ -317,6 +322,9 @@ struct crmg_attaching {
 	int xdp_prog;
 	int tc_in_prog;
 	int tc_prog;
+	__u32 xdp_id;
+	__u32 tc_in_id;	/* 0: not loaded */
+	__u32 tc_id;
 	const struct crmg_attach_options *options;
 	const unsigned int *indexes;	/* of the interfaces that are named */
 	bool fresh[CRMG_IFACES_MAX];	/* of these, attached by this command */
@@ -339,14 +347,17 @@ struct crmg_iface *crmg_iface_find(struct crmg_kern *kern, const char *name);
 /* Both hooks of an interface that is not attached, both or none. Negative errno, said in err. */
 int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int ifindex);
 
-/* This build's programs under the links that are there. Negative errno, not said. */
+/*
+ * This build's programs under the links that are there; one that is gone is warned of.
+ * Negative errno, said in err.
+ */
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
+
+/* -EBUSY, said in err: a filter of somebody else is in our place at TC egress. */
+int crmg_clsact_free(const struct crmg_iface *iface, struct crmg_err *err);
 
 /* Id of the XDP program on an interface of this namespace; 0: none, or not known. */
 __u32 crmg_xdp_id(unsigned int ifindex);
-
-/* The program of this build that judges what arrives there. */
-int crmg_iface_judge(const struct crmg_attaching *a, const struct crmg_iface *iface);
 
 /* Takes both programs off an interface of the map, and the interface out of it. */
 void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface);

@@ -11,7 +11,8 @@
 #include "internal.h"
 #include "crmgate.skel.h"
 
-#define CRMG_VERIFIER_LOG (1 << 20)
+#define CRMG_VERIFIER_LOG   (1 << 20)
+#define CRMG_VERIFIER_LINES 4	/* of these, shown when it refuses */
 
 /* libbpf prints from deep inside; the last line that it has to say goes into the error. */
 static char crmg_libbpf_line[256];
@@ -76,32 +77,92 @@ void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret)
 	memcpy(ret->hash_key, setup->hash_key, sizeof(setup->hash_key));
 }
 
-/* The last line of a verifier log that is not its statistics: what it did not accept. */
-static void crmg_verifier_line(char *log, char *buf, size_t size)
+/* Lines of a verifier log that are its statistics, and not what it did not accept. */
+static bool crmg_verifier_statistics(const char *line)
 {
+	return !strncmp(line, "processed ", 10) || !strncmp(line, "verification time", 17) ||
+	       !strncmp(line, "stack depth", 11);
+}
+
+/* Cuts a verifier log into lines; the last of them, oldest first. Returns how many. */
+static size_t crmg_verifier_lines(char *log, const char *ret[CRMG_VERIFIER_LINES])
+{
+	size_t count = 0, i;
 	char *line, *rest = NULL;
 
-	buf[0] = '\0';
-	for (line = strtok_r(log, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17) &&
-		    strncmp(line, "stack depth", 11))
-			crmg_copy(buf, size, line);
+	for (line = strtok_r(log, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (crmg_verifier_statistics(line))
+			continue;
+		if (count < CRMG_VERIFIER_LINES) {
+			ret[count++] = line;
+			continue;
+		}
+		for (i = 1; i < CRMG_VERIFIER_LINES; i++)
+			ret[i - 1] = ret[i];
+		ret[CRMG_VERIFIER_LINES - 1] = line;
+	}
+	return count;
+}
+
+/* What a refusal means, by what the verifier calls it in one of its last lines. */
+static const char *crmg_verifier_words(const char *const *lines, size_t count)
+{
+	static const struct {
+		const char *sign;
+		const char *words;
+	} known[] = {
+		{ "program is too large", "it takes more steps to check than this kernel allows" },
+		{ "too complex", "it takes more steps to check than this kernel allows" },
+		{ "sequence of", "it takes more steps to check than this kernel allows" },
+		{ "combined stack size", "it needs more stack than this kernel allows" },
+		{ "unknown func", "it calls a function that this kernel does not have" },
+		{ "invalid func", "it calls a function that this kernel does not have" },
+		{ "invalid access to", "it reaches outside a packet or a table" },
+		{ "invalid mem access", "it uses as an address what is none" },
+		{ "unbounded", "it reaches as far as it cannot be shown to be allowed to" },
+		{ "infinite loop", "it may never end" },
+		{ "back-edge", "it may never end" },
+	};
+	size_t i, j;
+
+	for (i = 0; i < CRMG_ARRAY_SIZE(known); i++)
+		for (j = 0; j < count; j++)
+			if (strstr(lines[j], known[i].sign))
+				return known[i].words;
+	return "it cannot be shown to be safe";
+}
+
+/* In plain words first, then the log's own last lines: what was wrong, and where. */
+static int crmg_verifier_refused(int code, const char *const *lines, size_t count,
+				 struct crmg_err *err)
+{
+	const char *missing = crmg_missing_rights();
+	size_t i;
+
+	/* Then the program is not to blame, and neither are its lines of interest. */
+	if (missing[0])
+		return crmg_err_set(err, code, "the kernel refused the program: %s%s",
+				    lines[count - 1], missing);
+	crmg_err_set(err, code, "the kernel refused this build's program: %s; what was in force "
+		     "stays", crmg_verifier_words(lines, count));
+	for (i = 0; i < count; i++)
+		crmg_err_set(err, code, "verifier: %s", lines[i]);
+	return code;
 }
 
 static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_err *err)
 {
-	char line[160];
+	const char *lines[CRMG_VERIFIER_LINES];
+	size_t count = crmg_verifier_lines(log, lines);
 
-	crmg_verifier_line(log, line, sizeof(line));
 	if (code == -ENOMEM)
 		return crmg_err_set(err, code, "out of memory for the tables: a source table of %u "
 				    "slots needs %llu MiB; lower capacity.sources, or raise the "
 				    "memory limit of this process", capacity,
 				    (unsigned long long)capacity *
 				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) + 8) >> 20);
-	if (line[0])
-		return crmg_err_set(err, code, "the kernel refused the program: %s%s", line,
-				    crmg_missing_rights());
+	if (count)
+		return crmg_verifier_refused(code, lines, count, err);
 	if (code == -EPERM || code == -EACCES)
 		return crmg_err_set(err, code, "loading needs root, or CAP_BPF, CAP_NET_ADMIN and "
 				    "CAP_PERFMON%s", crmg_missing_rights());

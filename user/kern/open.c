@@ -211,6 +211,8 @@ int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 			return lock;
 	}
 	code = crmg_kern_new(instance, access, lock, &kern, err);
+	if (!code && access == CRMG_KERN_WRITE)
+		crmg_pin_sweep(kern);
 	if (!code)
 		code = crmg_kern_open_maps(kern, err);
 	if (!code && access == CRMG_KERN_WRITE) {

@@ -19,6 +19,9 @@
 #define CRMG_BPFFS    "/sys/fs/bpf"
 #define CRMG_RUN_DIR  "/run/crmgate"
 
+/* Name of a pin until it has its owner: whatever has it belongs to a command that is running. */
+#define CRMG_PIN_NEW  "new"
+
 static bool crmg_is_bpffs(const char *path)
 {
 	struct statfs fs;
@@ -142,7 +145,7 @@ int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg
 	int code = 0;
 
 	crmg_pin_path(kern, name, path, sizeof(path));
-	crmg_pin_path(kern, "new", temporary, sizeof(temporary));
+	crmg_pin_path(kern, CRMG_PIN_NEW, temporary, sizeof(temporary));
 	unlink(temporary);
 	if (bpf_obj_pin(fd, temporary) || chown(temporary, -1, secret ? 0 : crmg_group()) ||
 	    chmod(temporary, secret ? 0600 : 0640) || rename(temporary, path)) {
@@ -151,6 +154,17 @@ int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg
 		return crmg_err_set(err, code, "cannot pin %s: %s", name, strerror(-code));
 	}
 	return 0;
+}
+
+/* Detached first: the kernel frees an unpinned link only a moment later. */
+void crmg_pin_sweep(const struct crmg_kern *kern)
+{
+	char path[CRMG_PIN_LEN];
+	crmg_autoclose int fd = bpf_obj_get(crmg_pin_path(kern, CRMG_PIN_NEW, path, sizeof(path)));
+
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	crmg_unpin(kern, CRMG_PIN_NEW);
 }
 
 int crmg_unpin(const struct crmg_kern *kern, const char *name)

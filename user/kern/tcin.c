@@ -85,6 +85,9 @@ static int crmg_tcin_clsact(struct crmg_attaching *a, struct crmg_iface *iface)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
 	int code = bpf_tc_hook_create(&hook);
 
+	/* First, so that the filter of a command that is killed here can be found. */
+	iface->tc_kind = CRMG_TC_CLSACT;
+	iface->xdp_mode = CRMG_XDP_TC;
 	if (!code || code == -EEXIST)
 		code = crmg_tcin_filter(iface, a->tc_in_prog, 0);
 	if (code == -EEXIST && crmg_tcin_is_ours(iface))
@@ -97,8 +100,6 @@ static int crmg_tcin_clsact(struct crmg_attaching *a, struct crmg_iface *iface)
 		return crmg_err_set(a->err, code, "%s: cannot attach at TC ingress: %s%s",
 				    iface->name, strerror(-code),
 				    code == -EPERM ? crmg_missing_rights() : "");
-	iface->tc_kind = CRMG_TC_CLSACT;
-	iface->xdp_mode = CRMG_XDP_TC;
 	return 0;
 }
 

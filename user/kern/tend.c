@@ -114,6 +114,9 @@ static void crmg_tend_mend(struct crmg_tend *t, struct crmg_iface *entry, bool x
 		.xdp_prog = t->kern->held->pin[HELD_XDP].fd,
 		.tc_in_prog = t->kern->held->pin[HELD_TC_IN].fd,
 		.tc_prog = t->kern->held->pin[HELD_TC].fd,
+		.xdp_id = crmg_prog_id(t->kern->held->pin[HELD_XDP].fd),
+		.tc_in_id = crmg_prog_id(t->kern->held->pin[HELD_TC_IN].fd),
+		.tc_id = crmg_prog_id(t->kern->held->pin[HELD_TC].fd),
 		.err = &why,
 	};
 	struct crmg_held_iface *memory = crmg_tend_memory(t, entry);

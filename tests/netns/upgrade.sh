@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# upgrade.sh - B2, B5: another build's programs under the same links, under a flood and
+# a build that the kernel refuses. The builds: tests/upgrade.
+. "$(dirname "$0")/lib.sh"
+
+lab_up || exit 1
+
+THIS=$CRMGATE NEWER=$BUILD/tests/upgrade/newer/crmgate REFUSED=$BUILD/tests/upgrade/refused/crmgate
+UPGRADES=100 PACKETS=10000000
+
+# with BUILD COMMAND...: crmgate COMMAND of another build.
+with() { CRMGATE=$1 crmgate "${@:2}"; }
+
+file=$(public 'deny: true')
+
+program() { in_host ip -d -j link show crm1 | jq -r '.[0].xdp.prog | "\(.id) \(.tag)"'; }
+
+# One build after the other, and on until enough packets have come.
+upgrades() {
+	local first
+	first=$(received)
+	while ((done < UPGRADES || $(received) < first + PACKETS)); do
+		with "$NEWER" attach crm0 crm1 -q
+		with "$THIS" attach crm0 crm1 -q
+		((done += 2))
+	done
+}
+
+# Each packet that arrived was judged, by a program that denies all of them.
+hundred_upgrades() {
+	local first done=0 arrived
+	attach "$file" -q
+	first=$(program)
+	during upgrades -- --src "$LAB_BAD" --sources 1000 --dst "$LAB_SINK" --seconds 500
+	arrived=$(jq .arrived <<<"$sent")
+	lab_until is "$arrived" judged public
+	expect 'packets' "$arrived" -ge "$PACKETS"
+	expect 'dropped' "$(policy_value public dropped_packets)" -eq "$arrived"
+	expect 'program' "$(program)" != "$first"
+	expect 'tag of the same build' "$(program | cut -d' ' -f2)" == "${first#* }"
+	expect_exit 0 crmgate status --check
+	measured "$arrived packets, $done upgrades"
+}
+
+another_program() {
+	local first
+	attach "$file" -q
+	first=$(program)
+	crmgate ban 203.0.113.77 --for 1h
+	with "$NEWER" attach crm0 -q
+	expect 'tag of another build' "$(program | cut -d' ' -f2)" != "${first#* }"
+	expect_exit 0 with "$THIS" status --check
+	expect_json "$(crmgate bans -j)" '.bans | map(.prefix) == ["203.0.113.77"]'
+	expect 'generation' "$(metric crmgate_policy_generation)" -eq 1
+}
+
+# The verifier's own last lines, what they mean, and nothing changed.
+refused() {
+	local before
+	attach "$file" -q
+	before=$(program)
+	expect_exit 1 with "$REFUSED" attach crm0 crm1
+	expect 'plain words' "$OUTPUT" =~ 'reaches outside a packet'
+	expect 'that the old one stays' "$OUTPUT" =~ 'in force stays'
+	expect 'the verifier' "$OUTPUT" =~ 'verifier: invalid access to packet'
+	expect 'lines' "$(grep -c verifier: <<<"$OUTPUT")" -ge 2
+	expect 'program' "$(program)" == "$before"
+	flood public --count 100
+	expect_exit 0 crmgate status --check
+}
+
+# A renamed interface is found again by its new name.
+renamed() {
+	attach "$file" -q
+	ip -n "$LAB-host" link set crm1 down
+	ip -n "$LAB-host" link set crm1 name new1
+	ip -n "$LAB-host" link set new1 up
+	crmgate attach new1 -q
+	expect_json "$(crmgate status -j)" '(.interfaces | map(.name) | sort) == ["crm0", "new1"]'
+	expect_exit 0 crmgate status --check
+	ip -n "$LAB-host" link set new1 down
+	ip -n "$LAB-host" link set new1 name crm1
+	ip -n "$LAB-host" link set crm1 up
+	crmgate attach crm1 -q
+	expect_exit 0 crmgate status --check
+}
+
+# A filter of somebody else in the place that ours would take stays, and so does ours.
+foreign_filter() {
+	attach "$file" -q --tc clsact
+	with "$NEWER" attach crm0 -q
+	expect_exit 0 crmgate status --check
+	purge
+	in_host tc qdisc replace dev crm1 clsact
+	in_host tc filter add dev crm1 egress pref 49450 handle 1 protocol all \
+		bpf da obj "$LAB_TOOLS/pass.bpf.o" sec xdp
+	expect_exit 3 crmgate attach crm0 crm1 --policy "$file" --tc clsact
+	expect 'names the interface' "$OUTPUT" =~ 'crm1.*filter'
+	in_host tc filter show dev crm1 egress | grep -q pass
+	in_host tc qdisc del dev crm1 clsact
+}
+
+t 'B2 a hundred upgrades during ten million packets' fresh hundred_upgrades
+t 'B2 the program is that of the other build, the state is kept' fresh another_program
+t 'B5 a program that the verifier refuses' fresh refused
+t 'B9 a renamed interface is attached by its new name' fresh renamed
+t 'B8 a foreign filter in our place stays' fresh foreign_filter
+t_done
