@@ -158,10 +158,11 @@ $(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS_ALL) -shared -fPIC -o $@ $<
 
-# Other builds of the program, to upgrade to: their own BPF programs, or (next) their own
-# layouts. What includes the skeleton is compiled with theirs.
-UPGRADES := $(BUILD)/tests/upgrade/newer/crmgate $(BUILD)/tests/upgrade/refused/crmgate
-SKEL_SRC := $(sort $(shell grep -l '"crmgate.skel.h"' $(KERN_SRC)))
+# Other builds of the program, to upgrade to: with their own BPF programs, or (next) of
+# another ABI. What depends on either is compiled anew.
+UPGRADES := $(patsubst %,$(BUILD)/tests/upgrade/%/crmgate,newer next refused)
+UPGRADE_SRC := $(sort $(shell grep -lE '"crmgate\.skel\.h"|\<CRMG_ABI\>' $(PURE_SRC) $(KERN_SRC)))
+$(BUILD)/tests/upgrade/next/crmgate: UPGRADE_DEFINES := -DCRMG_ABI=4
 
 $(BUILD)/tests/upgrade/%/crmgate.skel.h: $(BUILD)/tests/upgrade/%.bpf.o
 	@mkdir -p $(@D)
@@ -170,7 +171,8 @@ $(BUILD)/tests/upgrade/%/crmgate.skel.h: $(BUILD)/tests/upgrade/%.bpf.o
 
 $(BUILD)/tests/upgrade/%/crmgate: $(BUILD)/tests/upgrade/%/crmgate.skel.h $(BUILD)/libcrmgate.a $(CLI_MAIN)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -I$(@D) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(SKEL_SRC) $(CLI_MAIN) $(BUILD)/libcrmgate.a $(LIBS)
+	$(Q)$(CC) -I$(@D) $(CFLAGS_ALL) $(UPGRADE_DEFINES) $(LDFLAGS) -o $@ $(UPGRADE_SRC) $(CLI_MAIN) \
+		$(BUILD)/libcrmgate.a $(LIBS)
 
 $(BUILD)/live.skel.h: $(BUILD)/tools/live.bpf.o
 	$(call say,SKEL,$@)

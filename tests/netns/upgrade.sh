@@ -1,17 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# upgrade.sh - B2, B5: another build's programs under the same links, under a flood and
-# a build that the kernel refuses. The builds: tests/upgrade.
+# upgrade.sh - B2, B4, B5: another build's programs under the same links, under a flood; a
+# build that the kernel refuses; a build of another ABI. The builds: tests/upgrade.
 . "$(dirname "$0")/lib.sh"
 
 lab_up || exit 1
 
 THIS=$CRMGATE NEWER=$BUILD/tests/upgrade/newer/crmgate REFUSED=$BUILD/tests/upgrade/refused/crmgate
+NEXT=$BUILD/tests/upgrade/next/crmgate
 UPGRADES=100 PACKETS=10000000
 
 # with BUILD COMMAND...: crmgate COMMAND of another build.
 with() { CRMGATE=$1 crmgate "${@:2}"; }
+
+# As fresh, whichever build attached last.
+anew() {
+	with "$NEXT" detach --all --purge || purge || :
+	"$@"
+}
 
 file=$(public 'deny: true')
 
@@ -71,6 +78,30 @@ refused() {
 	expect_exit 0 crmgate status --check
 }
 
+# A build that does not know the state in force says so, and touches nothing of it.
+# other_abi ATTACHED OTHER HOW ABI: HOW ATTACHED is seen from OTHER, and its ABI.
+other_abi() {
+	local attached=$1 other=$2 how=$3 abi=$4 before command
+	local commands=('attach crm0 crm1 -q' "apply $file" 'ban 203.0.113.77' 'status' 'metrics' 'panic'
+		'detach --all --purge')
+	with "$attached" attach crm0 crm1 --policy "$file" -q
+	before=$(program)
+	for command in "${commands[@]}"; do
+		# shellcheck disable=SC2086 # words of a command
+		expect_exit 3 with "$other" $command
+		expect "$command" "$OUTPUT" =~ "attached by $how build".*"ABI $abi,".*'in force stays'.*purge
+		expect 'lines' "$(wc -l <<<"$OUTPUT")" -eq 1
+	done
+	expect 'program' "$(program)" == "$before"
+	expect 'state of its own' "$(ls "/sys/fs/bpf/crmgate/$LAB_INSTANCE")" == "v$abi"
+	expect_exit 0 with "$attached" status --check
+	expect_json "$(with "$attached" bans -j)" '.bans == []'
+	with "$attached" detach --all --purge -q
+	with "$other" attach crm0 -q
+	expect_exit 0 with "$other" status --check
+	with "$other" detach --all --purge
+}
+
 # A renamed interface is found again by its new name.
 renamed() {
 	attach "$file" -q
@@ -102,9 +133,11 @@ foreign_filter() {
 	in_host tc qdisc del dev crm1 clsact
 }
 
-t 'B2 a hundred upgrades during ten million packets' fresh hundred_upgrades
-t 'B2 the program is that of the other build, the state is kept' fresh another_program
-t 'B5 a program that the verifier refuses' fresh refused
-t 'B9 a renamed interface is attached by its new name' fresh renamed
-t 'B8 a foreign filter in our place stays' fresh foreign_filter
+t 'B2 a hundred upgrades during ten million packets' anew hundred_upgrades
+t 'B2 the program is that of the other build, the state is kept' anew another_program
+t 'B5 a program that the verifier refuses' anew refused
+t 'B4 an older build finds the state of a newer one' anew other_abi "$NEXT" "$THIS" 'a newer' 4
+t 'B4 a newer build finds a state that it cannot take over' anew other_abi "$THIS" "$NEXT" 'an older' 3
+t 'B9 a renamed interface is attached by its new name' anew renamed
+t 'B8 a foreign filter in our place stays' anew foreign_filter
 t_done

@@ -208,7 +208,9 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	lock = crmg_lock_or_say(o->instance, err);
 	if (lock < 0)
 		return lock;
-	code = crmg_pin_prepare(o->instance, err);
+	code = crmg_other_check(o->instance, err);
+	if (!code)
+		code = crmg_pin_prepare(o->instance, err);
 	if (code) {
 		close(lock);
 		return code;

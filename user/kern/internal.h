@@ -85,7 +85,10 @@ struct crmg_kern {
 
 #define CRMG_PIN_LEN 128
 
-/* Folder of an instance, "/sys/fs/bpf/crmgate/NAME/v3"; buf is returned. */
+/* Folder of an instance, one of its states within; buf is returned. */
+char *crmg_pin_instance(const char *instance, char *buf, size_t size);
+
+/* Folder of this build's ABI in it, "/sys/fs/bpf/crmgate/NAME/v3"; buf is returned. */
 char *crmg_pin_dir(const char *instance, char *buf, size_t size);
 
 /* A pin as a path that works through kern->dir; buf is returned. */
@@ -151,6 +154,11 @@ static inline int crmg_kern_code(int code)
 {
 	return code == -EINVAL ? -EIO : code;
 }
+
+/* ----------------------------------------------------------------- other.c */
+
+/* -EBUSY, said in err: the state in force is of another ABI. */
+int crmg_other_check(const char *instance, struct crmg_err *err);
 
 /* ------------------------------------------------------------------ view.c */
 

@@ -58,10 +58,13 @@ static struct crmg_kern *crmg_kern_alloc(const char *instance, enum crmg_kern_ac
 int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 		  struct crmg_kern **ret, struct crmg_err *err)
 {
-	struct crmg_kern *kern = crmg_kern_alloc(instance, access);
 	char path[CRMG_PIN_LEN];
-	int code;
+	struct crmg_kern *kern;
+	int code = crmg_other_check(instance, err);
 
+	if (code)
+		goto fail;
+	kern = crmg_kern_alloc(instance, access);
 	if (!kern) {
 		code = crmg_err_set(err, -ENOMEM, "out of memory");
 		goto fail;

@@ -58,6 +58,12 @@ int crmg_bpffs_look(void)
 	return fs.f_flags & ST_RDONLY ? -EROFS : 0;
 }
 
+char *crmg_pin_instance(const char *instance, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/crmgate/%s", crmg_bpffs(), instance);
+	return buf;
+}
+
 char *crmg_pin_dir(const char *instance, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s/crmgate/%s/v%d", crmg_bpffs(), instance, CRMG_ABI);
@@ -131,8 +137,7 @@ int crmg_pin_prepare(const char *instance, struct crmg_err *err)
 	code = crmg_pin_mkdir(path, err);
 	if (code)
 		return code;
-	snprintf(path, sizeof(path), "%s/crmgate/%s", crmg_bpffs(), instance);
-	code = crmg_pin_mkdir(path, err);
+	code = crmg_pin_mkdir(crmg_pin_instance(instance, path, sizeof(path)), err);
 	if (code)
 		return code;
 	return crmg_pin_mkdir(crmg_pin_dir(instance, path, sizeof(path)), err);
@@ -247,8 +252,7 @@ void crmg_pin_purge(const char *instance)
 	char path[CRMG_PIN_LEN];
 
 	crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)));
-	snprintf(path, sizeof(path), "%s/crmgate/%s", crmg_bpffs(), instance);
-	rmdir(path);
+	rmdir(crmg_pin_instance(instance, path, sizeof(path)));
 	snprintf(path, sizeof(path), "%s/crmgate", crmg_bpffs());
 	rmdir(path);
 }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * other.c - the state of an instance that a build of another ABI made. It is told by the
+ * name of its folder, and neither read nor changed: what is in force there stays so.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "../base/util.h"
+#include "internal.h"
+
+/* True if a state came to its end: its front is pinned last. */
+static bool crmg_state_whole(int instance, const char *folder)
+{
+	crmg_autoclose int dir = openat(instance, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	return dir >= 0 && !fstatat(dir, CRMG_FRONT_PIN, &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* The newest whole state of another ABI; 0: there is none. */
+static int crmg_other_abi(const char *path, bool *ret_own)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	int newest = 0;
+
+	*ret_own = false;
+	while (dir && (entry = readdir(dir))) {
+		char rest;
+		int abi;
+
+		if (sscanf(entry->d_name, "v%d%c", &abi, &rest) != 1 ||
+		    !crmg_state_whole(dirfd(dir), entry->d_name))
+			continue;
+		if (abi == CRMG_ABI)
+			*ret_own = true;
+		else if (abi > newest)
+			newest = abi;
+	}
+	if (dir)
+		closedir(dir);
+	return newest;
+}
+
+int crmg_other_check(const char *instance, struct crmg_err *err)
+{
+	char path[CRMG_PIN_LEN];
+	bool own;
+	int abi = crmg_other_abi(crmg_pin_instance(instance, path, sizeof(path)), &own);
+
+	if (!abi || (own && abi < CRMG_ABI))
+		return 0;
+	return crmg_err_set(err, -EBUSY, "instance '%s' was attached by %s build: its state is of "
+			    "ABI %d, and this build (%s) only knows ABI %d; what is in force stays. "
+			    "Use the build that made it, or take it off with 'crmgate detach --all "
+			    "--purge' of that build and attach with this one", instance,
+			    abi > CRMG_ABI ? "a newer" : "an older", abi, CRMG_VERSION, CRMG_ABI);
+}
