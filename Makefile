@@ -160,7 +160,7 @@ $(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
 
 # Other builds of the program, to upgrade to: with their own BPF programs, or (next) of
 # another ABI. What depends on either is compiled anew.
-UPGRADES := $(patsubst %,$(BUILD)/tests/upgrade/%/crmgate,newer next refused)
+UPGRADES := $(patsubst %,$(BUILD)/tests/upgrade/%/crmgate,newer next refused wrong)
 UPGRADE_SRC := $(sort $(shell grep -lE '"crmgate\.skel\.h"|\<CRMG_ABI\>' $(PURE_SRC) $(KERN_SRC)))
 $(BUILD)/tests/upgrade/next/crmgate: UPGRADE_DEFINES := -DCRMG_ABI=4
 

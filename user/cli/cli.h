@@ -145,6 +145,9 @@ int crmg_cli_snapshot(const struct crmg_args *args, unsigned int flags, struct c
 /* At the end of what changes what is enforced: a warning if it is not as it has to be. */
 void crmg_cli_prove(const struct crmg_args *args);
 
+/* Prints what a proof came to; rehearsed: of programs that are not attached. Exit status. */
+int crmg_cli_proof(const struct crmg_args *args, const struct crmg_proof *proof, bool rehearsed);
+
 /* ----------------------------------------------------------------- guard.c */
 
 /*

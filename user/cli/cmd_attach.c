@@ -50,7 +50,8 @@ static int announce(const struct crmg_args *args, const struct crmg_attach_optio
 	struct crmg_image image = { 0 };
 	int code;
 
-	if (options->mode == CRMG_ATTACH_AUTO || options->mode == CRMG_ATTACH_NATIVE)
+	if (!crmg_arg(args, "rehearse") &&
+	    (options->mode == CRMG_ATTACH_AUTO || options->mode == CRMG_ATTACH_NATIVE))
 		crmg_cli_note(args, "in native mode the driver may reset the link for a moment");
 	if (!options->model && (args->json || kern))
 		return 0;
@@ -89,8 +90,10 @@ static int run(const struct crmg_args *args)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
 	struct crmg_model *model = NULL;
+	bool rehearse = crmg_arg(args, "rehearse");
 	unsigned int mode, tc;
 	const char *file = crmg_arg(args, "policy");
+	struct crmg_proof proof;
 	int code = 0;
 
 	if (choose(args, "mode", modes, &mode) || choose(args, "tc", tcs, &tc))
@@ -113,12 +116,15 @@ static int run(const struct crmg_args *args)
 
 		code = announce(args, &options, &err);
 		if (!code)
-			code = crmg_kern_attach(&options, &err);
+			code = rehearse ? crmg_kern_rehearse(&options, &proof, &err) :
+					  crmg_kern_attach(&options, &err);
 	}
 	crmg_model_free(&model);
 	if (code < 0)
 		return crmg_cli_fail(args, code, &err);
 	crmg_cli_warnings(args, &err);
+	if (rehearse)
+		return crmg_cli_proof(args, &proof, true);
 	crmg_cli_prove(args);
 	return show_result(args);
 }
@@ -131,11 +137,15 @@ const struct crmg_command crmg_command_attach = {
 		"before. On an interface that is attached already, this build's programs take the\n"
 		"place of the old ones without a gap. Without --policy the policy in force stays,\n"
 		"or nothing is limited. No program of somebody else is replaced: where XDP has one,\n"
-		"auto judges at TC ingress instead, with the same decisions.",
+		"auto judges at TC ingress instead, with the same decisions.\n"
+		"--rehearse loads this build's programs beside those that are attached, runs the\n"
+		"packets of a proof through them, and changes nothing. Exit status 4: one came to\n"
+		"something else than the policy says.",
 	.options = (const struct crmg_option[]){
 		{ "policy", 0, false, "FILE", "put this policy in force" },
 		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
 		{ "mode", 0, false, "MODE", "auto (default), native, generic XDP, or tc" },
+		{ "rehearse", 0, false, NULL, "load and test the programs, and change nothing" },
 		{ "tc", 0, false, "KIND", "auto (default), tcx, or clsact" },
 		{ 0 },
 	},

@@ -46,6 +46,28 @@ static int crmg_iface_known(struct crmg_attaching *a, size_t i, const struct crm
 	return 0;
 }
 
+int crmg_attach_may(struct crmg_attaching *a)
+{
+	const struct crmg_attach_options *o = a->options;
+	int code = 0;
+
+	for (size_t i = 0; !code && i < o->iface_count; i++) {
+		struct crmg_iface *iface = crmg_iface_find(a->kern, o->ifaces[i]);
+		struct crmg_iface fresh = { .ifindex = a->indexes[i] };
+		bool alive;
+
+		if (iface) {
+			code = crmg_iface_known(a, i, iface, &alive);
+			continue;
+		}
+		crmg_copy(fresh.name, sizeof(fresh.name), o->ifaces[i]);
+		code = crmg_xdp_free(a, fresh.name, crmg_xdp_id(fresh.ifindex));
+		if (!code && o->tc == CRMG_TC_CHOICE_CLSACT)
+			code = crmg_clsact_free(&fresh, a->err);
+	}
+	return code;
+}
+
 /* Takes off again what this command has attached. */
 static void crmg_attach_undo(struct crmg_attaching *a)
 {

@@ -70,61 +70,6 @@ static void crmg_link_remove(struct crmg_kern *kern, const char *hook, const cha
 	crmg_unpin(kern, crmg_pin_link(hook, iface, pin, sizeof(pin)));
 }
 
-/* Ours among the filters of a clsact qdisc: a slot of handle and priority, ... */
-static int crmg_clsact_query(const struct crmg_iface *iface, __u32 *ret_id)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
-		    .priority = CRMG_CLSACT_PRIORITY);
-	int code = bpf_tc_query(&hook, &opts);
-
-	*ret_id = opts.prog_id;
-	return code;
-}
-
-/* ... and a program that this interface's entry knows: the slot may be somebody else's. */
-static bool crmg_clsact_ours(const struct crmg_iface *iface)
-{
-	__u32 id;
-
-	return !crmg_clsact_query(iface, &id) && id &&
-	       (id == iface->tc_prog_id || id == iface->tc_next_id);
-}
-
-int crmg_clsact_free(const struct crmg_iface *iface, struct crmg_err *err)
-{
-	__u32 id;
-
-	if (crmg_clsact_query(iface, &id) || !id || crmg_clsact_ours(iface))
-		return 0;
-	return crmg_err_set(err, -EBUSY, "%s: another TC filter (priority %u, handle %u) is attached "
-			    "and stays: 'tc filter show dev %s egress' shows it", iface->name,
-			    CRMG_CLSACT_PRIORITY, CRMG_CLSACT_HANDLE, iface->name);
-}
-
-static int crmg_clsact_attach(const struct crmg_iface *iface, int prog)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
-		    .priority = CRMG_CLSACT_PRIORITY, .prog_fd = prog);
-	int code = bpf_tc_hook_create(&hook);
-
-	if (code && code != -EEXIST)
-		return code;
-	opts.flags = crmg_clsact_ours(iface) ? BPF_TC_F_REPLACE : 0;
-	return bpf_tc_attach(&hook, &opts);
-}
-
-static void crmg_clsact_detach(const struct crmg_iface *iface)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE,
-		    .priority = CRMG_CLSACT_PRIORITY);
-
-	if (crmg_clsact_ours(iface))
-		bpf_tc_detach(&hook, &opts);
-}
-
 __u32 crmg_xdp_id(unsigned int ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
@@ -146,25 +91,34 @@ static bool crmg_xdp_is_crmgate(__u32 id)
 	       !strcmp(info.name, "crmg_xdp");
 }
 
+int crmg_xdp_free(const struct crmg_attaching *a, const char *name, __u32 id)
+{
+	if (!id || a->options->mode == CRMG_ATTACH_TC)
+		return 0;
+	if (crmg_xdp_is_crmgate(id))
+		return crmg_err_set(a->err, -EBUSY, "%s: another instance of crmgate is attached "
+				    "(XDP program %u) and stays: its packets would count twice",
+				    name, id);
+	if (a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0)
+		return 0;
+	return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
+			    "stays: 'bpftool net show dev %s' shows it; '--mode tc' works beside it",
+			    name, id, name);
+}
+
 /* XDP would not have ours. If it belongs to somebody else, TC ingress is what auto takes. */
 static int crmg_xdp_refused(struct crmg_attaching *a, struct crmg_iface *iface, int code)
 {
 	__u32 id = crmg_xdp_id(iface->ifindex);
 
-	if (id && crmg_xdp_is_crmgate(id))
-		return crmg_err_set(a->err, -EBUSY, "%s: another instance of crmgate is attached "
-				    "(XDP program %u) and stays: its packets would count twice",
-				    iface->name, id);
-	if (id && a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0) {
+	if (crmg_xdp_free(a, iface->name, id))
+		return -EBUSY;
+	if (id) {
 		crmg_err_warn(a->err, "%s: another XDP program (id %u) is attached and stays: what "
 			      "arrives is judged at TC ingress, after it", iface->name, id);
 		iface->fell_back = 1;
 		return crmg_tcin_attach(a, iface);
 	}
-	if (id)
-		return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
-				    "stays: 'bpftool net show dev %s' shows it; '--mode tc' works "
-				    "beside it", iface->name, id, iface->name);
 	return crmg_err_set(a->err, code, "%s: XDP refused: %s%s", iface->name, strerror(-code),
 			    code == -EPERM ? crmg_missing_rights() : "");
 }

@@ -106,7 +106,10 @@ int crmg_bpffs_look(void);
 /* Makes the folder of an instance, mounts bpffs if there is none. */
 int crmg_pin_prepare(const char *instance, struct crmg_err *err);
 
-/* Pins fd as name, replacing atomically what has that name; mode 0640, group crmgate. */
+/*
+ * Pins fd as name, replacing atomically what has that name; mode 0640, group crmgate. Does
+ * nothing for a kern that has no pins.
+ */
 int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err);
 /*
  * Removes what a killed command was about to pin, a link that nothing else holds too. Needs
@@ -127,6 +130,10 @@ int crmg_lock(const char *instance, struct crmg_err *err);
 
 /* The same, and says which generation is in force while it is busy (open.c). */
 int crmg_lock_or_say(const char *instance, struct crmg_err *err);
+
+/* A kern without any map and folder: what it makes has no pins, and goes with it. */
+int crmg_kern_unpinned(const char *instance, enum crmg_kern_access access,
+		       struct crmg_kern **ret, struct crmg_err *err);
 
 /* A kern without any map: only its folder. -ENOENT if there is none. */
 int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
@@ -156,6 +163,9 @@ static inline int crmg_kern_code(int code)
 }
 
 /* ----------------------------------------------------------------- other.c */
+
+/* True if there is a state of this build's ABI. */
+bool crmg_state_there(const char *instance);
 
 /* -EBUSY, said in err: the state in force is of another ABI. */
 int crmg_other_check(const char *instance, struct crmg_err *err);
@@ -322,6 +332,13 @@ void crmg_audit_forget(struct crmg_kern *kern);
 /* Writes what is left, and ends what crmg_audit_begin() began. */
 void crmg_audit_end(struct crmg_kern *kern);
 
+/* ---------------------------------------------------------------- attach.c */
+
+struct crmg_attaching;
+
+/* 0, or what would make an attach of the interfaces that are named refuse; said in err. */
+int crmg_attach_may(struct crmg_attaching *a);
+
 /* ----------------------------------------------------------------- hooks.c */
 
 /* An attach while it runs. */
@@ -361,8 +378,8 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
  */
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
 
-/* -EBUSY, said in err: a filter of somebody else is in our place at TC egress. */
-int crmg_clsact_free(const struct crmg_iface *iface, struct crmg_err *err);
+/* -EBUSY, said in err: XDP program `id` (0: none) is in the way, and must not be replaced. */
+int crmg_xdp_free(const struct crmg_attaching *a, const char *name, __u32 id);
 
 /* Id of the XDP program on an interface of this namespace; 0: none, or not known. */
 __u32 crmg_xdp_id(unsigned int ifindex);
@@ -403,6 +420,17 @@ void crmg_tcin_remove(const struct crmg_iface *iface);
 /* Pins a new link; closes it. A link without a pin is gone when it is closed. */
 int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,
 		  struct crmg_err *err);
+
+/* ---------------------------------------------------------------- clsact.c */
+
+/* -EBUSY, said in err: a filter of somebody else is in our place at TC egress. */
+int crmg_clsact_free(const struct crmg_iface *iface, struct crmg_err *err);
+
+/* A program into our place, which is free or ours. Negative errno. */
+int crmg_clsact_attach(const struct crmg_iface *iface, int prog);
+
+/* Takes it off, if it is ours. */
+void crmg_clsact_detach(const struct crmg_iface *iface);
 
 /* ---------------------------------------------------------------- ifaces.c */
 

@@ -67,6 +67,16 @@ struct crmg_attach_options {
 int crmg_kern_attach(const struct crmg_attach_options *options, struct crmg_err *err);
 
 /*
+ * What attach would do, without doing it: loads this build's programs on the tables that
+ * are in use (else on new ones, for the policy of the options, that nobody else sees), and
+ * runs the packets of a proof through them. Nothing is attached, pinned or written down.
+ * Negative errno as attach; else what the proof came to in *ret: its `failures`, the first
+ * of them in `text`, and `generation`, `probes`, `programs`.
+ */
+int crmg_kern_rehearse(const struct crmg_attach_options *options, struct crmg_proof *ret,
+		       struct crmg_err *err);
+
+/*
  * Takes programs off interfaces (iface_count 0: all). purge: removes the whole
  * state too; only together with all interfaces.
  */

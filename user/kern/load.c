@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* load.c - this build's programs into the kernel, on new or on pinned maps. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
@@ -171,7 +172,7 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 			    crmg_libbpf_line);
 }
 
-/* Pins what was just made. On failure what was pinned is taken back by the caller. */
+/* Pins what was just made, and opens it. On failure the caller takes back what was pinned. */
 static int crmg_pin_maps(struct crmg_kern *kern, struct crmgate_bpf *skel, struct crmg_err *err)
 {
 	const struct {
@@ -190,6 +191,10 @@ static int crmg_pin_maps(struct crmg_kern *kern, struct crmgate_bpf *skel, struc
 		code = crmg_pin(kern, bpf_map__fd(maps[i].map), maps[i].name, err);
 		if (code)
 			return code;
+		kern->map[i] = fcntl(bpf_map__fd(maps[i].map), F_DUPFD_CLOEXEC, 0);
+		if (kern->map[i] < 0)
+			return crmg_err_set(err, -errno, "cannot open '%s': %s", maps[i].name,
+					    strerror(errno));
 	}
 	return crmg_kern_open_maps(kern, err);
 }

@@ -35,15 +35,16 @@ unsigned int crmg_kern_cpus(void)
 	return cpus > 0 ? cpus : 1;
 }
 
-/* A kern with nothing open; NULL: out of memory. */
-static struct crmg_kern *crmg_kern_alloc(const char *instance, enum crmg_kern_access access)
+int crmg_kern_unpinned(const char *instance, enum crmg_kern_access access,
+		       struct crmg_kern **ret, struct crmg_err *err)
 {
 	struct crmg_kern *kern = calloc(1, sizeof(*kern));
 	size_t i;
 
 	if (!kern)
-		return NULL;
+		return crmg_err_set(err, -ENOMEM, "out of memory");
 	crmg_copy(kern->instance, sizeof(kern->instance), instance);
+	kern->dir = kern->lock = -1;
 	kern->access = access;
 	for (i = 0; i < CRMG_MAP_COUNT; i++)
 		kern->map[i] = -1;
@@ -51,8 +52,8 @@ static struct crmg_kern *crmg_kern_alloc(const char *instance, enum crmg_kern_ac
 		kern->chunk[i].fd = -1;
 	for (i = 0; i < CRMG_IFACES_MAX; i++)
 		kern->links[i].xdp = kern->links[i].tc = -1;
-	kern->lock = -1;
-	return kern;
+	*ret = kern;
+	return 0;
 }
 
 int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
@@ -62,13 +63,10 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 	struct crmg_kern *kern;
 	int code = crmg_other_check(instance, err);
 
+	if (!code)
+		code = crmg_kern_unpinned(instance, access, &kern, err);
 	if (code)
 		goto fail;
-	kern = crmg_kern_alloc(instance, access);
-	if (!kern) {
-		code = crmg_err_set(err, -ENOMEM, "out of memory");
-		goto fail;
-	}
 	kern->dir = open(crmg_pin_dir(instance, path, sizeof(path)),
 			 O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (kern->dir < 0) {

@@ -10,7 +10,7 @@
 #include "../base/util.h"
 #include "internal.h"
 
-/* True if a state came to its end: its front is pinned last. */
+/* True if what made a state came to its end: its front is pinned last. */
 static bool crmg_state_whole(int instance, const char *folder)
 {
 	crmg_autoclose int dir = openat(instance, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -19,14 +19,20 @@ static bool crmg_state_whole(int instance, const char *folder)
 	return dir >= 0 && !fstatat(dir, CRMG_FRONT_PIN, &st, AT_SYMLINK_NOFOLLOW);
 }
 
+bool crmg_state_there(const char *instance)
+{
+	char path[CRMG_PIN_LEN];
+
+	return crmg_state_whole(AT_FDCWD, crmg_pin_dir(instance, path, sizeof(path)));
+}
+
 /* The newest whole state of another ABI; 0: there is none. */
-static int crmg_other_abi(const char *path, bool *ret_own)
+static int crmg_other_abi(const char *path)
 {
 	struct dirent *entry;
 	DIR *dir = opendir(path);
 	int newest = 0;
 
-	*ret_own = false;
 	while (dir && (entry = readdir(dir))) {
 		char rest;
 		int abi;
@@ -34,9 +40,7 @@ static int crmg_other_abi(const char *path, bool *ret_own)
 		if (sscanf(entry->d_name, "v%d%c", &abi, &rest) != 1 ||
 		    !crmg_state_whole(dirfd(dir), entry->d_name))
 			continue;
-		if (abi == CRMG_ABI)
-			*ret_own = true;
-		else if (abi > newest)
+		if (abi != CRMG_ABI && abi > newest)
 			newest = abi;
 	}
 	if (dir)
@@ -47,10 +51,9 @@ static int crmg_other_abi(const char *path, bool *ret_own)
 int crmg_other_check(const char *instance, struct crmg_err *err)
 {
 	char path[CRMG_PIN_LEN];
-	bool own;
-	int abi = crmg_other_abi(crmg_pin_instance(instance, path, sizeof(path)), &own);
+	int abi = crmg_other_abi(crmg_pin_instance(instance, path, sizeof(path)));
 
-	if (!abi || (own && abi < CRMG_ABI))
+	if (!abi || (abi < CRMG_ABI && crmg_state_there(instance)))
 		return 0;
 	return crmg_err_set(err, -EBUSY, "instance '%s' was attached by %s build: its state is of "
 			    "ABI %d, and this build (%s) only knows ABI %d; what is in force stays. "

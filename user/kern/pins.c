@@ -149,6 +149,8 @@ int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg
 	bool secret = !strcmp(name, "setup");
 	int code = 0;
 
+	if (kern->dir < 0)
+		return 0;
 	crmg_pin_path(kern, name, path, sizeof(path));
 	crmg_pin_path(kern, CRMG_PIN_NEW, temporary, sizeof(temporary));
 	unlink(temporary);

@@ -4,6 +4,7 @@
  * programs behind the links of every interface, and writes down what it came to (map
  * "proof"). Changes nothing else, and takes a lock of its own, so no command waits for it.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -11,13 +12,10 @@
 
 #include "../base/util.h"
 #include "../report/names.h"
-#include "../report/rows.h"
 #include "prove.h"
 
 #define CRMG_PROVE_TRIES   3	/* while the policy changes under it */
 #define CRMG_LOCK_TRIES    100	/* of 10 ms, while another proof runs */
-#define CRMG_WINDOW_NS     1000000000ULL	/* in which any client acknowledges */
-#define CRMG_ONE_WAY_MIN   64	/* packets: more than what a lost peer is sent again */
 
 static void crmg_unproven(struct crmg_prover *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -130,6 +128,17 @@ static void crmg_prove_out(struct crmg_prover *p, const struct crmg_prog *prog,
 			      label->policy);
 }
 
+static void crmg_prove_program(struct crmg_prover *p, const struct crmg_prog *prog,
+			       const struct crmg_probe *probes, size_t count)
+{
+	p->proof->programs++;
+	for (size_t i = 0; i < count; i++)
+		if (prog->hook == CRMG_PROG_TC)
+			crmg_prove_out(p, prog, &probes[i]);
+		else
+			crmg_prove_binding(p, prog, &probes[i]);
+}
+
 /*
  * A program by its id: by the pin that attach made for it, if that is it; else by the id
  * alone, which needs CAP_SYS_ADMIN.
@@ -175,12 +184,7 @@ static void crmg_prove_hook(struct crmg_prover *p, enum crmg_prog_hook hook, con
 			      strerror(-fd));
 		return;
 	}
-	p->proof->programs++;
-	for (size_t i = 0; i < count; i++)
-		if (hook == CRMG_PROG_TC)
-			crmg_prove_out(p, &prog, &probes[i]);
-		else
-			crmg_prove_binding(p, &prog, &probes[i]);
+	crmg_prove_program(p, &prog, probes, count);
 }
 
 /* The links of an interface, and what is behind them. */
@@ -205,40 +209,6 @@ static void crmg_prove_iface(struct crmg_prover *p, struct crmg_proven *proven,
 			      "another program is in the place of ours" : "no program is attached");
 	if (iface->tc_id && !crmg_proven_before(proven, iface->tc_id))
 		crmg_prove_hook(p, CRMG_PROG_TC, wanted->name, iface->tc_id, probes, count);
-}
-
-/* A service of which for some time packets left, and none came by XDP. */
-static void crmg_prove_ways(struct crmg_prover *p)
-{
-	const struct crmg_snapshot *snap = p->snap;
-	struct crmg_proof *proof = p->proof;
-	__u64 in[CRMG_SERVICES_MAX + 1] = { 0 }, out[CRMG_SERVICES_MAX + 1] = { 0 };
-	bool first = !proof->window_ns;
-	struct crmg_policy_rows rows;
-
-	if ((!first && snap->boot_ns < proof->window_ns + CRMG_WINDOW_NS) ||
-	    crmg_policy_rows(snap, &rows))
-		return;
-	for (size_t i = 0; i < rows.count; i++) {
-		in[rows.items[i].binding->service] += crmg_row_sum(rows.items[i].row->packets);
-		out[rows.items[i].binding->service] += rows.items[i].row->packets_out;
-	}
-	crmg_policy_rows_free(&rows);
-	for (int s = 1; s <= CRMG_SERVICES_MAX; s++) {
-		__u64 bit = 1ULL << (s - 1);
-
-		if (in[s] != proof->in[s] || out[s] <= proof->out[s])
-			proof->one_way &= ~bit;
-		else if (!first && out[s] - proof->out[s] >= CRMG_ONE_WAY_MIN)
-			proof->one_way |= bit;
-	}
-	memcpy(proof->in, in, sizeof(in));
-	memcpy(proof->out, out, sizeof(out));
-	proof->window_ns = snap->boot_ns;
-	if (!proof->one_way)
-		proof->one_way_ns = 0;
-	else if (!proof->one_way_ns)
-		proof->one_way_ns = snap->real_ns;
 }
 
 /* The image that packets use is one that apply made: it has a pin. */
@@ -270,20 +240,24 @@ static int crmg_prove_all(struct crmg_prover *p, struct crmg_err *err)
 
 	if (code)
 		return crmg_err_set(err, code, "out of memory");
-	crmg_prove_front(p);
-	for (size_t i = 0; i < p->snap->iface_count; i++)
-		crmg_prove_iface(p, &proven, &p->snap->ifaces[i], probes, count);
+	for (size_t i = 0; i < p->rehearsed_count; i++)
+		crmg_prove_program(p, &p->rehearsed[i], probes, count);
+	if (!p->rehearsed_count) {
+		crmg_prove_front(p);
+		for (size_t i = 0; i < p->snap->iface_count; i++)
+			crmg_prove_iface(p, &proven, &p->snap->ifaces[i], probes, count);
+	}
 	crmg_places_clear(p);
 	return 0;
 }
 
-/* Again while another policy or program came in between: then it said nothing. */
-static int crmg_prove_settled(struct crmg_prover *p, struct crmg_snapshot *snap,
-			      const struct crmg_proof *before, struct crmg_err *err)
+int crmg_prove_settled(struct crmg_prover *p, struct crmg_snapshot *snap,
+		       const struct crmg_proof *before, struct crmg_err *err)
 {
 	struct crmg_snapshot after;
 	int code = 0, tries = 0;
 
+	p->snap = snap;
 	do {
 		__u32 front;
 
@@ -325,45 +299,68 @@ static void crmg_proof_tell(struct crmg_kern *kern, const struct crmg_proof *bef
 			       after->probes);
 }
 
+void crmg_prover_done(struct crmg_prover *p)
+{
+	free(p->percpu);
+	if (p->row >= 0)
+		close(p->row);
+}
+
+int crmg_prover_init(struct crmg_prover *p, struct crmg_kern *kern, struct crmg_proof *proof,
+		     struct crmg_err *err)
+{
+	struct crmg_setup setup;
+	int code;
+
+	*p = (struct crmg_prover){
+		.kern = kern, .proof = proof,
+		.percpu = calloc(crmg_kern_cpus(), sizeof(struct crmg_row)),
+		.row = kern->chunk[0].fd >= 0 ? fcntl(kern->chunk[0].fd, F_DUPFD_CLOEXEC, 0) :
+						crmg_pin_open(kern, "row_0", true),
+	};
+	code = !p->percpu ? crmg_err_set(err, -ENOMEM, "out of memory") :
+	       p->row < 0 ? crmg_err_set(err, p->row, "cannot open pin 'row_0': %s",
+					 strerror(-p->row)) :
+	       crmg_setup_read(kern, &setup, err);
+	if (!code && kern->view[CRMG_MAP_SLOTS].size <
+		     CRMG_SLOTS(setup.capacity) * sizeof(struct crmg_slot))
+		code = crmg_err_set(err, -EPROTO, "the tables were made by an older version, which "
+				    "has no place in them for a proof");
+	if (code)
+		crmg_prover_done(p);
+	else
+		p->secret = setup.hash_key[CRMG_KEY_PROBE];
+	return code;
+}
+
 static int crmg_prove_locked(struct crmg_kern *kern, int period_s, struct crmg_proof *ret,
 			     struct crmg_err *err)
 {
 	const struct crmg_proof before = *(struct crmg_proof *)kern->view[CRMG_MAP_PROOF].memory;
-	crmg_autofree void *percpu = calloc(crmg_kern_cpus(), sizeof(struct crmg_row));
-	crmg_autoclose int row = crmg_pin_open(kern, "row_0", true);
 	struct crmg_snapshot snap;
-	struct crmg_prover p = {
-		.kern = kern, .snap = &snap, .proof = ret, .row = row, .percpu = percpu,
-	};
-	struct crmg_setup setup;
-	int code = !percpu ? crmg_err_set(err, -ENOMEM, "out of memory") :
-		   row < 0 ? crmg_err_set(err, row, "cannot open pin 'row_0': %s", strerror(-row)) :
-		   crmg_setup_read(kern, &setup, err);
+	struct crmg_prover p;
+	int code = crmg_prover_init(&p, kern, ret, err);
 
 	if (code)
 		return code;
-	if (kern->view[CRMG_MAP_SLOTS].size < CRMG_SLOTS(setup.capacity) * sizeof(struct crmg_slot))
-		return crmg_err_set(err, -EPROTO, "the tables were made by an older version, which "
-				    "has no place in them for a proof");
-	p.secret = setup.hash_key[CRMG_KEY_PROBE];
 	code = crmg_prove_settled(&p, &snap, &before, err);
-	if (code)
-		return code;
-	crmg_prove_ways(&p);
-	ret->boot_ns = crmg_clock_ns(CLOCK_BOOTTIME);
-	ret->real_ns = crmg_clock_ns(CLOCK_REALTIME);
-	ret->generation = crmg_image_head(snap.image)->generation;
-	ret->front = kern->image_id;
-	ret->probes = p.probes;
-	if (period_s >= 0)
-		ret->period_s = period_s;
-	crmg_proof_write(kern, ret);
-	crmg_proof_tell(kern, &before, ret);
-	return 0;
+	if (!code) {
+		crmg_prove_ways(&p);
+		ret->boot_ns = crmg_clock_ns(CLOCK_BOOTTIME);
+		ret->real_ns = crmg_clock_ns(CLOCK_REALTIME);
+		ret->generation = crmg_image_head(snap.image)->generation;
+		ret->front = kern->image_id;
+		ret->probes = p.probes;
+		if (period_s >= 0)
+			ret->period_s = period_s;
+		crmg_proof_write(kern, ret);
+		crmg_proof_tell(kern, &before, ret);
+	}
+	crmg_prover_done(&p);
+	return code;
 }
 
-/* Of proofs: they may run beside any other command, but not beside one another. */
-static int crmg_prove_lock(const char *instance, struct crmg_err *err)
+int crmg_prove_lock(const char *instance, struct crmg_err *err)
 {
 	char name[CRMG_NAME_LEN + 8];
 	int lock = -EBUSY;

@@ -6,6 +6,13 @@
 #include "../compile/probe.h"
 #include "internal.h"
 
+/* A program that is attached; the first two judge, the last one counts what leaves. */
+struct crmg_prog {
+	enum crmg_prog_hook { CRMG_PROG_XDP, CRMG_PROG_TC_IN, CRMG_PROG_TC } hook;
+	int fd;
+	char where[40];		/* "eth0 xdp" */
+};
+
 /* A proof while it runs. */
 struct crmg_prover {
 	struct crmg_kern *kern;
@@ -15,14 +22,30 @@ struct crmg_prover {
 	int row;			/* map of the row of probes */
 	struct crmg_row *percpu;	/* room for it */
 	__u32 probes;
+	const struct crmg_prog *rehearsed;	/* instead of those that are attached */
+	size_t rehearsed_count;
 };
 
-/* A program that is attached; the first two judge, the last one counts what leaves. */
-struct crmg_prog {
-	enum crmg_prog_hook { CRMG_PROG_XDP, CRMG_PROG_TC_IN, CRMG_PROG_TC } hook;
-	int fd;
-	char where[40];		/* "eth0 xdp" */
-};
+/* Of proofs: they may run beside any other command, but not beside one another. */
+int crmg_prove_lock(const char *instance, struct crmg_err *err);
+
+/* For the maps of kern. Negative errno, said in err; else crmg_prover_done(). */
+int crmg_prover_init(struct crmg_prover *p, struct crmg_kern *kern, struct crmg_proof *proof,
+		     struct crmg_err *err);
+void crmg_prover_done(struct crmg_prover *p);
+
+/*
+ * Runs the probes of the policy in force; what they come to is in p->proof, of which all
+ * else is as before. Again while another policy or program came in between: then it said
+ * nothing. *snap is the state that was proven.
+ */
+int crmg_prove_settled(struct crmg_prover *p, struct crmg_snapshot *snap,
+		       const struct crmg_proof *before, struct crmg_err *err);
+
+/* ---------------------------------------------------------------- oneway.c */
+
+/* A service of which for some time packets left, and none came by XDP: into p->proof. */
+void crmg_prove_ways(struct crmg_prover *p);
 
 /* ----------------------------------------------------------------- probe.c */
 
