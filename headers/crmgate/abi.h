@@ -473,7 +473,10 @@ struct crmg_client {
 	__u32 prefix_count;
 	__u32 file_count;	/* list files it was read from */
 	__u8 balancer;
-	__u8 reserved[19];
+	__u8 pad[3];
+	__u64 feed_ns;		/* CLOCK_REALTIME: its oldest list file was written; 0: has none */
+	__u32 max_age_s;		/* of it, before it is a problem; 0: any */
+	__u8 reserved[4];
 };
 CRMG_SIZE(struct crmg_client, 64);
 
@@ -887,13 +890,14 @@ struct crmg_knobs {
 };
 CRMG_SIZE(struct crmg_knobs, 240);
 
-/* Map "scratch", one entry: host-wide limiters of the packet path, kernel-owned. */
+/* Map "scratch", one entry: host-wide limiters of the packet path; the last by user space. */
 struct crmg_scratch {
 	__u64 reset_tat;	/* 1/256 ns */
 	__u64 event_tat;
 	__u64 event_seq;	/* last sequence number given; also taken by user space */
 	__u64 pressure_ns;	/* CLOCK_MONOTONIC of a packet that found no slot; 0: none yet */
-	__u64 reserved[4];
+	__u64 reserved[3];
+	__u64 unread_ns;	/* CLOCK_REALTIME since when the policy cannot be read again; 0: it can */
 };
 CRMG_SIZE(struct crmg_scratch, 64);
 

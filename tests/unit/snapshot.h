@@ -60,6 +60,7 @@ static inline void make_policy(struct policy *p)
 	add_prefix(p, pfx("2001:db8:7::/48"));
 	bad = add_client(p, "bad");
 	add_prefix(p, pfx("10.66.0.0/16"));
+	p->clients[bad].feed_ns = REAL_NS - 90 * 60 * CRMG_NS_PER_SEC;
 	policy = add_policy(p, "partners", web, partners);
 	limit(policy, CRMG_LIMIT_PACKETS, 200, 400);
 	limit(policy, CRMG_LIMIT_BYTES, 10000000, 10000000);

@@ -178,6 +178,26 @@ static void test_one_way(void **state)
 	assert_string_equal(found(), "");
 }
 
+/* A list of the fixture was written 90 minutes ago. */
+static void test_feeds(void **state)
+{
+	(void)state;
+	fixture_init();
+	assert_string_equal(found(), "");
+	fx.policy.clients[1].max_age_ns = 90 * 60 * CRMG_NS_PER_SEC;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	assert_string_equal(found(), "");
+	fx.snap.real_ns += 5 * CRMG_NS_PER_SEC;
+	assert_string_equal(found(), " feed_stale");
+	assert_int_equal(problems.item[0].since_ns, REAL_NS);
+	assert_non_null(strstr(problems.item[0].text, "client bad"));
+	fx.snap.unread_ns = REAL_NS - 1;
+	assert_string_equal(found(), " feed_stale");
+	assert_int_equal(problems.item[0].since_ns, REAL_NS - 1);
+	assert_non_null(strstr(problems.item[0].text, "generation 7 stays"));
+}
+
 static void test_unenforced(void **state)
 {
 	(void)state;
@@ -196,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_most),
 		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_one_way),
+		cmocka_unit_test(test_feeds),
 		cmocka_unit_test(test_unenforced),
 	};
 	int failed = cmocka_run_group_tests_name("problems", tests, NULL, NULL);

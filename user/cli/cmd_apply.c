@@ -125,6 +125,9 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern, struct ou
 
 	if (!code)
 		code = compile(args, kern, image, &next, err);
+	/* Nobody may be there to see it: a timer reads feeds again. */
+	if (code && !o->dry && !args->operand_count)
+		crmg_kern_unread(kern, true);
 	/* What only a dry run would do is no reason to refuse that. */
 	if (!code)
 		code = crmg_cli_guard(&next, kern, o->dry || crmg_arg(args, "force"),
@@ -134,6 +137,8 @@ static int apply(const struct crmg_args *args, struct crmg_kern *kern, struct ou
 	if (!code) {
 		o->generation = crmg_image_head(o->dry ? image : &next)->generation;
 		code = o->dry ? 0 : crmg_kern_install(kern, &next, o->confirm_ns, err);
+		if (!code && !o->dry)
+			crmg_kern_unread(kern, false);
 		o->until_ns = crmg_image_head(&next)->applied_at_ns + o->confirm_ns;
 	}
 	crmg_image_free(&next);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "../base/num.h"
 #include "../base/util.h"
 
 static size_t key_count(const struct crmg_table *t)
@@ -155,6 +156,8 @@ static void write_clients(const struct crmg_build *b, struct crmg_image *image)
 		to->prefix_count = from->prefix_count;
 		to->file_count = from->file_count;
 		to->balancer = from->balancer;
+		to->feed_ns = from->feed_ns;
+		to->max_age_s = from->max_age_ns / CRMG_NS_PER_SEC;
 		for (size_t p = 0; p < from->prefix_count; p++)
 			*prefixes++ = listed(&from->prefixes[p].pfx, i + 1);
 	}

@@ -19,35 +19,6 @@ struct draft {
 	struct crmg_place after_place, max_place;
 };
 
-/* The bounds of a time, and of what it is a multiple. */
-struct bounds {
-	uint64_t least_ns, most_ns, unit_ns;
-};
-
-static void read_time(struct crmg_reader *r, const struct crmg_node *node,
-		      const struct bounds *bounds, uint64_t *ret_ns)
-{
-	const char *text = crmg_read_text(r, node, "a time");
-	char least[CRMG_NUM_LEN], most[CRMG_NUM_LEN], unit[CRMG_NUM_LEN];
-	uint64_t ns;
-	int error;
-
-	*ret_ns = 0;
-	if (!text)
-		return;
-	error = crmg_parse_time(text, &ns);
-	if (!error && ns >= bounds->least_ns && ns <= bounds->most_ns && !(ns % bounds->unit_ns)) {
-		*ret_ns = ns;
-		return;
-	}
-	crmg_format_time(bounds->least_ns, least, sizeof(least));
-	crmg_format_time(bounds->most_ns, most, sizeof(most));
-	crmg_format_time(bounds->unit_ns, unit, sizeof(unit));
-	crmg_read_error(r, node->place, "'%.64s' is %s; accepted is %s to %s in steps of %s, as "
-			"10s, 10m or 24h", text,
-			error == -EINVAL ? "not a time" : "out of range", least, most, unit);
-}
-
 static void read_after(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		       unsigned int arg)
 {
@@ -63,32 +34,32 @@ static void read_after(struct crmg_reader *r, const struct crmg_node *node, void
 static void read_within(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			unsigned int arg)
 {
-	static const struct bounds bounds = { CRMG_NS_PER_SEC, 60 * MINUTE_NS, MS_NS };
+	static const struct crmg_time_bounds bounds = { CRMG_NS_PER_SEC, 60 * MINUTE_NS, MS_NS };
 	struct draft *draft = target;
 
 	(void)arg;
-	read_time(r, node, &bounds, &draft->within_ns);
+	crmg_read_time(r, node, &bounds, &draft->within_ns);
 }
 
 static void read_for(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg)
 {
-	static const struct bounds bounds = { CRMG_NS_PER_SEC, 30 * DAY_NS, CRMG_NS_PER_SEC };
+	static const struct crmg_time_bounds bounds = { CRMG_NS_PER_SEC, 30 * DAY_NS, CRMG_NS_PER_SEC };
 	struct draft *draft = target;
 
 	(void)arg;
-	read_time(r, node, &bounds, &draft->for_ns);
+	crmg_read_time(r, node, &bounds, &draft->for_ns);
 }
 
 static void read_max(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg)
 {
-	static const struct bounds bounds = { CRMG_NS_PER_SEC, 365 * DAY_NS, CRMG_NS_PER_SEC };
+	static const struct crmg_time_bounds bounds = { CRMG_NS_PER_SEC, 365 * DAY_NS, CRMG_NS_PER_SEC };
 	struct draft *draft = target;
 
 	(void)arg;
 	draft->max_place = node->place;
-	read_time(r, node, &bounds, &draft->max_ns);
+	crmg_read_time(r, node, &bounds, &draft->max_ns);
 }
 
 static void read_factor(struct crmg_reader *r, const struct crmg_node *node, void *target,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/util.h"
+#include "../base/num.h"
 #include "reader.h"
 
 #define FILES_MAX 16
@@ -47,9 +48,21 @@ static void read_balancer(struct crmg_reader *r, const struct crmg_node *node, v
 	crmg_read_bool(r, node, &((struct crmg_model_client *)target)->balancer);
 }
 
+static void read_max_age(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg)
+{
+	static const struct crmg_time_bounds bounds = {
+		60 * CRMG_NS_PER_SEC, 365 * 86400 * CRMG_NS_PER_SEC, CRMG_NS_PER_SEC
+	};
+
+	(void)arg;
+	crmg_read_time(r, node, &bounds, &((struct crmg_model_client *)target)->max_age_ns);
+}
+
 static const struct crmg_key client_keys[] = {
 	{ "prefixes", read_prefixes, 0, false },
 	{ "files", read_files, 0, false },
+	{ "max_age", read_max_age, 0, false },
 	{ "balancer", read_balancer, 0, false },
 	{ "owner", NULL, 0, false },
 	{ "valid_until", NULL, 0, false },
@@ -63,6 +76,8 @@ static void read_client(struct crmg_reader *r, const struct crmg_node *node,
 	if (node->kind == CRMG_NODE_MAP && !crmg_node_get(node, "prefixes") &&
 	    !crmg_node_get(node, "files"))
 		crmg_read_error(r, node->place, "a client needs 'prefixes' or 'files'");
+	if (client->max_age_ns && !client->file_count)
+		crmg_read_error(r, node->place, "'max_age' is of list files, and there is none");
 	crmg_model_sort_prefixes(client->prefixes, &client->prefix_count);
 }
 

@@ -206,8 +206,8 @@ int crmg_config_read(const char *path, bool strict_owner, struct crmg_model **re
 	size_t size;
 	int error;
 
-	error = crmg_file_read(path, CRMG_CONFIG_MAX_BYTES, strict_owner, &text, &size, why,
-			       sizeof(why));
+	error = crmg_file_read(path, CRMG_CONFIG_MAX_BYTES, strict_owner, &text, &size, NULL,
+			       why, sizeof(why));
 	if (error < 0) {
 		crmg_err_at(err, CRMG_ERROR, path, 0, 0, "%s", why);
 		return error;

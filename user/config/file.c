@@ -70,7 +70,7 @@ static ssize_t read_full(int fd, char *buf, size_t size)
 }
 
 int crmg_file_read(const char *path, size_t max, bool strict_owner, char **ret,
-		   size_t *ret_size, char *why, size_t size)
+		   size_t *ret_size, uint64_t *ret_written_ns, char *why, size_t size)
 {
 	crmg_autofree char *text = NULL;
 	crmg_autoclose int fd = -1;
@@ -102,6 +102,8 @@ int crmg_file_read(const char *path, size_t max, bool strict_owner, char **ret,
 	text[n] = 0;
 	*ret = text;
 	*ret_size = n;
+	if (ret_written_ns)
+		*ret_written_ns = st.st_mtim.tv_sec * CRMG_NS_PER_SEC + st.st_mtim.tv_nsec;
 	text = NULL;
 	return 0;
 }

@@ -5,14 +5,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Reads the regular file at path: at most max bytes, never waiting, and neither
  * shorter nor longer than it said it was. strict_owner: as crmg_config_read().
- * The text has a NUL behind its *ret_size bytes; the caller frees it. On failure
+ * The text has a NUL behind its *ret_size bytes; the caller frees it. It was written at
+ * *ret_written_ns (CLOCK_REALTIME; may be NULL). On failure
  * returns a negative errno, and why[size] says in words what is wrong.
  */
 int crmg_file_read(const char *path, size_t max, bool strict_owner, char **ret,
-		   size_t *ret_size, char *why, size_t size);
+		   size_t *ret_size, uint64_t *ret_written_ns, char *why, size_t size);
 
 #endif

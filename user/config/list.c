@@ -109,6 +109,7 @@ void crmg_read_list_file(struct crmg_reader *r, const struct crmg_node *node,
 	struct list list = { .reader = r, .client = client, .file = client->file_count };
 	crmg_autofree char *text = NULL;
 	char why[160], **place;
+	uint64_t written_ns;
 	size_t size;
 
 	if (!name)
@@ -127,9 +128,12 @@ void crmg_read_list_file(struct crmg_reader *r, const struct crmg_node *node,
 		return;
 	}
 	list.path = *place;
-	if (crmg_file_read(list.path, CRMG_LIST_MAX_BYTES, r->strict_owner, &text, &size, why,
-			   sizeof(why)) < 0)
+	if (crmg_file_read(list.path, CRMG_LIST_MAX_BYTES, r->strict_owner, &text, &size,
+			   &written_ns, why, sizeof(why)) < 0) {
 		crmg_read_error(r, node->place, "list file '%.200s': %s", name, why);
-	else
-		read_lines(&list, text, size);
+		return;
+	}
+	if (!client->feed_ns || written_ns < client->feed_ns)
+		client->feed_ns = written_ns;
+	read_lines(&list, text, size);
 }

@@ -215,6 +215,30 @@ bool crmg_read_bool(struct crmg_reader *r, const struct crmg_node *node, bool *r
 	return true;
 }
 
+void crmg_read_time(struct crmg_reader *r, const struct crmg_node *node,
+		    const struct crmg_time_bounds *bounds, uint64_t *ret_ns)
+{
+	const char *text = crmg_read_text(r, node, "a time");
+	char least[CRMG_NUM_LEN], most[CRMG_NUM_LEN], unit[CRMG_NUM_LEN];
+	uint64_t ns;
+	int error;
+
+	*ret_ns = 0;
+	if (!text)
+		return;
+	error = crmg_parse_time(text, &ns);
+	if (!error && ns >= bounds->least_ns && ns <= bounds->most_ns && !(ns % bounds->unit_ns)) {
+		*ret_ns = ns;
+		return;
+	}
+	crmg_format_time(bounds->least_ns, least, sizeof(least));
+	crmg_format_time(bounds->most_ns, most, sizeof(most));
+	crmg_format_time(bounds->unit_ns, unit, sizeof(unit));
+	crmg_read_error(r, node->place, "'%.64s' is %s; accepted is %s to %s in steps of %s, as "
+			"10s, 10m or 24h", text,
+			error == -EINVAL ? "not a time" : "out of range", least, most, unit);
+}
+
 bool crmg_read_prefix(struct crmg_reader *r, const struct crmg_node *node, struct crmg_pfx *ret)
 {
 	const char *text = crmg_read_text(r, node, "an address or a prefix");

@@ -81,6 +81,13 @@ bool crmg_read_bool(struct crmg_reader *r, const struct crmg_node *node, bool *r
 bool crmg_read_choice(struct crmg_reader *r, const struct crmg_node *node,
 		      const char *const *names, size_t count, unsigned int *ret);
 
+/* A time within bounds, a multiple of the unit; 0 if it is none. */
+struct crmg_time_bounds {
+	uint64_t least_ns, most_ns, unit_ns;
+};
+void crmg_read_time(struct crmg_reader *r, const struct crmg_node *node,
+		    const struct crmg_time_bounds *bounds, uint64_t *ret_ns);
+
 /* An address or prefix. */
 bool crmg_read_prefix(struct crmg_reader *r, const struct crmg_node *node,
 		      struct crmg_pfx *ret);

@@ -40,6 +40,16 @@ static void crmg_event_audit(struct crmg_kern *kern, enum crmg_event_kind kind,
 	crmg_audit_add(kern, crmg_event_name(kind), prefix, service, text);
 }
 
+void crmg_kern_unread(struct crmg_kern *kern, bool unread)
+{
+	struct crmg_scratch *scratch = crmg_event_scratch(kern);
+
+	if (!unread)
+		scratch->unread_ns = 0;
+	else if (!scratch->unread_ns)
+		scratch->unread_ns = crmg_clock_ns(CLOCK_REALTIME);
+}
+
 void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 		    const struct crmg_pfx *prefix, const char *service, const char *format, ...)
 {

@@ -91,6 +91,9 @@ int crmg_kern_detach(const char *instance, char *const *ifaces, size_t iface_cou
 int crmg_kern_compile(struct crmg_kern *kern, const struct crmg_model *model,
 		      enum crmg_mode mode_cap, struct crmg_image *ret, struct crmg_err *err);
 
+/* Notes for reports that the policy in force cannot be read again, or that it can. */
+void crmg_kern_unread(struct crmg_kern *kern, bool unread);
+
 /*
  * Switches to an image that crmg_kern_compile() made of the same kern. confirm_ns: the
  * image in force comes back after that time unless crmg_kern_confirm() is called; 0: the

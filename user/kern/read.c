@@ -231,6 +231,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.details = kern->view[CRMG_MAP_DETAILS].memory;
 	crmg_sources_count(&snap);
 	snap.pressure_ns = crmg_pressure_ns(kern, &snap);
+	snap.unread_ns = ((struct crmg_scratch *)kern->view[CRMG_MAP_SCRATCH].memory)->unread_ns;
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
 	if (flags & CRMG_SNAP_SOURCES)
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;

@@ -72,6 +72,8 @@ struct crmg_model_client {
 	size_t prefix_count;
 	char **files;			/* list files, as messages name them */
 	size_t file_count;
+	uint64_t feed_ns;		/* CLOCK_REALTIME: the oldest of them was written; 0: none */
+	uint64_t max_age_ns;		/* of it, before it is a problem; 0: any */
 	bool balancer;			/* never banned */
 	struct crmg_place place;
 };

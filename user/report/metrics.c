@@ -90,6 +90,24 @@ static void write_bans(const struct crmg_family *family, const struct crmg_scrap
 			write_origin(family, origins[i].name, bans[i], out);
 }
 
+/* Of each client with list files. */
+static void write_feeds(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	size_t count;
+	const struct crmg_client *clients = crmg_image_section(ctx->snap->image,
+							       CRMG_SECTION_CLIENTS, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t now = ctx->snap->real_ns, at = clients[i].feed_ns;
+		char name[CRMG_LABEL_LEN];
+
+		if (at)
+			fprintf(out, "%s{client=\"%s\"} %.3f\n", family->name,
+				crmg_label_value(clients[i].name, CRMG_NAME_LEN, name),
+				now > at ? (now - at) / 1e9 : 0.0);
+	}
+}
+
 static void write_generation(const struct crmg_family *family, const struct crmg_scrape *ctx,
 			     FILE *out)
 {
@@ -206,6 +224,9 @@ const struct crmg_family crmg_families[] = {
 	  write_generation, 0 },
 	{ "crmgate_policy_applied_timestamp_seconds", GAUGE,
 	  "When the policy in force was applied, in seconds since 1970.", write_applied, 0 },
+	{ "crmgate_feed_age_seconds", GAUGE,
+	  "Time since the oldest list file of a client was written, of those that are in force.",
+	  write_feeds, 0 },
 	{ "crmgate_policy_pending_confirm", GAUGE,
 	  "1 while the policy in force waits to be confirmed, and goes back by itself.",
 	  write_pending, 0 },

@@ -164,6 +164,40 @@ static void judge_ways(const struct crmg_snapshot *snap, struct crmg_problems *r
 		    "one they arrive by", names);
 }
 
+/*
+ * Lists that could not be read again, or that nobody writes any more. What was read last
+ * holds on.
+ */
+static void judge_feeds(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], age[CRMG_SHORT_LEN], most[CRMG_SHORT_LEN];
+	const struct crmg_client *clients, *oldest = NULL;
+	uint64_t over = 0;
+	size_t count;
+
+	if (snap->unread_ns) {
+		add(ret, CRMG_PROBLEM_FEED_STALE, snap->unread_ns,
+		    "the policy in force and its lists cannot be read again; generation %u stays: "
+		    "`crmgate apply` says why", crmg_image_head(snap->image)->generation);
+		return;
+	}
+	clients = crmg_image_section(snap->image, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t until = clients[i].feed_ns + clients[i].max_age_s * CRMG_NS_PER_SEC;
+
+		if (!clients[i].max_age_s || snap->real_ns <= until + over)
+			continue;
+		oldest = &clients[i];
+		over = snap->real_ns - until;
+	}
+	if (oldest)
+		add(ret, CRMG_PROBLEM_FEED_STALE, snap->real_ns - over,
+		    "client %s: its list was written %s ago, max_age is %s; renew it, then `crmgate apply`",
+		    crmg_escape(oldest->name, CRMG_NAME_LEN, name, sizeof(name)),
+		    crmg_format_age(snap->real_ns - oldest->feed_ns, age, sizeof(age)),
+		    crmg_format_age(oldest->max_age_s * CRMG_NS_PER_SEC, most, sizeof(most)));
+}
+
 bool crmg_is_enforced(const struct crmg_snapshot *snap, const struct crmg_problems *problems)
 {
 	for (size_t i = 0; i < problems->count; i++)
@@ -185,6 +219,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 			crmg_copy(ret->item[before].iface, IFNAMSIZ, snap->ifaces[i].wanted.name);
 	}
 	judge_ways(snap, ret);
+	judge_feeds(snap, ret);
 	judge_table(snap, ret);
 	if (host[CRMG_HOST_CAPPED])
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,

@@ -162,11 +162,14 @@ static json_t *clients_json(const struct crmg_image *image)
 
 		if (own > prefix_count - at)
 			own = prefix_count - at;
-		json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o}",
+		json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(clients[i].name, sizeof(clients[i].name)),
 			"balancer", clients[i].balancer,
 			"prefix_count", crmg_json_count(own),
 			"file_count", crmg_json_count(clients[i].file_count),
+			"files_written", crmg_json_time(clients[i].feed_ns),
+			"max_age_s", clients[i].max_age_s ? crmg_json_count(clients[i].max_age_s)
+							  : json_null(),
 			"prefixes", prefixes_json(prefixes + at, own)));
 		at += own;
 	}

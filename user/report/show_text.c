@@ -108,7 +108,7 @@ static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
 		{ "CLIENT", false }, { "PREFIXES", true }, { "FILES", true },
-		{ "BALANCER", false },
+		{ "WRITTEN", false }, { "BALANCER", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 	size_t count;
@@ -116,11 +116,13 @@ static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 							       &count);
 
 	for (size_t i = 0; i < count; i++) {
-		char name[NAME_LEN];
+		char name[NAME_LEN], at[CRMG_TIME_LEN];
 
 		crmg_table_cell(&table, "%s", name_of(clients[i].name, name));
 		crmg_table_cell(&table, "%u", clients[i].prefix_count);
 		crmg_table_cell(&table, "%u", clients[i].file_count);
+		crmg_table_cell(&table, "%s", clients[i].feed_ns
+				? crmg_format_utc(clients[i].feed_ns, false, at, sizeof(at)) : "-");
 		crmg_table_cell(&table, "%s", clients[i].balancer ? "yes" : "no");
 	}
 	return crmg_table_print(&table, colour, out);
