@@ -84,6 +84,18 @@ static void test_golden(void **state)
 	free(text);
 }
 
+static void test_pending(void **state)
+{
+	char *text;
+
+	(void)state;
+	fixture_init();
+	fx.snap.pending.generation = GENERATION;
+	text = written();
+	assert_non_null(strstr(text, "\ncrmgate_policy_pending_confirm 1\n"));
+	free(text);
+}
+
 /* E2: a name out of a map can hold anything; a line stays a line. */
 static void test_labels(void **state)
 {
@@ -182,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_series_are_bounded),
 		cmocka_unit_test(test_origins_are_bounded),

@@ -132,6 +132,70 @@ static void test_text(void **state)
 	free(written);
 }
 
+/* The line about a pending apply is the given one; "": there is none. */
+static void assert_confirm(const char *wanted)
+{
+	char *written = NULL, *line;
+	size_t size;
+	FILE *out = open_memstream(&written, &size);
+
+	crmg_status_text(&fx.snap, "default", &problems, false, out);
+	fclose(out);
+	line = strstr(written, "confirm:");
+	if (line)
+		line[strcspn(line, "\n")] = '\0';
+	assert_string_equal(line ? line : "", wanted);
+	free(written);
+}
+
+/* Until when, and what comes back then; in JSON the same. */
+static void test_pending(void **state)
+{
+	json_t *document, *part;
+
+	(void)state;
+	fill();
+	assert_confirm("");
+	fx.snap.control.confirm_until_ns = MONO_NS + 45 * CRMG_NS_PER_SEC;
+	fx.snap.control.confirm_generation = GENERATION;
+	fx.snap.pending = (struct crmg_pending){
+		.generation = GENERATION, .previous = GENERATION - 1,
+		.until_ns = REAL_NS + 45 * CRMG_NS_PER_SEC,
+	};
+	assert_confirm("confirm:  generation 6 comes back at 2027-01-15T08:00:45Z (in 45s) unless "
+		       "`crmgate confirm`");
+
+	document = crmg_status_json(&fx.snap, "default", &problems);
+	part = json_object_get(document, "policy");
+	assert_true(json_is_true(json_object_get(part, "pending_confirm")));
+	assert_string_equal(text(part, "confirm_until"), "2027-01-15T08:00:45Z");
+	assert_int_equal(number(part, "previous_generation"), GENERATION - 1);
+	json_decref(document);
+}
+
+/* What nobody confirmed is over at its deadline, also before a command puts it away. */
+static void test_unconfirmed(void **state)
+{
+	json_t *document, *part;
+
+	(void)state;
+	fill();
+	fx.snap.control.confirm_until_ns = MONO_NS + 1;
+	fx.snap.control.confirm_generation = GENERATION + 1;
+	assert_confirm("");
+	fx.snap.control.confirm_until_ns = MONO_NS;
+	assert_confirm("confirm:  generation 8 was not confirmed, it ended 0s ago");
+	fx.snap.control.confirm_until_ns = MONO_NS - 120 * CRMG_NS_PER_SEC;
+	assert_confirm("confirm:  generation 8 was not confirmed, it ended 2m ago");
+
+	document = crmg_status_json(&fx.snap, "default", &problems);
+	part = json_object_get(document, "policy");
+	assert_true(json_is_false(json_object_get(part, "pending_confirm")));
+	assert_true(json_is_null(json_object_get(part, "confirm_until")));
+	assert_true(json_is_null(json_object_get(part, "previous_generation")));
+	json_decref(document);
+}
+
 /* Nothing attached, nothing protected: still a status. */
 static void test_empty(void **state)
 {
@@ -156,6 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_document),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_unconfirmed),
 		cmocka_unit_test(test_empty),
 	};
 	int failed = cmocka_run_group_tests_name("status", tests, NULL, NULL);
