@@ -5,8 +5,8 @@
  *   packet -> parse -> classify -> source -> resolve -> limits, budgets -> decide
  *
  * Each stage is a header of that name and writes only its own part. XDP judges
- * what arrives, or TC ingress does where XDP belongs to somebody else; TC egress counts
- * what leaves.
+ * what arrives, or TC ingress does where XDP belongs to somebody else; TC egress judges
+ * what leaves (egress.h).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <crmgate/abi.h>
+#include <crmgate/window.h>
 
 #include "knobs.h"
 #include "maps.h"
@@ -38,6 +39,7 @@
 #include "budgets.h"
 #include "proved.h"
 #include "resolve.h"
+#include "quota.h"
 #include "strikes.h"
 #include "report.h"
 #include "decide.h"
@@ -45,6 +47,7 @@
 #include "fast.h"
 #include "reset.h"
 #include "skb.h"
+#include "egress.h"
 
 /* What the standing of a source alone says about its packet. slot may be NULL. */
 static __always_inline enum crmg_reason
@@ -72,6 +75,9 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 	if (binding->kind == CRMG_BINDING_NO_POLICY &&
 	    !(binding->flags & CRMG_BINDING_WIDER))
 		return CRMG_REASON_NO_POLICY;
+	if (c->slot && binding->flags & CRMG_BINDING_CUTS && crmg_is_cut(c->slot) &&
+	    crmg_asks(&c->work->pkt))
+		return CRMG_REASON_BYTES_OUT;
 	return CRMG_REASON_OK;
 }
 
@@ -124,7 +130,7 @@ static __always_inline void crmg_slot_carry(struct crmg_slot *slot, __u32 index)
 }
 
 /*
- * Once a tick, and when a word is nearly full, a slot is looked after. A function of its
+ * Once a tick, when a word is nearly full, and for each packet while it is cut, a slot is looked after. A function of its
  * own, verified once.
  */
 __noinline int crmg_slot_tend(struct crmg_source *source)
@@ -147,6 +153,7 @@ __noinline int crmg_slot_tend(struct crmg_source *source)
 	}
 	if (crmg_slot_full(slot))
 		crmg_slot_carry(slot, source->index);
+	crmg_cut_review(slot, source->index, source->now_ns);
 	return 0;
 }
 
@@ -162,7 +169,7 @@ crmg_slot_seen(struct crmg_slot *slot, struct crmg_source *source, const struct 
 		if (crmg_source_mark(source, CRMG_TAG_PROVEN))
 			crmg_count_host(CRMG_HOST_PROVEN);
 	}
-	if (seen != tick || crmg_slot_full(slot))
+	if (seen != tick || crmg_slot_full(slot) || crmg_is_cut(slot))
 		crmg_slot_tend(source);
 }
 
@@ -391,68 +398,23 @@ int crmg_tc_in(struct __sk_buff *skb)
 	return action;
 }
 
-/* Counts what a service sends to a source, as it goes on the wire: after segmentation. */
-static __always_inline void
-crmg_count_out(struct __sk_buff *skb, const struct crmg_pkt *pkt, struct crmg_work *w)
-{
-	struct crmg_addr addr = crmg_source_addr(&pkt->dst, pkt->v4);
-	__u32 index = 0, segments = skb->gso_segs ? skb->gso_segs : 1;
-	__u64 bytes = skb->wire_len + (skb->vlan_present ? 4 * segments : 0);
-	const struct crmg_control *control = crmg_control();
-	struct crmg_standing standing;
-	struct crmg_detail *detail;
-	struct crmg_slot *slot;
-	struct crmg_hash hash;
-	struct crmg_row *row;
-	const struct crmg_front *front;
-	__u8 service;
-
-	if (!control)
-		return;
-	front = crmg_front(control, &w->clock);
-	if (!front)
-		return;
-	service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
-	if (!service)
-		return;
-	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
-		crmg_flow_sent(pkt, crmg_now_ns(&w->clock));
-	crmg_hash_source(&addr, service, 0, &hash);
-	crmg_place_line(w, &hash);
-	slot = crmg_source_peek(&hash, &index);
-	detail = slot ? crmg_detail_at(index) : NULL;
-	if (!(slot && crmg_resolved(front, slot, detail, CRMG_READ_ONCE(control->ban_epoch),
-				    &standing))) {
-		if (!crmg_resolve(front, service, &pkt->dst, pkt->v4, &standing))
-			return;
-		if (standing.narrow) {
-			crmg_hash_source(&addr, service, standing.binding->row, &hash);
-			crmg_place_line(w, &hash);
-			slot = crmg_source_peek(&hash, &index);
-			detail = slot ? crmg_detail_at(index) : NULL;
-		}
-	}
-	if (detail)
-		__sync_fetch_and_add(&detail->bytes_out, bytes);
-	row = crmg_row(crmg_place_row(w, standing.binding));
-	if (row) {
-		row->packets_out += segments;
-		row->bytes_out += bytes;
-	}
-}
-
 SEC("tc")
 int crmg_tc(struct __sk_buff *skb)
 {
+	const struct crmg_control *control = crmg_control();
 	struct crmg_work *w = crmg_work();
-	struct crmg_pkt pkt;
+	const struct crmg_front *front;
+	int action;
 
-	if (w && crmg_skb_parse(skb, &pkt) == CRMG_PARSED_PORTS) {
-		CRMG_WRITE_ONCE(w->probe, crmg_probe_tc(skb));
-		crmg_count_out(skb, &pkt, w);
-		crmg_probe_end(w);
-	}
-	return TC_ACT_UNSPEC;	/* the same as TCX_NEXT: other programs still run */
+	if (!control || !w || crmg_skb_parse(skb, &w->pkt) != CRMG_PARSED_PORTS)
+		return TC_ACT_UNSPEC;
+	front = crmg_front(control, &w->clock);
+	if (!front)
+		return TC_ACT_UNSPEC;
+	CRMG_WRITE_ONCE(w->probe, crmg_probe_tc(skb));
+	action = crmg_leaves(skb, front, control, w);
+	crmg_probe_end(w);
+	return action;	/* TC_ACT_UNSPEC is the same as TCX_NEXT: other programs still run */
 }
 
 char LICENSE[] SEC("license") = "GPL";

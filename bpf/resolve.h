@@ -33,7 +33,7 @@ crmg_resolve(const struct crmg_front *front, __u8 service, const struct crmg_add
 
 /*
  * What a slot says, if it still holds in this generation and for the bans of now. When a
- * ban ends is in the detail; without (NULL) a banned source is not resolved.
+ * ban ends is in the detail; without (NULL) a source that is banned or cut is not resolved.
  */
 static __always_inline bool
 crmg_resolved(const struct crmg_front *front, const struct crmg_slot *slot,
@@ -50,11 +50,12 @@ crmg_resolved(const struct crmg_front *front, const struct crmg_slot *slot,
 	    CRMG_READ_ONCE(slot->ban_epoch) != epoch)
 		return false;
 	ret->banned_until_ns = 0;
-	if (!(CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_BANNED))
+	if (!(CRMG_SLOT_FLAGS(resolved) & (CRMG_SLOT_BANNED | CRMG_SLOT_CUT)))
 		return true;
 	if (!detail)
 		return false;
-	ret->banned_until_ns = detail->banned_until_ns;
+	if (CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_BANNED)
+		ret->banned_until_ns = detail->banned_until_ns;
 	return true;
 }
 
@@ -73,7 +74,7 @@ crmg_slot_orphaned(const struct crmg_front *front, __u8 service, __u32 generatio
 
 /* A slot whose service's index went to another service: nothing in it is the new one's. */
 static __always_inline void
-crmg_slot_orphan(struct crmg_slot *slot, struct crmg_detail *detail, __u64 now_ns)
+crmg_slot_orphan(struct crmg_slot *slot, struct crmg_detail *detail, __u32 index, __u64 now_ns)
 {
 	slot->traffic = slot->refusals = slot->auto_until_s = 0;
 	detail->carried_packets = detail->carried_bytes = detail->carried_refusals = 0;
@@ -83,6 +84,7 @@ crmg_slot_orphan(struct crmg_slot *slot, struct crmg_detail *detail, __u64 now_n
 	detail->last_reason = 0;
 	detail->first_seen = now_ns >> CRMG_SLOT_TICK_SHIFT;
 	detail->cost[0] = detail->cost[1] = detail->cost[2] = 0;
+	crmg_windows_forget(index);
 	crmg_limits_fill(slot, now_ns);
 }
 
@@ -99,13 +101,14 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 
 	flags = (standing->banned_until_ns ? CRMG_SLOT_BANNED : 0) |
 		(standing->narrow ? CRMG_SLOT_NARROW : 0);
+	flags |= CRMG_SLOT_FLAGS(old) & CRMG_SLOT_CUT;
 	new = standing->binding->generation | (__u64)standing->index << 32 | flags << 48;
 	/* Before the flag that makes others look at it. */
 	if (standing->banned_until_ns)
 		CRMG_WRITE_ONCE(detail->banned_until_ns, standing->banned_until_ns);
 	if (old != new && __sync_val_compare_and_swap(&slot->resolved, old, new) == old) {
 		if (crmg_slot_orphaned(front, source->service, CRMG_SLOT_GENERATION(old)))
-			crmg_slot_orphan(slot, detail, source->now_ns);
+			crmg_slot_orphan(slot, detail, source->index, source->now_ns);
 		if (standing->binding->flags & CRMG_BINDING_BAN &&
 		    crmg_limits_changed(detail->cost, standing->binding->limit,
 					standing->binding->ban.limits))

@@ -44,6 +44,12 @@ static __always_inline __u64 crmg_now_ns(struct crmg_clock *c)
 	return c->now_ns;
 }
 
+/* CLOCK_MONOTONIC in ns, never an old reading: where one would let too much pass. */
+static __always_inline __u64 crmg_exact_ns(void)
+{
+	return bpf_ktime_get_ns();
+}
+
 /* CLOCK_BOOTTIME in ns: ends bans and stamps events, so a suspended host forgets none. */
 static __always_inline __u64 crmg_boot_ns(void)
 {

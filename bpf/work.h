@@ -8,10 +8,20 @@
 #ifndef CRMGATE_BPF_WORK_H
 #define CRMGATE_BPF_WORK_H
 
+/* What is sent to a source, its budgets, and what their windows said before (quota.h). */
+struct crmg_out {
+	__u64 bytes;
+	__u64 now_ns;
+	struct crmg_quota quota[CRMG_WINDOWS_MAX];
+	__u64 since[CRMG_WINDOWS_MAX];
+	struct crmg_window_past past[CRMG_WINDOWS_MAX];
+};
+
 struct crmg_work {
 	struct crmg_pkt pkt;
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
+	struct crmg_out out;
 	__u64 own;		/* enum crmg_reason: what a refusal by the source's limits is called; OK: theirs */
 	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */

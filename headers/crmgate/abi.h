@@ -15,7 +15,7 @@
 
 /* A test makes builds of other ones (tests/upgrade). */
 #ifndef CRMG_ABI
-#define CRMG_ABI 3
+#define CRMG_ABI 4
 #endif
 
 #define CRMG_SIZE(type, bytes) \
@@ -40,7 +40,8 @@
 	X(PRESSURE,    "pressure",    "no slot was free and the shared bucket is empty") \
 	X(AGGREGATE,   "aggregate",   "too much from the wider prefix of the source") \
 	X(TOTAL,       "total",       "too much from all sources together") \
-	X(SANITY,      "sanity",      "well-formed, but what no honest sender sends")
+	X(SANITY,      "sanity",      "well-formed, but what no honest sender sends") \
+	X(BYTES_OUT,   "bytes_out",   "too many leaving bytes, a budget is used up")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -103,6 +104,11 @@
 	X(SOURCE,   "source",   "from an address that nobody can have: 0/8, loopback, multicast") \
 	X(OWN,      "own",      "from the address that it is sent to")
 
+/* What comes of it when a source has used up a budget of bytes_out. */
+#define CRMG_ON_BUDGETS(X) \
+	X(ALERT, "alert", "it is told, and everything passes") \
+	X(CUT,   "cut",   "nothing leaves, and requests are refused, until the budget lets them")
+
 /* What a binding is; a policy of its own or one of the built-in labels. */
 #define CRMG_BINDINGS(X) \
 	X(POLICY,    "policy", "limits of a policy") \
@@ -127,7 +133,8 @@
 	X(ENFORCED, "enforced", "the next proof that found everything enforced") \
 	X(LOST,     "lost",     "something that is wanted is missing: an interface, a program, a pin") \
 	X(RESTORED, "restored", "the managing daemon put back what was missing") \
-	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something")
+	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something") \
+	X(BUDGET,   "budget",   "a source used up the part of a budget that notify_at names")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -139,6 +146,7 @@
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
 #define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
 #define CRMG_ENUM_ODDITY(ID, ...)    CRMG_ODDITY_##ID,
+#define CRMG_ENUM_ON_BUDGET(ID, ...) CRMG_ON_BUDGET_##ID,
 #define CRMG_ENUM_BINDING(ID, ...)   CRMG_BINDING_##ID,
 #define CRMG_ENUM_EVENT(ID, ...)     CRMG_EVENT_##ID,
 
@@ -152,6 +160,7 @@ enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
 enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
 enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
 enum crmg_oddity    { CRMG_ODDITIES(CRMG_ENUM_ODDITY) CRMG_ODDITY_COUNT };
+enum crmg_on_budget { CRMG_ON_BUDGETS(CRMG_ENUM_ON_BUDGET) CRMG_ON_BUDGET_COUNT };
 enum crmg_binding_kind { CRMG_BINDINGS(CRMG_ENUM_BINDING) CRMG_BINDING_COUNT };
 enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 
@@ -262,6 +271,7 @@ struct crmg_section {
  */
 #define CRMG_SECTIONS(X) \
 	X(MATRIX,   matrix,   __u16) \
+	X(QUOTAS,   quotas,   struct crmg_quotas) \
 	X(LEAVES,   leaves,   __u32) \
 	X(KEYS,     keys,     __u64) \
 	X(SUBS,     subs,     __u64) \
@@ -358,6 +368,7 @@ CRMG_SIZE(struct crmg_budget, 64);
 #define CRMG_BINDING_BALANCER  16	/* the client is a balancer: never banned */
 #define CRMG_BINDING_WIDER     7	/* any of the wider scopes */
 #define CRMG_BINDING_PLAIN     32	/* a policy that is not off, with no wider scope */
+#define CRMG_BINDING_CUTS      64	/* a policy that is not off, with quotas and on_budget: cut */
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
@@ -403,11 +414,40 @@ struct crmg_binding {
 	struct crmg_limit total[CRMG_BUCKET_LIMITS];
 	__u8 aggregate_limits;	/* bit i: aggregate[i] is set */
 	__u8 total_limits;	/* bit i: total[i] is set */
-	__u8 pad2[2];
+	__u16 quotas;		/* what each source may be sent: of section QUOTAS; 0: anything */
 	struct crmg_ban_terms ban;
-	__u8 reserved2[8];
+	__u8 on_budget;		/* enum crmg_on_budget */
+	__u8 reserved2[7];
 };
 CRMG_SIZE(struct crmg_binding, CRMG_BINDING_CELLS * CRMG_CELL);
+
+/*
+ * A quota of bytes that leave, in each interval of some time: at most so many, however the
+ * interval lies. terms says the same as the state of a source has it (struct crmg_window):
+ * an eighth of the quota << CRMG_TERMS_SHIFT | time in seconds.
+ */
+#define CRMG_WINDOWS_MAX    4
+#define CRMG_TERMS_SHIFT    22
+#define CRMG_QUOTA_MIN      (64ULL << 10)	/* bytes */
+#define CRMG_QUOTA_MAX      (4000ULL * 1000 * 1000 * 1000)
+#define CRMG_QUOTA_PER_MAX  (31 * 86400)	/* seconds */
+
+struct crmg_quota {
+	__u64 terms;		/* 0: none */
+	__u64 bytes;
+	__u64 notify;		/* bytes in the interval that are told of */
+};
+CRMG_SIZE(struct crmg_quota, 24);
+
+/* quotas[binding.quotas]: those of each source under a policy, shortest time first. Entry 0 is unused. */
+struct crmg_quotas {
+	struct crmg_quota quota[CRMG_WINDOWS_MAX];
+	__u8 on_budget;		/* enum crmg_on_budget */
+	__u8 notify_at;		/* percent */
+	__u8 reserved[30];
+};
+#define CRMG_QUOTAS_SHIFT 7
+CRMG_SIZE(struct crmg_quotas, 1 << CRMG_QUOTAS_SHIFT);
 
 /* The value of a front map. */
 struct crmg_front {
@@ -539,6 +579,7 @@ CRMG_SIZE(struct crmg_tags, 32);
 /* Flags in crmg_slot.resolved. */
 #define CRMG_SLOT_BANNED 1	/* a ban covered the source when it was resolved */
 #define CRMG_SLOT_NARROW 2	/* prefixes divide the source: resolve each packet anew */
+#define CRMG_SLOT_CUT    4	/* a budget of bytes_out was used up: requests are refused */
 
 /* Time in a slot: ticks of 2^24 ns (16.8 ms) of CLOCK_MONOTONIC; wraps after 2.2 years. */
 #define CRMG_SLOT_TICK_SHIFT 24
@@ -624,6 +665,34 @@ struct crmg_detail {
 	__u64 strikes;		/* see CRMG_STRIKE_PARTS */
 };
 CRMG_SIZE(struct crmg_detail, 128);
+
+/*
+ * Map "windows", one per slot: what a source was sent, in windows that slide
+ * (window.h). Written by TC; XDP clears it for a new source. Who changes it
+ * holds CRMG_WINDOW_BUSY in the terms of the first window.
+ */
+#define CRMG_WINDOW_STAMPS  7
+#define CRMG_WINDOW_BUSY    (1ULL << 63)	/* only of the first window */
+#define CRMG_WINDOW_ARMED   (1ULL << 62)	/* notify lies within the present eighth */
+#define CRMG_WINDOW_OVER    (1ULL << 61)	/* the last packet was refused, and that was told */
+#define CRMG_WINDOW_FLAGS   (7ULL << 61)
+
+struct crmg_window {
+	__u64 terms;		/* those it was written under, and flags; 0: never written */
+	__u64 used;		/* begun >> 16 << 40 | bytes of the present eighth */
+	/*
+	 * When the present eighth was begun, how long the end of each of seven eighths before
+	 * the last one still counts, in 2^-15 of the window; the latest first.
+	 */
+	__u16 left[CRMG_WINDOW_STAMPS];
+	__u16 begun;		/* low 16 of 40 bits: CLOCK_MONOTONIC in 2^16 ns, when the present eighth was begun */
+};
+CRMG_SIZE(struct crmg_window, 32);
+
+struct crmg_windows {
+	struct crmg_window window[CRMG_WINDOWS_MAX];
+};
+CRMG_SIZE(struct crmg_windows, 128);
 
 /*
  * Map "proved", one per slot: the buckets of a source's limits as its proved segments
@@ -772,8 +841,12 @@ CRMG_SIZE(struct crmg_flows, 64);
 struct crmg_row {
 	__u64 packets[CRMG_VERDICT_COUNT];	/* in, by verdict */
 	__u64 bytes[CRMG_VERDICT_COUNT];
-	__u64 packets_out;
+	__u64 packets_out;			/* that left */
 	__u64 bytes_out;
+	__u64 dropped_out;			/* packets that would have left */
+	__u64 dropped_bytes_out;
+	__u64 budgets_notified;			/* times that a source came to notify_at of a budget */
+	__u64 budgets_exceeded;			/* times that one came to the end of a budget */
 	__u64 connections[CRMG_VERDICT_COUNT];
 	__u64 reasons[CRMG_ROW_REASONS];	/* packets, by reason of the verdict */
 	__u64 would_drop[CRMG_ROW_REASONS];	/* shadow: by reason of the refusal */

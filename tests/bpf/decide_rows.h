@@ -23,6 +23,7 @@ static const char policy[] =
 	"  quiet: {transport: tcp, ports: [9001]}\n"
 	"  idle: {transport: tcp, ports: [9002]}\n"
 	"  angry: {transport: tcp, ports: [9003]}\n"
+	"  spent: {transport: tcp, ports: [9007]}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
@@ -45,6 +46,8 @@ static const char policy[] =
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
 	"  - {name: angry, service: angry, clients: any, on_exceed: reset,\n"
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
+	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
+	"     limits: {bytes_out: [{quota: 64KiB, per: 1m}]}}\n"
 	"  - {name: shared, service: shared, clients: any,\n"
 	"     limits: {packets: {rate: 9/s, burst: 9}, bytes: {rate: 1kB/s, burst: 64KiB}},\n"
 	"     aggregate: {limits: {packets: {rate: 5/s, burst: 5}}},\n"
@@ -138,6 +141,21 @@ static void fill_table(struct crmg_rig *r)
 }
 
 /* ------------------------------------------------------------------- rows */
+
+/* Both sources were sent all that they may be in a minute. */
+static void spend(struct crmg_rig *rig)
+{
+	struct conversation c[] = {
+		conversation(rig, PUBLIC4, 40000), conversation(rig, PUBLIC6, 40000),
+	};
+
+	for (int i = 0; i < 2; i++) {
+		c[i].dport = 9007;
+		handshake(&c[i]);
+		for (int n = 0; n < 100; n++)
+			server_sends(&c[i], ACK, 1000);
+	}
+}
 
 static const struct row rows[] = {
 	/* what is not for a service */
@@ -323,6 +341,12 @@ static const struct row rows[] = {
 	  PASSED(ALLOWED, "strict", "allow") },
 	{ "what is odd, in shadow", .packet = { TCP4(PUBLIC4, 9006, 0) }, .before = 9,
 	  .would = CRMG_REASON_SANITY, PASSED(OK, "stern", "stern") },
+	{ "a request after the budget", .packet = { TCP4(PUBLIC4, 9007, ACK), .payload = 1 },
+	  .prepare = spend, DROPPED(BYTES_OUT, "spent", "spent") },
+	{ "a connection after the budget", .packet = { TCP6(PUBLIC6, 9007, SYN) },
+	  .prepare = spend, .opens = true, DROPPED(BYTES_OUT, "spent", "spent") },
+	{ "an end after the budget", .packet = { TCP4(PUBLIC4, 9007, ACK | FIN) },
+	  .prepare = spend, PASSED(OK, "spent", "spent") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

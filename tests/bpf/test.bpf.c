@@ -11,9 +11,11 @@
 
 #define crmg_now_ns  crmg_kernel_now_ns
 #define crmg_boot_ns crmg_kernel_boot_ns
+#define crmg_exact_ns crmg_kernel_exact_ns
 #include "../../bpf/seams.h"
 #undef crmg_now_ns
 #undef crmg_boot_ns
+#undef crmg_exact_ns
 
 volatile __u64 crmg_test_now_ns;	/* 0: the kernel's clocks, ... */
 volatile __u64 crmg_test_first_ns;	/* ... and what they said to the first packet */
@@ -37,6 +39,13 @@ static __always_inline __u64 crmg_boot_ns(void)
 	__u64 now = crmg_test_now_ns;
 
 	return now ? now : crmg_kernel_boot_ns();
+}
+
+static __always_inline __u64 crmg_exact_ns(void)
+{
+	__u64 now = crmg_test_now_ns;
+
+	return now ? now : crmg_kernel_exact_ns();
 }
 
 /*

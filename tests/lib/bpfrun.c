@@ -81,6 +81,7 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 	bpf_map__set_max_entries(skel->maps.slots, CRMG_SLOTS(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.proved_map, CRMG_SLOTS(setup->capacity));
+	bpf_map__set_max_entries(skel->maps.windows, CRMG_SLOTS(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATES(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);

@@ -29,6 +29,7 @@ struct fixture {
 	struct crmg_tags tags[CAPACITY / CRMG_WAYS];
 	struct crmg_slot slots[CAPACITY];
 	struct crmg_detail details[CAPACITY];
+	struct crmg_windows windows[CAPACITY];
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
 	struct crmg_bucket totals[CRMG_TOTALS];
@@ -97,6 +98,7 @@ static inline void fixture_init(void)
 		.tags = fx.tags,
 		.slots = fx.slots,
 		.details = fx.details,
+		.windows = fx.windows,
 		.totals = fx.totals,
 		.bans = fx.bans,
 		.origins = fx.origins,
@@ -196,6 +198,16 @@ static inline void budget(struct crmg_model_budget *budget, uint64_t count)
 	budget->limits[CRMG_LIMIT_PACKETS].set = true;
 	budget->limits[CRMG_LIMIT_PACKETS].terms =
 		(struct crmg_terms){ count, CRMG_NS_PER_SEC, count };
+}
+
+/* What each source of web/partners may be sent, once it is compiled. */
+static inline void add_quotas(void)
+{
+	fx.policy.policies[0].bytes_out = (struct crmg_model_bytes_out){
+		.count = 2, .quota = { { .bytes = 5000000, .per_s = 60 },
+				       { .bytes = 2000000000, .per_s = 86400 } },
+		.on_budget = CRMG_ON_BUDGET_CUT,
+	};
 }
 
 /* web/partners gets a budget of packets in every scope, and bans after 100 strikes. */

@@ -136,6 +136,29 @@ static void test_words(void **state)
 	assert_changes("~ client partners: balancer false -> true\n");
 }
 
+static void test_bytes_out(void **state)
+{
+	struct crmg_model_bytes_out *out = &fx.policy.policies[0].bytes_out;
+	const struct crmg_model_bytes_out budgets = {
+		.count = 2, .quota = { { .bytes = 5000000, .per_s = 60 },
+				       { .bytes = 50000000, .per_s = 3600 } },
+	};
+
+	(void)state;
+	fixture_init();
+	*out = budgets;
+	assert_changes("+ policy partners of web: bytes_out 5MB per 1m, 50MB per 1h, notify at 80%, "
+		       "on budget alert\n");
+	*out = budgets;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	out->notify_at = 50;
+	out->on_budget = CRMG_ON_BUDGET_CUT;
+	out->count = 1;
+	assert_changes("~ policy partners of web: bytes_out 5MB per 1m, 50MB per 1h, notify at 80%, "
+		       "on budget alert -> 5MB per 1m, notify at 50%, on budget cut\n");
+}
+
 static void test_services(void **state)
 {
 	(void)state;
@@ -322,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_wider_scopes),
 		cmocka_unit_test(test_inside_scopes),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_bytes_out),
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_come_and_go),
 		cmocka_unit_test(test_prefixes),

@@ -50,6 +50,13 @@ static void test_automatic(void **state)
 	assert_string_equal(text, "2027-01-15T08:00:00.001Z share    10.1.2.3 web/public not "
 				  "banned: packets\n");
 	free(text);
+	event.kind = CRMG_EVENT_BUDGET;
+	event.reason = CRMG_REASON_BYTES_OUT;
+	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	assert_string_equal(text, "2027-01-15T08:00:00.001Z budget   10.1.2.3 web/public nearly "
+				  "used up: bytes_out\n");
+	free(text);
+	event.reason = CRMG_REASON_PACKETS;
 	line = crmg_event_json(&event, OFFSET);
 	assert_string_equal(json_string_value(json_object_get(line, "reason")), "packets");
 	assert_true(json_is_null(json_object_get(line, "verdict")));

@@ -61,6 +61,7 @@ static void test_golden(void **state)
 
 	(void)state;
 	fixture_init();
+	add_quotas();
 	widen();
 	fill_row(row_of("web", "partners"), 1000, CRMG_REASON_BYTES);
 	fill_row(row_of("web", "public"), 2000, CRMG_REASON_CONNECTIONS);

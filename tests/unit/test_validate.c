@@ -22,6 +22,10 @@ static void add_limits(struct crmg_model_policy *p)
 	p->ban.terms = (struct crmg_ban_terms){
 		.within_ms = 10000, .for_s = 600, .max_s = 86400, .factor = 512, .after = 20,
 	};
+	p->bytes_out = (struct crmg_model_bytes_out){
+		.count = 2, .quota = { { 1000000, 60 }, { 5000000, 3600 } },
+		.on_budget = CRMG_ON_BUDGET_CUT,
+	};
 }
 
 /* A policy that has every section. */
@@ -236,6 +240,33 @@ static void test_directory(void **state)
 	crmg_image_free(&image);
 }
 
+static void test_quotas(void **state)
+{
+	struct crmg_image image = full_image();
+	size_t binding = offsetof(struct crmg_front, bindings[1]);
+	size_t quotas = entry_at(&image, CRMG_SECTION_QUOTAS, 1, sizeof(struct crmg_quotas));
+	size_t terms = offsetof(struct crmg_quota, terms), one = sizeof(struct crmg_quota);
+	const uint64_t mb = 1000000 / 8;
+
+	(void)state;
+	refuse_value(&image, binding + offsetof(struct crmg_binding, quotas), 2, 2);
+	refuse_value(&image, binding + offsetof(struct crmg_binding, on_budget), 1,
+		     CRMG_ON_BUDGET_COUNT);
+	refuse_value(&image, binding + sizeof(struct crmg_binding) +
+		     offsetof(struct crmg_binding, quotas), 2, 2);
+	refuse_value(&image, quotas + terms, 8, 0);
+	refuse_value(&image, quotas + terms, 8, mb << CRMG_TERMS_SHIFT);
+	refuse_value(&image, quotas + terms, 8, mb << CRMG_TERMS_SHIFT | 3600);
+	refuse_value(&image, quotas + terms, 8, (mb + 1) << CRMG_TERMS_SHIFT | 60);
+	refuse_value(&image, quotas + offsetof(struct crmg_quota, bytes), 8, CRMG_QUOTA_MIN - 1);
+	refuse_value(&image, quotas + offsetof(struct crmg_quota, notify), 8, 1000001);
+	refuse_value(&image, quotas + 3 * one + terms, 8, mb << CRMG_TERMS_SHIFT | 86400);
+	refuse_value(&image, quotas + offsetof(struct crmg_quotas, on_budget), 1,
+		     CRMG_ON_BUDGET_COUNT);
+	refuse_value(&image, quotas + offsetof(struct crmg_quotas, notify_at), 1, 100);
+	crmg_image_free(&image);
+}
+
 static void test_entries(void **state)
 {
 	struct crmg_image image = full_image();
@@ -301,7 +332,7 @@ static void test_scopes(void **state)
 	size_t client = entry_at(&image, CRMG_SECTION_CLIENTS, 1, sizeof(struct crmg_client));
 
 	(void)state;
-	assert_int_equal(flags, CRMG_BINDING_WIDER | CRMG_BINDING_BAN);
+	assert_int_equal(flags, CRMG_BINDING_WIDER | CRMG_BINDING_BAN | CRMG_BINDING_CUTS);
 	REFUSE(&image, limited, crmg_binding, flags, flags | CRMG_BINDING_BALANCER << 1);
 	REFUSE(&image, limited, crmg_binding, flags, flags & ~CRMG_BINDING_AGGREGATE);
 	REFUSE(&image, limited, crmg_binding, flags, flags & ~CRMG_BINDING_TOTAL);
@@ -411,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_indexes),
 		cmocka_unit_test(test_directory),
+		cmocka_unit_test(test_quotas),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_random_damage),

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_why.c - which policy holds, and what is left of a limit at any level. */
 #include "snapshot.h"
+
+#include <crmgate/window.h>
+
 #include "../../user/report/why.h"
 
 static struct crmg_why why;
@@ -277,6 +280,90 @@ static void test_banned_json(void **state)
 	json_decref(document);
 }
 
+/* web/partners may be sent 8 MB a minute and 80 MB an hour; to source 77 some was. */
+static void with_quotas(uint64_t sent)
+{
+	struct crmg_model_policy *partners = &fx.policy.policies[0];
+
+	partners->bytes_out = (struct crmg_model_bytes_out){
+		.count = 2, .quota = { { 8000000, 60 }, { 80000000, 3600 } },
+		.on_budget = CRMG_ON_BUDGET_CUT,
+	};
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	add_source(77, "10.1.2.3");
+	for (int i = 0; i < 2; i++) {
+		struct crmg_window *w = &fx.windows[77].window[i];
+
+		crmg_window_clear(w, crmg_terms_of(partners->bytes_out.quota[i].bytes,
+						   partners->bytes_out.quota[i].per_s), MONO_NS);
+		crmg_window_charge(w, sent, CRMG_WINDOW_FULL, MONO_NS);
+	}
+}
+
+static json_t *limits_of_web(json_t **ret_document)
+{
+	at_web("10.1.2.3");
+	*ret_document = crmg_why_json(&fx.snap, &why);
+	assert_non_null(*ret_document);
+	return json_array_get(json_object_get(*ret_document, "services"), 0);
+}
+
+static int64_t available_in(const json_t *web, size_t place)
+{
+	const json_t *limit = json_array_get(json_object_get(web, "limits"), place);
+
+	return json_integer_value(json_object_get(limit, "available"));
+}
+
+static void test_quotas(void **state)
+{
+	json_t *document, *web, *minute;
+	char *text;
+
+	(void)state;
+	fixture_init();
+	with_quotas(3500000);
+	web = limits_of_web(&document);
+	assert_int_equal(json_array_size(json_object_get(web, "limits")), 4);
+	minute = json_array_get(json_object_get(web, "limits"), 2);
+	assert_string_equal(json_string_value(json_object_get(minute, "name")), "bytes_out");
+	assert_string_equal(json_string_value(json_object_get(minute, "scope")), "source");
+	assert_string_equal(json_string_value(json_object_get(minute, "per")), "1m");
+	assert_int_equal(json_integer_value(json_object_get(minute, "quota")), 8000000);
+	assert_true(json_is_null(json_object_get(minute, "rate")));
+	assert_int_equal(available_in(web, 2), 4500000);
+	assert_int_equal(available_in(web, 3), 76500000);
+	assert_false(json_boolean_value(json_object_get(web, "cut")));
+	json_decref(document);
+	/* The minute is over, the hour is not; and it was cut before. */
+	fx.snap.mono_ns += 61 * CRMG_NS_PER_SEC;
+	fx.slots[77].resolved |= (uint64_t)CRMG_SLOT_CUT << 48;
+	web = limits_of_web(&document);
+	assert_int_equal(available_in(web, 2), 7500000);
+	assert_true(json_boolean_value(json_object_get(web, "cut")));
+	json_decref(document);
+	text = TEXT_OF(crmg_why_text, &fx.snap, &why, false);
+	assert_non_null(strstr(text, "  limit:   bytes_out 80MB per 1h, available 76500000\n"));
+	assert_non_null(strstr(text, "  cut:     a budget of bytes_out is used up"));
+	free(text);
+}
+
+/* The policy changed, and nothing was sent since: what is left is what the next packet finds. */
+static void test_quotas_after_apply(void **state)
+{
+	json_t *document;
+
+	(void)state;
+	fixture_init();
+	with_quotas(4000000);
+	fx.policy.policies[0].bytes_out.quota[0].bytes = 16000000;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	assert_int_equal(available_in(limits_of_web(&document), 2), 12000000);
+	json_decref(document);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +377,8 @@ int main(void)
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_banned_json),
+		cmocka_unit_test(test_quotas),
+		cmocka_unit_test(test_quotas_after_apply),
 	};
 	int failed = cmocka_run_group_tests_name("why", tests, NULL, NULL);
 

@@ -49,6 +49,7 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 			.owner = any ? CRMG_OWNER_NONE : client + 1,
 			.kind = policy->deny ? CRMG_BINDING_DENY : CRMG_BINDING_POLICY,
 			.service = service,
+			.quotas = policy->bytes_out.count ? b->quotas_count - 1 : 0,
 		});
 
 		if (any)
@@ -93,9 +94,12 @@ int crmg_build_binds(struct crmg_build *b)
 	if (!b->binds)
 		return -ENOMEM;
 	b->bind_count = 1;
-	for (size_t p = 0; p < model->policy_count; p++)
+	for (size_t p = 0; p < model->policy_count; p++) {
+		if (model->policies[p].bytes_out.count)
+			b->quotas_count += b->quotas_count ? 1 : 2;
 		for (size_t s = 0; s < model->policies[p].service_count; s++)
 			bind_policy(b, &model->policies[p], model->policies[p].services[s]);
+	}
 	for (size_t s = 0; s < model->service_count; s++)
 		bind_built_in(b, s);
 	return 0;
@@ -174,6 +178,8 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 	binding->total_limits = crmg_write_limits(policy->total.limits, CRMG_BUCKET_LIMITS,
 						  binding->total, label->total);
 	write_widths(b->model, policy, binding);
+	binding->quotas = bind->quotas;
+	binding->on_budget = policy->bytes_out.on_budget;
 	if (binding->aggregate_limits)
 		binding->flags |= CRMG_BINDING_AGGREGATE;
 	if (binding->total_limits)
@@ -214,4 +220,7 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	if (bind->kind == CRMG_BINDING_POLICY && binding->mode != CRMG_MODE_OFF &&
 	    !(binding->flags & CRMG_BINDING_WIDER))
 		binding->flags |= CRMG_BINDING_PLAIN;
+	if (binding->quotas && binding->mode != CRMG_MODE_OFF &&
+	    binding->on_budget == CRMG_ON_BUDGET_CUT)
+		binding->flags |= CRMG_BINDING_CUTS;
 }

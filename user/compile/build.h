@@ -19,6 +19,7 @@ struct crmg_bind {			/* a binding before it is written */
 	const char *client_name;
 	uint32_t owner;			/* CRMG_OWNER_NONE: any client */
 	uint16_t row;
+	uint16_t quotas;		/* of the policy: entry of the image's; 0: none */
 	uint8_t kind;			/* enum crmg_binding_kind */
 	uint8_t service;		/* index in the image */
 };
@@ -38,6 +39,7 @@ struct crmg_build {
 	/* crmg_build_binds: [1, bind_count); by service index */
 	struct crmg_bind *binds;
 	size_t bind_count;
+	uint16_t quotas_count;		/* of the image; 0, or with entry 0, which is unused */
 	uint16_t none[CRMG_SERVICES_MAX + 1];
 	uint16_t allow[CRMG_SERVICES_MAX + 1];
 

@@ -63,6 +63,10 @@ const void *crmg_image_section(const struct crmg_image *image, enum crmg_section
 const struct crmg_binding *crmg_image_binding(const struct crmg_image *image, uint32_t index);
 const struct crmg_label *crmg_image_label(const struct crmg_image *image, uint32_t index);
 
+/* What may be sent to each source under a binding, or NULL: anything. */
+const struct crmg_quotas *crmg_image_quotas(const struct crmg_image *image,
+					    const struct crmg_binding *binding);
+
 /* Service by index 1..64 or by name; NULL if there is none. */
 const struct crmg_service *crmg_image_service(const struct crmg_image *image, uint32_t index);
 uint32_t crmg_image_service_find(const struct crmg_image *image, const char *name);
@@ -96,7 +100,7 @@ uint32_t crmg_image_new_rows(const struct crmg_image *image, const struct crmg_i
 
 /* Bytes of kernel memory, for the summary of `check` and before load. */
 struct crmg_memory {
-	uint64_t sources;	/* tags, slots, details, proved, and the budgets that sources share */
+	uint64_t sources;	/* tags, slots, details, proved, windows, and shared budgets */
 	uint64_t flows;
 	uint64_t policy;	/* the image; twice while it is switched */
 	uint64_t counters;	/* all CPUs */

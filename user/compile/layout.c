@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <crmgate/window.h>
+
 #include "../base/num.h"
 #include "../base/util.h"
 
@@ -21,6 +23,7 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 
 	counts[CRMG_SECTION_SERVICES] = b->stride;
 	counts[CRMG_SECTION_LABELS] = b->bind_count;
+	counts[CRMG_SECTION_QUOTAS] = b->quotas_count;
 	counts[CRMG_SECTION_KEYS] = key_count(&b->remote);
 	counts[CRMG_SECTION_LEAVES] = key_count(&b->remote);
 	counts[CRMG_SECTION_SUBS] = b->remote.sub_count;
@@ -97,6 +100,29 @@ static void write_binds(const struct crmg_build *b, struct crmg_image *image)
 
 	for (size_t i = 1; i < b->bind_count; i++)
 		crmg_bind_write(b, &b->binds[i], &bindings[i], &labels[i]);
+}
+
+static void write_quotas(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_quotas *quotas = section_of(image, CRMG_SECTION_QUOTAS);
+
+	for (size_t i = 1; i < b->bind_count; i++) {
+		const struct crmg_bind *bind = &b->binds[i];
+		const struct crmg_model_bytes_out *from;
+		struct crmg_quotas *to = &quotas[bind->quotas];
+
+		if (!bind->quotas)
+			continue;
+		from = &bind->policy->bytes_out;
+		to->on_budget = from->on_budget;
+		to->notify_at = from->notify_at ? from->notify_at : CRMG_NOTIFY_AT;
+		for (size_t q = 0; q < from->count; q++)
+			to->quota[q] = (struct crmg_quota){
+				.terms = crmg_terms_of(from->quota[q].bytes, from->quota[q].per_s),
+				.bytes = from->quota[q].bytes,
+				.notify = from->quota[q].bytes * to->notify_at / 100,
+			};
+	}
 }
 
 /* A prefix as it is listed. */
@@ -253,6 +279,7 @@ int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
 	write_head(b, &image);
 	write_services(b, &image);
 	write_binds(b, &image);
+	write_quotas(b, &image);
 	write_clients(b, &image);
 	write_lookups(b, &image);
 	*ret = image;

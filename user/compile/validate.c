@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include <crmgate/window.h>
+
 #include "../base/util.h"
 
 /* True if text ends inside its field. */
@@ -65,8 +67,9 @@ static bool scopes_are_valid(const struct crmg_head *head, const struct crmg_bin
 	bool plain = b->kind == CRMG_BINDING_POLICY && b->mode != CRMG_MODE_OFF &&
 		     !(b->flags & CRMG_BINDING_WIDER);
 
-	if (b->flags & ~(own | CRMG_BINDING_SERVICE | CRMG_BINDING_PLAIN) ||
+	if (b->flags & ~(own | CRMG_BINDING_SERVICE | CRMG_BINDING_PLAIN | CRMG_BINDING_CUTS) ||
 	    !(b->flags & CRMG_BINDING_PLAIN) == plain ||
+	    (b->flags & CRMG_BINDING_CUTS && !b->quotas) ||
 	    b->aggregate_limits >> CRMG_BUCKET_LIMITS || b->total_limits >> CRMG_BUCKET_LIMITS ||
 	    !(b->flags & CRMG_BINDING_AGGREGATE) != !b->aggregate_limits ||
 	    !(b->flags & CRMG_BINDING_TOTAL) != !b->total_limits)
@@ -88,6 +91,32 @@ static bool ban_is_valid(const struct crmg_binding *b)
 	       ban->for_s <= ban->max_s && ban->factor >= 1 << CRMG_BAN_FACTOR_SHIFT;
 }
 
+/* Every entry but the first: in order, and such that the packet path can divide by it. */
+static bool quotas_are_valid(const struct crmg_image *image)
+{
+	const struct crmg_quotas *quotas;
+	size_t count;
+
+	quotas = crmg_image_section(image, CRMG_SECTION_QUOTAS, &count);
+	for (size_t i = 1; i < count; i++) {
+		const struct crmg_quota *q = quotas[i].quota;
+
+		if (!q->terms || quotas[i].on_budget >= CRMG_ON_BUDGET_COUNT ||
+		    quotas[i].notify_at > 99)
+			return false;
+		for (size_t n = 0; n < CRMG_WINDOWS_MAX; n++)
+			if (q[n].terms && (q[n].bytes < CRMG_QUOTA_MIN || q[n].bytes > CRMG_QUOTA_MAX ||
+			     !crmg_terms_per_s(q[n].terms) || q[n].notify > q[n].bytes ||
+			     q[n].terms != crmg_terms_of(q[n].bytes, crmg_terms_per_s(q[n].terms)) ||
+			     (n && crmg_terms_per_s(q[n - 1].terms) >= crmg_terms_per_s(q[n].terms))))
+				return false;
+		for (size_t n = 1; n < CRMG_WINDOWS_MAX; n++)
+			if (q[n].terms && !q[n - 1].terms)
+				return false;
+	}
+	return true;
+}
+
 static bool bindings_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -100,6 +129,9 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
+		    b->on_budget >= CRMG_ON_BUDGET_COUNT ||
+		    (b->quotas && (b->quotas >= head->section[CRMG_SECTION_QUOTAS].count ||
+				   b->kind != CRMG_BINDING_POLICY)) ||
 		    !crmg_image_service(image, b->service) || !scopes_are_valid(head, b) ||
 		    !ban_is_valid(b))
 			return false;
@@ -254,7 +286,7 @@ int crmg_image_validate(const struct crmg_image *image)
 	leaves = head->section[CRMG_SECTION_MATRIX].count /
 		 head->section[CRMG_SECTION_SERVICES].count;
 	groups = head->section[CRMG_SECTION_GROUPS].count / CRMG_PORT_GROUP;
-	if (!services_are_valid(image) || !bindings_are_valid(image) ||
+	if (!services_are_valid(image) || !bindings_are_valid(image) || !quotas_are_valid(image) ||
 	    !clients_are_valid(image) || !locals_are_valid(image) ||
 	    !families_are_valid(image, head->first_v6, head->end_v6, CRMG_SECTION_KEYS,
 				CRMG_SECTION_SUBS) ||

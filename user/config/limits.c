@@ -163,10 +163,16 @@ static bool check_terms(struct crmg_reader *r, const struct draft *draft)
 	return true;
 }
 
+/* Where the limits of one scope go. */
+struct scope {
+	struct crmg_model_limit *limits;
+	struct crmg_model_bytes_out *bytes_out;	/* NULL: not of this scope */
+};
+
 static void read_limit(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		       unsigned int id)
 {
-	struct crmg_model_limit *limit = &((struct crmg_model_limit *)target)[id];
+	struct crmg_model_limit *limit = &((struct scope *)target)->limits[id];
 	struct draft draft = { .scale = id == CRMG_LIMIT_BYTES ? &bytes : &counts };
 
 	crmg_read_keys(r, node, "a limit", rate_keys, &draft);
@@ -178,6 +184,18 @@ static void read_limit(struct crmg_reader *r, const struct crmg_node *node, void
 		*limit = (struct crmg_model_limit){ true, draft.terms, node->key->place };
 }
 
+static void read_bytes_out(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg)
+{
+	struct scope *scope = target;
+
+	(void)arg;
+	if (scope->bytes_out)
+		crmg_read_bytes_out(r, node, scope->bytes_out);
+	else
+		crmg_read_not_yet(r, node->key->place, "bytes_out of sources together");
+}
+
 static const struct crmg_key limit_keys[] = {
 #define X(ID, name, ...) { name, read_limit, CRMG_LIMIT_##ID, false },
 	CRMG_LIMITS(X)
@@ -187,15 +205,25 @@ static const struct crmg_key limit_keys[] = {
 	{ "half_open", NULL, 0, false },
 	{ "handshake_failures", NULL, 0, false },
 	{ "auth_failures", NULL, 0, false },
-	{ "bytes_out", NULL, 0, false },
+	{ "bytes_out", read_bytes_out, CRMG_LIMIT_COUNT, false },
 };
 
 /* target: CRMG_LIMIT_COUNT limits. */
 void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		      unsigned int arg)
 {
+	struct scope scope = { target, NULL };
+
 	(void)arg;
-	crmg_read_keys(r, node, "'limits'", limit_keys, target);
+	crmg_read_keys(r, node, "'limits'", limit_keys, &scope);
+}
+
+void crmg_read_source_limits(struct crmg_reader *r, const struct crmg_node *node,
+			     struct crmg_model_policy *policy)
+{
+	struct scope scope = { policy->limits, &policy->bytes_out };
+
+	crmg_read_keys(r, node, "'limits'", limit_keys, &scope);
 }
 
 /* The bit of a limit whose refusals can be strikes; 0: said what is wrong with its name. */
@@ -222,8 +250,10 @@ static uint32_t strike_bit(struct crmg_reader *r, const struct crmg_node *node)
 	if (!other)
 		return crmg_read_choice(r, node, names, count, &choice) ? 1u << ids[choice] : 0;
 	if (other->read)
-		crmg_read_error(r, node->place, "refusals by limit '%s' are no strikes: it refuses "
-				"SYNs, and those can be forged; accepted: %s", other->name, accepted);
+		crmg_read_error(r, node->place, "refusals by limit '%s' are no strikes: %s; "
+				"accepted: %s", other->name, other->arg == CRMG_LIMIT_CONNECTIONS ?
+				"it refuses SYNs, and those can be forged" :
+				"it refuses what is sent to a source", accepted);
 	else
 		crmg_read_not_yet(r, node->place, other->name);
 	return 0;

@@ -156,6 +156,11 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 	}
 	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
 	policy->total.place = policy->ban.place = place;
+	policy->bytes_out.place = policy->bytes_out.notify_place = place;
+	if (policy->bytes_out.on_budget_place.line)
+		policy->bytes_out.on_budget_place = place;
+	for (size_t i = 0; i < policy->bytes_out.count; i++)
+		policy->bytes_out.quota[i].place = place;
 }
 
 /* Takes over what `like` names. */
@@ -196,6 +201,7 @@ static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 	policy->v6_wide = other->v6_wide;
 	policy->total = other->total;
 	policy->ban = other->ban;
+	policy->bytes_out = other->bytes_out;
 	memcpy(policy->limits, other->limits, sizeof(policy->limits));
 	move_places(policy, node->place);
 }
@@ -226,7 +232,8 @@ static void read_deny(struct crmg_reader *r, const struct crmg_node *node, void 
 static void read_policy_limits(struct crmg_reader *r, const struct crmg_node *node,
 			       void *target, unsigned int arg)
 {
-	crmg_read_limits(r, node, ((struct crmg_model_policy *)target)->limits, arg);
+	(void)arg;
+	crmg_read_source_limits(r, node, target);
 }
 
 static void read_policy_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -266,8 +273,8 @@ static const struct crmg_key policy_keys[] = {
 	{ "tls", NULL, 0, false },
 	{ "http", NULL, 0, false },
 	{ "ban", crmg_read_ban, 0, false },
-	{ "notify_at", NULL, 0, false },
-	{ "on_budget", NULL, 0, false },
+	{ "notify_at", crmg_read_notify_at, 0, false },
+	{ "on_budget", crmg_read_on_budget, 0, false },
 	{ "throttle_to", NULL, 0, false },
 };
 

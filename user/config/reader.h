@@ -116,6 +116,14 @@ void crmg_read_allow(struct crmg_reader *r, const struct crmg_node *node, void *
 		     unsigned int arg);
 void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		      unsigned int arg);
+void crmg_read_source_limits(struct crmg_reader *r, const struct crmg_node *node,
+			     struct crmg_model_policy *policy);
+void crmg_read_bytes_out(struct crmg_reader *r, const struct crmg_node *node,
+			 struct crmg_model_bytes_out *ret);
+void crmg_read_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg);
+void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg);
 /* target: a struct crmg_model_budget, a struct crmg_model_policy, the same. */
 void crmg_read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);

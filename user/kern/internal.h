@@ -32,7 +32,8 @@
 	X(TOTALS,    totals,      "totals",    struct crmg_bucket,     true) \
 	X(FLOWS,     flows,       "flows",     struct crmg_flows,      true) \
 	X(SHARES,    shares,      "shares",    struct crmg_share,      true) \
-	X(PROOF,     proof,       "proof",     struct crmg_proof,      true)
+	X(PROOF,     proof,       "proof",     struct crmg_proof,      true) \
+	X(WINDOWS,   windows,     "windows",   struct crmg_windows,    true)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
@@ -88,7 +89,7 @@ struct crmg_kern {
 /* Folder of an instance, one of its states within; buf is returned. */
 char *crmg_pin_instance(const char *instance, char *buf, size_t size);
 
-/* Folder of this build's ABI in it, "/sys/fs/bpf/crmgate/NAME/v3"; buf is returned. */
+/* Folder of this build's ABI in it, "/sys/fs/bpf/crmgate/NAME/v4"; buf is returned. */
 char *crmg_pin_dir(const char *instance, char *buf, size_t size);
 
 /* A pin as a path that works through kern->dir; buf is returned. */

@@ -3,7 +3,7 @@
  * kern.h - the kernel boundary: load, pin, attach, put a policy in force, read.
  * Only the files of this folder include <bpf/...>. Nothing here prints.
  *
- * All state of an instance is pinned below bpffs in crmgate/INSTANCE/v3; every
+ * All state of an instance is pinned below bpffs in crmgate/INSTANCE/v4; every
  * command works from the pins. Changes are made under a lock.
  */
 #ifndef CRMGATE_KERN_H

@@ -161,7 +161,8 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 				    "slots needs %llu MiB; lower capacity.sources, or raise the "
 				    "memory limit of this process", capacity,
 				    (unsigned long long)capacity *
-				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) + 8) >> 20);
+				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) +
+				     sizeof(struct crmg_windows) + 28) >> 20);
 	if (count)
 		return crmg_verifier_refused(code, lines, count, err);
 	if (code == -EPERM || code == -EACCES)
@@ -236,6 +237,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 		bpf_map__set_max_entries(skel->maps.slots, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.proved_map, CRMG_SLOTS(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.windows, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.aggregates,
 					 CRMG_AGGREGATES(setup->capacity));

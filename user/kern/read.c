@@ -137,6 +137,10 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTALS], kern->map[CRMG_MAP_TOTALS],
 					 sizeof(struct crmg_bucket), CRMG_TOTALS);
+	if (!code && flags & CRMG_SNAP_SOURCES)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_WINDOWS],
+					 kern->map[CRMG_MAP_WINDOWS], sizeof(struct crmg_windows),
+					 capacity);
 	return code;
 }
 
@@ -235,6 +239,8 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
 	if (flags & CRMG_SNAP_SOURCES)
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;
+	if (flags & CRMG_SNAP_SOURCES)
+		snap.windows = kern->view[CRMG_MAP_WINDOWS].memory;
 	if (flags & CRMG_SNAP_BANS) {
 		snap.bans = kern->bans;
 		snap.ban_entries = kern->ban_count;

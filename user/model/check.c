@@ -244,6 +244,7 @@ int crmg_model_check(struct crmg_model *model, struct crmg_err *err)
 		if (r < 0)
 			return crmg_err_set(err, r, "out of memory");
 	}
+	crmg_check_quotas(model, err);
 	crmg_check_limits(model, err);
 	return err->errors == before ? 0 : -EINVAL;
 }

@@ -48,6 +48,9 @@ bool crmg_check_prefixes(struct crmg_model *model, const struct crmg_check_use *
  */
 void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err);
 
+/* The same of what may be sent to sources. */
+void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
+
 /* Clients and policies without effect. At most CRMG_SERVICES_MAX services. */
 int crmg_check_reach(const struct crmg_model *model, const struct crmg_check_use *use,
 		     const struct crmg_check_entries *entries, struct crmg_err *err);

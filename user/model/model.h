@@ -39,6 +39,25 @@ struct crmg_model_width {
 	struct crmg_place place;
 };
 
+struct crmg_model_quota {
+	uint64_t bytes;
+	uint32_t per_s;
+	struct crmg_place place;
+};
+
+/* bytes_out: what may be sent to each source, and what comes of it when that was sent. */
+struct crmg_model_bytes_out {
+	size_t count;			/* 0: anything */
+	struct crmg_model_quota quota[CRMG_WINDOWS_MAX];	/* shortest time first */
+	struct crmg_place place;	/* of its key */
+	uint8_t notify_at;		/* percent; 0: the default */
+	struct crmg_place notify_place;
+	enum crmg_on_budget on_budget;
+	struct crmg_place on_budget_place;	/* line 0: the default */
+};
+
+#define CRMG_NOTIFY_AT 80
+
 /* Automatic bans. */
 struct crmg_model_ban {
 	bool set;
@@ -90,6 +109,7 @@ struct crmg_model_policy {
 	enum crmg_mode mode;
 	enum crmg_action on_exceed;
 	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
+	struct crmg_model_bytes_out bytes_out;
 	struct crmg_model_budget aggregate;
 	struct crmg_model_width v4_wide;	/* of the aggregate, both */
 	struct crmg_model_width v6_wide;

@@ -81,6 +81,7 @@ int crmg_diff_limits(struct crmg_changes *changes, const char *what, enum crmg_s
 struct policy {
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
+	const struct crmg_quotas *quotas;	/* NULL: none */
 };
 
 static int by_name(const void *a, const void *b)
@@ -115,7 +116,10 @@ static struct policy *policies_of(const struct crmg_image *image, size_t *ret_co
 
 		/* The built-in labels come and go with their service. */
 		if (binding->kind == CRMG_BINDING_POLICY || binding->kind == CRMG_BINDING_DENY)
-			list[count++] = (struct policy){ binding, crmg_image_label(image, i) };
+			list[count++] = (struct policy){
+				binding, crmg_image_label(image, i),
+				crmg_image_quotas(image, binding),
+			};
 	}
 	qsort(list, count, sizeof(*list), by_name_and_use);
 	for (size_t i = 0; i < count; i++)
@@ -144,6 +148,19 @@ static const char *ban_text(const struct crmg_binding *binding, char buf[BAN_LEN
 	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT && at < BAN_LEN; l++)
 		if (ban->limits >> l & 1)
 			at += (size_t)snprintf(buf + at, BAN_LEN - at, " on %s", crmg_limit_name(l));
+	return buf;
+}
+
+/* "5MB per 1m, 50MB per 1h, notify at 80%, on budget cut"; NULL: no budgets. */
+static const char *quotas_text(const struct crmg_quotas *quotas, char buf[BAN_LEN])
+{
+	char list[BAN_LEN - 64];
+
+	if (!quotas)
+		return NULL;
+	snprintf(buf, BAN_LEN, "%s, notify at %u%%, on budget %s",
+		 crmg_quotas_text(quotas, list, sizeof(list)), quotas->notify_at,
+		 crmg_on_budget_name(quotas->on_budget));
 	return buf;
 }
 
@@ -190,6 +207,9 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 	if (!code)
 		code = note_words(changes, what, "aggregate width", widths_text(old, from),
 				  widths_text(now, to));
+	if (!code)
+		code = note_words(changes, what, "bytes_out", quotas_text(before->quotas, from),
+				  quotas_text(after->quotas, to));
 	return code ? code : note_words(changes, what, "ban", ban_text(old, from),
 					ban_text(now, to));
 }

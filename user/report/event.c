@@ -13,11 +13,12 @@ static bool is_judged(const struct crmg_event *event)
 	return event->kind == CRMG_EVENT_EXCEEDED || event->kind == CRMG_EVENT_REFUSED;
 }
 
-/* Of an automatic ban, or one that was not made, the limit that was exceeded is the reason. */
+/* Also a budget that is nearly used up; of an automatic ban, or one that was not made, the limit that was exceeded is the reason. */
 static bool has_reason(const struct crmg_event *event)
 {
 	return is_judged(event) || (event->reason && (event->kind == CRMG_EVENT_BAN ||
-						      event->kind == CRMG_EVENT_SHARE));
+						      event->kind == CRMG_EVENT_SHARE ||
+						      event->kind == CRMG_EVENT_BUDGET));
 }
 
 json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns)
@@ -66,7 +67,8 @@ void crmg_event_text(const struct crmg_event *event, uint64_t boot_to_real_ns, F
 			event->count == 1 ? "" : "s");
 	else if (has_reason(event))
 		fprintf(out, " %s: %s", event->kind == CRMG_EVENT_SHARE ? "not banned"
-			: CRMG_ORIGIN_AUTO, crmg_reason_name(event->reason));
+			: event->kind == CRMG_EVENT_BUDGET ? "nearly used up" : CRMG_ORIGIN_AUTO,
+			crmg_reason_name(event->reason));
 	if (event->detail[0])
 		fprintf(out, " %s", crmg_escape(event->detail, sizeof(event->detail), text,
 						sizeof(text)));

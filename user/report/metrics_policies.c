@@ -2,6 +2,7 @@
 /* metrics_policies.c - writes the metric families that have a service and a policy. */
 #include <inttypes.h>
 
+#include "../base/num.h"
 #include "families.h"
 #include "names.h"
 #include "show.h"
@@ -29,13 +30,17 @@ static void write_by_verdict(const struct crmg_family *family, const char *label
 			crmg_verdict_name(v), (uint64_t)by_verdict[v]);
 }
 
-/* What leaves is never refused: direction out has one verdict. */
-static void write_traffic(const struct crmg_family *family, const char *labels,
-			  const __u64 in[CRMG_VERDICT_COUNT], uint64_t outgoing, FILE *out)
+/* Of what leaves something is only refused by a budget that cuts. */
+static void write_traffic(const struct crmg_family *family, const struct crmg_policy_row *item,
+			  const char *labels, const __u64 in[CRMG_VERDICT_COUNT],
+			  uint64_t outgoing, uint64_t dropped, FILE *out)
 {
 	write_by_verdict(family, labels, ",direction=\"in\"", in, out);
 	fprintf(out, "%s{%s,direction=\"out\",verdict=\"pass\"} %" PRIu64 "\n", family->name,
 		labels, outgoing);
+	if (dropped || crmg_row_can_give(item, CRMG_REASON_BYTES_OUT))
+		fprintf(out, "%s{%s,direction=\"out\",verdict=\"drop\"} %" PRIu64 "\n",
+			family->name, labels, dropped);
 }
 
 void crmg_metric_packets(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
@@ -43,8 +48,8 @@ void crmg_metric_packets(const struct crmg_family *family, const struct crmg_scr
 	for (size_t i = 0; i < ctx->rows->count; i++) {
 		const struct crmg_row *row = ctx->rows->items[i].row;
 
-		write_traffic(family, ctx->labels[i], row->packets,
-			      row->packets_out, out);
+		write_traffic(family, &ctx->rows->items[i], ctx->labels[i], row->packets,
+			      row->packets_out, row->dropped_out, out);
 	}
 }
 
@@ -53,8 +58,8 @@ void crmg_metric_bytes(const struct crmg_family *family, const struct crmg_scrap
 	for (size_t i = 0; i < ctx->rows->count; i++) {
 		const struct crmg_row *row = ctx->rows->items[i].row;
 
-		write_traffic(family, ctx->labels[i], row->bytes,
-			      row->bytes_out, out);
+		write_traffic(family, &ctx->rows->items[i], ctx->labels[i], row->bytes,
+			      row->bytes_out, row->dropped_bytes_out, out);
 	}
 }
 
@@ -146,4 +151,43 @@ void crmg_metric_limits(const struct crmg_family *family, const struct crmg_scra
 			    label->total, out);
 	}
 	write_service_limits(family, ctx, out);
+}
+
+void crmg_metric_quotas(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_quotas *quotas =
+			crmg_image_quotas(ctx->snap->image, ctx->rows->items[i].binding);
+		char per[CRMG_NUM_LEN];
+
+		for (size_t q = 0; quotas && q < CRMG_WINDOWS_MAX && quotas->quota[q].terms; q++)
+			fprintf(out, "%s{%s,scope=\"%s\",per=\"%s\"} %" PRIu64 "\n", family->name,
+				ctx->labels[i], crmg_scope_name(CRMG_SCOPE_SOURCE),
+				crmg_quota_per(&quotas->quota[q], per, sizeof(per)),
+				(uint64_t)quotas->quota[q].bytes);
+	}
+}
+
+/* Of policies that have budgets, or had. */
+static void write_budgets(const struct crmg_family *family, const struct crmg_policy_row *item,
+			  const char *labels, uint64_t times, FILE *out)
+{
+	if (times || item->binding->quotas)
+		fprintf(out, "%s{%s} %" PRIu64 "\n", family->name, labels, times);
+}
+
+void crmg_metric_notified(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		write_budgets(family, &ctx->rows->items[i], ctx->labels[i],
+			      ctx->rows->items[i].row->budgets_notified, out);
+}
+
+void crmg_metric_exceeded(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		write_budgets(family, &ctx->rows->items[i], ctx->labels[i],
+			      ctx->rows->items[i].row->budgets_exceeded, out);
 }

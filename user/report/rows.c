@@ -87,6 +87,7 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 {
 	const struct crmg_binding *binding = row->binding;
 	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE;
+	bool cuts = binding->flags & CRMG_BINDING_CUTS;
 
 	switch (reason) {
 	case CRMG_REASON_MALFORMED:
@@ -101,8 +102,10 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 		return total;
 	case CRMG_REASON_SANITY:
 		return binding->sanity == CRMG_SANITY_REFUSE && binding->kind != CRMG_BINDING_ALLOW;
+	case CRMG_REASON_BYTES_OUT:
+		return cuts;
 	case CRMG_REASON_CONTENTION:
-		return binding->limits || binding->aggregate_limits || total;
+		return cuts || binding->limits || binding->aggregate_limits || total;
 	case CRMG_REASON_PRESSURE:
 		return binding->limits || binding->aggregate_limits;
 	default:
@@ -115,7 +118,8 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 
 uint64_t crmg_row_dropped(const struct crmg_row *row)
 {
-	return row->packets[CRMG_VERDICT_DROP] + row->packets[CRMG_VERDICT_RESET];
+	return row->packets[CRMG_VERDICT_DROP] + row->packets[CRMG_VERDICT_RESET] +
+	       row->dropped_out;
 }
 
 uint64_t crmg_row_would_drop(const struct crmg_row *row)

@@ -35,7 +35,7 @@ int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool co
 /* The line about memory that stands before a load. */
 void crmg_memory_text(const struct crmg_image *image, unsigned int cpus, FILE *out);
 
-/* The part `limits` as text; it has up to three tables. */
+/* The part `limits` as text; it has up to four tables. */
 int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out);
 
 /*
@@ -52,6 +52,12 @@ char *crmg_ports_text(const struct crmg_image *image, const struct crmg_service 
 		      char *buf, size_t size);
 char *crmg_locals_text(const struct crmg_image *image, const struct crmg_service *service,
 		       char *buf, size_t size);
+
+/* Time of a quota as the policy file writes it; buf is returned. */
+char *crmg_quota_per(const struct crmg_quota *quota, char *buf, size_t size);
+
+/* "5MB per 1m, 500MB per 1h"; buf is returned. */
+char *crmg_quotas_text(const struct crmg_quotas *quotas, char *buf, size_t size);
 
 /* What each ban is longer than the last, as the policy file writes it: in hundredths. */
 unsigned int crmg_ban_factor(const struct crmg_ban_terms *ban);

@@ -209,6 +209,25 @@ static json_t *ban_json(const struct crmg_binding *binding)
 		"on", on);
 }
 
+/* What may be sent to each source; null: anything. */
+static json_t *quotas_json(const struct crmg_quotas *quotas)
+{
+	char per[CRMG_NUM_LEN];
+	json_t *list;
+
+	if (!quotas)
+		return json_null();
+	list = json_array();
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX && quotas->quota[i].terms; i++)
+		json_array_append_new(list, json_pack("{s:o, s:s}",
+			"quota", crmg_json_count(quotas->quota[i].bytes),
+			"per", crmg_quota_per(&quotas->quota[i], per, sizeof(per))));
+	return json_pack("{s:o, s:i, s:s}",
+		"quotas", list,
+		"notify_at_percent", quotas->notify_at,
+		"on_budget", crmg_on_budget_name(quotas->on_budget));
+}
+
 static json_t *limits_json(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -219,7 +238,7 @@ static json_t *limits_json(const struct crmg_image *image)
 		const struct crmg_label *label = crmg_image_label(image, i);
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o}",
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 			"client", crmg_json_text(label->client, sizeof(label->client)),
@@ -228,6 +247,7 @@ static json_t *limits_json(const struct crmg_image *image)
 			"on_exceed", crmg_action_name(binding->on_exceed),
 			"limits", crmg_terms_json(binding->limits, label->terms,
 						  CRMG_SCOPE_SOURCE),
+			"bytes_out", quotas_json(crmg_image_quotas(image, binding)),
 			"aggregate", aggregate_json(binding, label),
 			"total", total_json(binding->total_limits, label->total,
 					    CRMG_SCOPE_POLICY),

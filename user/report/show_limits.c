@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * show_limits.c - what a policy allows, as text: to each source, to sources
- * together, and when it bans. A table without rows is left out.
+ * together, what may be sent to them, and when it bans. A table without rows is left out.
  */
 #include <errno.h>
 
@@ -71,12 +71,14 @@ static int own_table(const struct crmg_image *image, bool colour, FILE *out)
 }
 
 /*
- * Calls print for the first binding of each row that has the flag: clients of one
+ * Calls print for the first binding of each row that has it: clients of one
  * policy at one service share its budgets.
  */
-static void for_each_row(const struct crmg_image *image, unsigned int flag,
+static void for_each_row(const struct crmg_image *image,
+			 bool (*has)(const struct crmg_binding *binding),
 			 struct crmg_table *table,
-			 void (*print)(struct crmg_table *table, const struct crmg_binding *binding,
+			 void (*print)(struct crmg_table *table, const struct crmg_image *image,
+				       const struct crmg_binding *binding,
 				       const struct crmg_label *label))
 {
 	uint64_t seen[ROWS_MAX / 64] = { 0 };
@@ -85,16 +87,22 @@ static void for_each_row(const struct crmg_image *image, unsigned int flag,
 		const struct crmg_binding *binding = crmg_image_binding(image, i);
 		uint64_t bit = 1ULL << binding->row % 64;
 
-		if (!(binding->flags & flag) || seen[binding->row / 64] & bit)
+		if (!has(binding) || seen[binding->row / 64] & bit)
 			continue;
 		seen[binding->row / 64] |= bit;
-		print(table, binding, crmg_image_label(image, i));
+		print(table, image, binding, crmg_image_label(image, i));
 	}
 }
 
-static void aggregate_row(struct crmg_table *table, const struct crmg_binding *binding,
-			  const struct crmg_label *label)
+static bool has_aggregate(const struct crmg_binding *binding)
 {
+	return binding->flags & CRMG_BINDING_AGGREGATE;
+}
+
+static void aggregate_row(struct crmg_table *table, const struct crmg_image *image,
+			  const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	(void)image;
 	char terms[TERMS_LEN];
 
 	name_cell(table, label->service);
@@ -105,9 +113,15 @@ static void aggregate_row(struct crmg_table *table, const struct crmg_binding *b
 						     terms, sizeof(terms)));
 }
 
-static void total_row(struct crmg_table *table, const struct crmg_binding *binding,
-		      const struct crmg_label *label)
+static bool has_total(const struct crmg_binding *binding)
 {
+	return binding->flags & CRMG_BINDING_TOTAL;
+}
+
+static void total_row(struct crmg_table *table, const struct crmg_image *image,
+		      const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	(void)image;
 	char terms[TERMS_LEN];
 
 	name_cell(table, label->service);
@@ -126,8 +140,8 @@ static int shared_table(const struct crmg_image *image, bool colour, FILE *out)
 	const struct crmg_budget *budgets = crmg_image_front(image)->budgets;
 	struct crmg_table table = CRMG_TABLE(columns);
 
-	for_each_row(image, CRMG_BINDING_AGGREGATE, &table, aggregate_row);
-	for_each_row(image, CRMG_BINDING_TOTAL, &table, total_row);
+	for_each_row(image, has_aggregate, &table, aggregate_row);
+	for_each_row(image, has_total, &table, total_row);
 	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
 		const struct crmg_service *service = crmg_image_service(image, i);
 		char terms[TERMS_LEN];
@@ -158,9 +172,15 @@ static void strikes_text(uint32_t limits, char *buf, size_t size)
 					       crmg_limit_name(l));
 }
 
-static void ban_row(struct crmg_table *table, const struct crmg_binding *binding,
-		    const struct crmg_label *label)
+static bool has_ban(const struct crmg_binding *binding)
 {
+	return binding->flags & CRMG_BINDING_BAN;
+}
+
+static void ban_row(struct crmg_table *table, const struct crmg_image *image,
+		    const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	(void)image;
 	const struct crmg_ban_terms *ban = &binding->ban;
 	char text[CRMG_NUM_LEN], strikes[128];
 
@@ -188,7 +208,40 @@ static int bans_table(const struct crmg_image *image, bool colour, FILE *out)
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 
-	for_each_row(image, CRMG_BINDING_BAN, &table, ban_row);
+	for_each_row(image, has_ban, &table, ban_row);
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
+static bool has_quotas(const struct crmg_binding *binding)
+{
+	return binding->quotas;
+}
+
+static void quotas_row(struct crmg_table *table, const struct crmg_image *image,
+		       const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	const struct crmg_quotas *quotas = crmg_image_quotas(image, binding);
+	char text[TERMS_LEN];
+
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	crmg_table_cell(table, "%s", crmg_quotas_text(quotas, text, sizeof(text)));
+	crmg_table_cell(table, "%u%%", quotas->notify_at);
+	crmg_table_cell(table, "%s", crmg_on_budget_name(quotas->on_budget));
+}
+
+static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "BYTES OUT TO EACH SOURCE", false },
+		{ "NOTIFY AT", true }, { "ON BUDGET", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for_each_row(image, has_quotas, &table, quotas_row);
 	if (!table.cell_count)
 		return table.failed ? -ENOMEM : 0;
 	fputc('\n', out);
@@ -201,5 +254,7 @@ int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out
 
 	if (!code)
 		code = shared_table(image, colour, out);
+	if (!code)
+		code = quotas_table(image, colour, out);
 	return code ? code : bans_table(image, colour, out);
 }

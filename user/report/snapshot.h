@@ -77,6 +77,7 @@ struct crmg_snapshot {
 	const struct crmg_tags *tags;	/* these three may change while they are read */
 	const struct crmg_slot *slots;	/* capacity; unless asked for, of banned sources only */
 	const struct crmg_detail *details;	/* the same */
+	const struct crmg_windows *windows;	/* capacity of them; NULL unless sources are asked for */
 	const struct crmg_bucket *totals;	/* CRMG_TOTALS of them; NULL unless asked for */
 
 	const struct crmg_origin *origins;	/* CRMG_ORIGINS_MAX of them; "": free */

@@ -106,7 +106,7 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 		const struct crmg_row *row = item->row;
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(label->policy, sizeof(label->policy)),
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"client", crmg_json_text(item->clients, SIZE_MAX),
@@ -115,6 +115,10 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 			"passed_packets", crmg_json_count(row->packets[CRMG_VERDICT_PASS]),
 			"dropped_packets", crmg_json_count(crmg_row_dropped(row)),
 			"would_drop_packets", crmg_json_count(crmg_row_would_drop(row)),
+			"bytes_out", crmg_json_count(row->bytes_out),
+			"dropped_bytes_out", crmg_json_count(row->dropped_bytes_out),
+			"budgets_notified", crmg_json_count(row->budgets_notified),
+			"budgets_exceeded", crmg_json_count(row->budgets_exceeded),
 			"reasons", reasons_json(item, row->reasons),
 			"would_drop_reasons", reasons_json(item, row->would_drop)));
 	}

@@ -37,6 +37,7 @@ static void find_source(const struct crmg_snapshot *snap, struct crmg_why *why)
 				CRMG_SLOT_BINDING(found.slot.resolved)) != service->binding)
 			continue;
 		service->source = found;
+		service->windows = snap->windows ? snap->windows[i] : (struct crmg_windows){ 0 };
 		service->seen = true;
 		service->proven = crmg_tag_is_proven(state);
 	}
@@ -181,6 +182,27 @@ static uint64_t available(const struct crmg_snapshot *snap, const struct budget 
 	return left < burst ? (uint64_t)left : burst;
 }
 
+static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			 const struct crmg_why_service *why, struct crmg_why_limit *ret)
+{
+	const struct crmg_quotas *quotas = crmg_image_quotas(snap->image, why->binding);
+	uint64_t left[CRMG_WINDOWS_MAX];
+	size_t count = 0;
+
+	if (!quotas)
+		return 0;
+	crmg_quotas_left(quotas, &why->windows, snap->mono_ns, left);
+	for (; count < CRMG_WINDOWS_MAX && quotas->quota[count].terms; count++)
+		ret[count] = (struct crmg_why_limit){
+			.scope = CRMG_SCOPE_SOURCE,
+			.quota = &quotas->quota[count],
+			.sharers = cut_to(addr, crmg_source_len(snap, addr)),
+			.known = true,
+			.available = left[count],
+		};
+	return count;
+}
+
 size_t crmg_why_limits(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 		       const struct crmg_why_service *why, struct crmg_why_limit *ret)
 {
@@ -205,5 +227,5 @@ size_t crmg_why_limits(const struct crmg_snapshot *snap, const struct crmg_addr 
 			};
 		}
 	}
-	return count;
+	return count + why_quotas(snap, addr, why, ret + count);
 }

@@ -19,6 +19,7 @@ struct crmg_why_service {
 	bool seen;				/* source is valid */
 	bool proven;				/* the source completed a TCP handshake */
 	struct crmg_source_record source;
+	struct crmg_windows windows;		/* what was sent to it */
 };
 
 struct crmg_why {
@@ -38,13 +39,25 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 struct crmg_why_limit {
 	unsigned int limit;
 	enum crmg_scope scope;
-	const struct crmg_terms *terms;		/* as the operator wrote it */
+	const struct crmg_terms *terms;		/* as the operator wrote it, ... */
+	const struct crmg_quota *quota;		/* ... or (not NULL) of bytes_out; limit is not valid */
 	struct crmg_pfx sharers;		/* scope source, aggregate: whose budget it is */
 	bool known;				/* available is valid: not for aggregates */
 	uint64_t available;			/* units that may still pass at once */
 };
 
-#define CRMG_WHY_LIMITS_MAX (CRMG_LIMIT_COUNT * CRMG_SCOPE_COUNT)
+#define CRMG_WHY_LIMITS_MAX (CRMG_LIMIT_COUNT * CRMG_SCOPE_COUNT + CRMG_WINDOWS_MAX)
+
+/* Bytes that may still be sent at once, of each quota. */
+void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_windows *windows,
+		      uint64_t mono_ns, uint64_t ret[CRMG_WINDOWS_MAX]);
+
+/* True if requests of the source are refused since a budget was used up. */
+static inline bool crmg_why_cut(const struct crmg_why_service *why)
+{
+	return why->seen && why->binding->flags & CRMG_BINDING_CUTS &&
+	       CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT;
+}
 
 /*
  * The limits of addr in the order of decision, into ret[CRMG_WHY_LIMITS_MAX]; returns how

@@ -17,6 +17,22 @@ static const char *sharers_text(const struct crmg_why_limit *limit, char buf[CRM
 						       buf, CRMG_ADDR_LEN) : NULL;
 }
 
+static json_t *quota_json(const struct crmg_why_limit *limit)
+{
+	char per[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
+
+	return json_pack("{s:s, s:s, s:s?, s:n, s:n, s:n, s:o, s:s, s:o}",
+		"name", crmg_reason_name(CRMG_REASON_BYTES_OUT),
+		"scope", crmg_scope_name(limit->scope),
+		"prefix", sharers_text(limit, sharers),
+		"rate",
+		"rate_per_second",
+		"burst",
+		"quota", crmg_json_count(limit->quota->bytes),
+		"per", crmg_quota_per(limit->quota, per, sizeof(per)),
+		"available", crmg_json_count(limit->available));
+}
+
 static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			   const struct crmg_why_service *why)
 {
@@ -28,6 +44,10 @@ static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_a
 		const struct crmg_why_limit *limit = &limits[i];
 		char rate[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
 
+		if (limit->quota) {
+			json_array_append_new(list, quota_json(limit));
+			continue;
+		}
 		json_array_append_new(list, json_pack(
 			"{s:s, s:s, s:s?, s:s, s:f, s:o, s:n, s:n, s:o}",
 			"name", crmg_limit_name(limit->limit),
@@ -53,8 +73,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	bool refused = why->seen && detail->last_reason;
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
 
-	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o, s:o, s:o,"
-			 " s:n, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o, s:o, s:o,"
+			 " s:n, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
@@ -62,6 +82,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		"deny", why->binding->kind == CRMG_BINDING_DENY,
 		"seen", why->seen,
 		"proven", why->proven,
+		"cut", crmg_why_cut(why),
 		"limits", limits_json(snap, addr, why),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
 		"automatic_bans", detail->auto_bans,
@@ -73,7 +94,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 			: json_null(),
 		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
 		why->service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
-		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)));
+		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)),
+		"bytes_out", crmg_json_count(detail->bytes_out));
 }
 
 json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *why)
@@ -118,6 +140,13 @@ static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr
 		const struct crmg_why_limit *limit = &limits[i];
 		char rate[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
 
+		if (limit->quota) {
+			fprintf(out, "  limit:   bytes_out %s per %s, available %llu\n",
+				crmg_format_bytes(limit->quota->bytes, rate, sizeof(rate)),
+				crmg_quota_per(limit->quota, sharers, sizeof(sharers)),
+				(unsigned long long)limit->available);
+			continue;
+		}
 		fprintf(out, "  limit:   %s %s, burst %llu", crmg_limit_name(limit->limit),
 			crmg_rate_text(limit->limit, limit->terms, rate), limit->terms->burst);
 		if (limit->known)
@@ -178,6 +207,9 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 		ban_text(snap, &entry, out);
 	}
 	limits_text(snap, addr, why, out);
+	if (crmg_why_cut(why))
+		fputs("  cut:     a budget of bytes_out is used up: nothing is sent, requests are "
+		      "refused\n", out);
 	seen_text(snap, why, out);
 }
 

@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# budgets.sh - bytes_out with a real server: exports over many connections, of which
+# another instance natively counts what arrives, on the client's side.
+. "$(dirname "$0")/lib.sh"
+
+lab_up && lab_nginx || exit 1
+
+QUOTA=5000000 PER=8
+
+# budget ON_BUDGET: a policy file.
+budget() {
+	policy "$1" <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services:
+		  api:   {transport: tcp, ports: [443], protocol: tls}
+		  plain: {transport: tcp, ports: [8080]}
+		policies:
+		  - name: public
+		    service: [api, plain]
+		    clients: any
+		    limits: {bytes_out: [{quota: 5MB, per: ${PER}s}]}
+		    on_budget: $1
+	EOF
+}
+
+# On the client's side; what arrives there is for one service, and is counted.
+receiver() { in_bad "$CRMGATE" "$1" --instance "$LAB_INSTANCE-r" "${@:2}"; }
+arrived() { receiver status -j | jq '[.services[].bytes] | add'; }
+left() { metric 'crmgate_bytes_total{direction="out",verdict="pass"}'; }
+
+both_attach() {
+	attach "$(budget "$1")" -q
+	trap 'receiver detach --all --purge -q' EXIT
+	receiver attach abu0 -q --policy "$(policy receiver <<-EOF
+		version: 1
+		capacity: {sources: 1024}
+		services: {client: {transport: tcp, ports: [1024-65535]}}
+	EOF
+	)"
+}
+
+# exports URL: eight of 2 MB at once, over as many connections, for at most 3 s.
+exports() { in_bad curl -skZ --parallel-max 8 --max-time 3 "$1?[1-8]" -o /dev/null; }
+
+# What a source that was cut is told, and refused; the other one is served.
+says_so() {
+	local dropped
+	expect_json "$(crmgate why "$LAB_BAD" -j)" 'any(.services[]; .cut and
+		any(.limits[]; .name == "bytes_out" and .per == "8s" and .quota == 5000000 and
+			.available < 1000000))'
+	expect_json "$(crmgate events -j | jq -s .)" --arg a "$LAB_BAD" \
+		'any(.[]; .event == "budget" and .address == $a and .reason == "bytes_out") and
+		 any(.[]; .event == "exceeded" and .address == $a and .verdict == "drop")'
+	dropped=$(metric 'crmgate_drops_total{reason="bytes_out"}')
+	expect_exit 28 in_bad curl -sk --max-time 0.5 "$1"
+	expect 'refused connections' "$(metric 'crmgate_drops_total{reason="bytes_out"}')" -gt "$dropped"
+	expect_json "$(crmgate status -j)" '([.policies[].dropped_bytes_out] | add) > 0 and
+		([.policies[].budgets_exceeded] | add) > 0 and
+		all(.policies[]; ([.reasons | to_entries[] | select(.key | IN("ok", "no_policy") | not) |
+			.value] | add // 0) == .dropped_packets)'
+}
+
+# cut URL GSO [MORE]...: between 7/8 of the quota and all of it arrives, then nothing.
+cut() {
+	local before
+	in_host ethtool -K crm1 gso "$2" tso "$2"
+	both_attach cut
+	expect_exit 28 exports "$1"
+	before=$(arrived)
+	expect 'arrived' "$before" -le "$QUOTA"
+	expect 'arrived' "$before" -ge $((QUOTA / 8 * 7))
+	expect_near '1/2 % of what left' "$(left)" "$before"
+	measured "$(arrived) bytes of $QUOTA arrived, $(left) were counted"
+	"${@:3}" "$1"
+}
+
+# The other client has a budget of its own; after the time both are served.
+lets_in_again() {
+	says_so "$1"
+	lab_curl good -f https://crm.example/api/export -o "$LAB_DIR/got"
+	cmp "$LAB_DIR/export.bin" "$LAB_DIR/got"
+	lab_until in_bad curl -skf --max-time 0.5 "${1%/*}/contacts"
+	expect_json "$(crmgate why "$LAB_BAD" -j)" 'all(.services[]; .cut | not)'
+}
+
+# Nobody is refused anything, and it is told.
+alert() {
+	both_attach alert
+	exports "https://$LAB_CRM/api/export"
+	expect 'arrived' "$(arrived)" -gt 16000000
+	expect_near '1/2 % of what left' "$(left)" "$(arrived)"
+	expect 'dropped' "$(metric crmgate_drops_total)" -eq 0
+	expect_json "$(crmgate events -j | jq -s .)" --arg a "$LAB_BAD" \
+		'any(.[]; .event == "budget" and .address == $a) and
+		 any(.[]; .event == "exceeded" and .address == $a and .verdict == "pass" and
+			.reason == "bytes_out")'
+	expect 'budgets exceeded' "$(metric crmgate_budgets_exceeded_total)" -ge 1
+	expect 'quota' "$(metric 'crmgate_quota_bytes{service="api",per="8s"}')" -eq "$QUOTA"
+}
+
+# What was sent stays sent under another policy, after a detach, and under a new program.
+survives() {
+	both_attach cut
+	exports "http://$LAB_CRM:8080/api/export" || :
+	crmgate apply "$(budget alert)" -q
+	crmgate apply "$(budget cut)" -q
+	crmgate detach --all -q
+	crmgate attach crm0 crm1 -q
+	expect_json "$(crmgate why "$LAB_BAD" -j)" 'any(.services[].limits[];
+		.name == "bytes_out" and .available < 1000000)'
+}
+
+t 'a budget cuts exports over eight connections: TLS, IPv4' \
+	fresh cut "https://$LAB_CRM/api/export" on lets_in_again
+t 'the same over IPv6' fresh cut "http://[$LAB_CRM6]:8080/api/export" on :
+t 'the same without GSO' fresh cut "http://$LAB_CRM:8080/api/export" off :
+t 'the same without GSO over IPv6' fresh cut "https://[$LAB_CRM6]/api/export" off :
+in_host ethtool -K crm1 gso on tso on
+t 'a budget alerts, and nothing is refused' fresh alert
+t 'a budget survives apply, detach and attach' fresh survives
+t_done

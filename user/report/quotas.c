@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* quotas.c - budgets of bytes that leave: as text, and what is left of one. */
+#include <stdio.h>
+
+#include <crmgate/window.h>
+
+#include "../base/num.h"
+#include "show.h"
+#include "why.h"
+
+char *crmg_quota_per(const struct crmg_quota *quota, char *buf, size_t size)
+{
+	return crmg_format_time(crmg_terms_per_s(quota->terms) * CRMG_NS_PER_SEC, buf, size);
+}
+
+char *crmg_quotas_text(const struct crmg_quotas *quotas, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX && quotas->quota[i].terms && at < size; i++) {
+		char bytes[CRMG_NUM_LEN], per[CRMG_NUM_LEN];
+
+		at += (size_t)snprintf(buf + at, size - at, "%s%s per %s", at ? ", " : "",
+			crmg_format_bytes(quotas->quota[i].bytes, bytes, sizeof(bytes)),
+			crmg_quota_per(&quotas->quota[i], per, sizeof(per)));
+	}
+	return buf;
+}
+
+/* What a policy changed that sent nothing since is taken over here as the next packet will. */
+void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_windows *windows,
+		      uint64_t mono_ns, uint64_t ret[CRMG_WINDOWS_MAX])
+{
+	struct crmg_window_past past[CRMG_WINDOWS_MAX];
+	struct crmg_windows now = *windows;
+	__u64 changed = 0;
+
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX; i++)
+		changed |= (now.window[i].terms & ~CRMG_WINDOW_FLAGS) ^ quotas->quota[i].terms;
+	if (changed)
+		crmg_windows_adopt(&now, quotas->quota, past, mono_ns);
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX; i++) {
+		const struct crmg_window *w = &now.window[i];
+
+		ret[i] = crmg_window_less(8 * crmg_terms_eighth(w->terms),
+					  crmg_window_level(w, crmg_window_since(w, mono_ns)));
+	}
+}
