@@ -2,7 +2,9 @@
 # crmgate: `make help` lists the targets. Everything generated is in build/.
 
 VERSION := 0.1.0
-BUILD   := build
+BUILD   := $(if $(filter 1,$(SAN)),build/san,build)
+# One name for one folder, or what was built by another would be found without its headers.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
@@ -18,7 +20,6 @@ CFLAGS_ALL := -std=gnu11 $(WARN) -D_GNU_SOURCE -DCRMG_VERSION='"$(VERSION)"' -Ih
 ifeq ($(SAN),1)
 CFLAGS_ALL += -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
-BUILD   := build/san
 endif
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
 	-Iheaders -I/usr/include/$(MULTIARCH) $(BPF_DEFINES)
