@@ -132,7 +132,7 @@ BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
-	$(filter-out tests/pkg/lib.sh,$(sort $(wildcard tests/pkg/*.sh)))
+	$(filter-out tests/pkg/lib.sh tests/pkg/guest.sh,$(sort $(wildcard tests/pkg/*.sh)))
 LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
 	$(BUILD)/tests/lib/failbpf.so
 

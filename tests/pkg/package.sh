@@ -1,25 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# package.sh - builds the Debian package, and installs, upgrades, removes and purges it in
-# a chroot of its own: an overlay on a debootstrap folder (made once, build/root), with
-# bpffs of its own and the network of the lab. Nothing of this machine is touched.
+# package.sh - builds the Debian package, and installs, starts, upgrades, removes and purges
+# it on a Debian that booted: systemd in namespaces, on an overlay on a debootstrap folder
+# (made once, build/root), with bpffs of its own and the network of the lab. Nothing of this
+# machine is touched.
 [[ ${PKG_INSIDE-} ]] || exec unshare --mount --pid --fork --kill-child --mount-proc \
 	env PKG_INSIDE=1 bash "$0" "$@"
-# In this mount namespace alone, so that the names of two runs do not meet.
-mkdir -p /run/netns && mount -t tmpfs netns /run/netns && mount -t tmpfs layers /mnt || exit 1
 cd "$(dirname "$0")/../.." || exit 1
+# In this mount namespace alone, so that the names of two runs do not meet.
+mkdir -p /run/netns && mount -t tmpfs netns /run/netns || exit 1
 . tests/netns/lib.sh
+. tests/pkg/guest.sh
 
 lab_up || exit 1
-root=/mnt/root pins=/mnt/root/sys/fs/bpf/crmgate
-inside() { in_host chroot "$root" "$@"; }
-crmgate() { inside crmgate "$1" --instance "$LAB_INSTANCE" "${@:2}"; }
+trap 'guest_halt; lab_down' EXIT
+crmgate() { inside crmgate "$@"; }
 
-# ------------------------------------------------------------- the packages, the root
+# ---------------------------------------------------------------- the packages
 
 # Unit tests are a test of their own.
 build_deb() { DEB_BUILD_OPTIONS=nocheck make --no-print-directory deb BUILD="$BUILD"; }
+lintian_is_clean() { lintian --allow-root --fail-on error "$BUILD"/deb/*.changes; }
 
 # repack VERSION [PROGRAM]: the package, called newer; with a script instead of the program.
 repack() {
@@ -33,62 +35,86 @@ repack() {
 	dpkg-deb --root-owner-group -b "$files" "$LAB_DIR/$1.deb"
 }
 
-# Debian as it is, and what the package depends on: made anew when that has changed.
-make_base() {
-	local base=$BUILD/root depends suite mirror
-	depends=$(dpkg-deb -f "$BUILD"/deb/crmgate_*.deb Depends)
-	[[ ! -e $base.depends || $(<"$base.depends") != "$depends" ]] || return 0
-	rm -rf "$base" "$base.depends"
-	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
-		"Codename: $suite" | head -n 1)
-	debootstrap --variant=minbase "$suite" "$base" ${mirror:+"$mirror"}
-	DEBIAN_FRONTEND=noninteractive chroot "$base" \
-		apt-get satisfy -y -qq --no-install-recommends "$depends"
-	echo "$depends" >"$base.depends"
-}
-
-mount_root() {
-	mkdir /mnt/{upper,work,root}
-	mount -t overlay -o "lowerdir=$BUILD/root,upperdir=/mnt/upper,workdir=/mnt/work" root "$root"
-	mount -t proc proc "$root/proc"
-	in_host mount -t sysfs sysfs "$root/sys"
-	mount -t bpf -o mode=0700 bpf "$root/sys/fs/bpf"
-	mount -t tmpfs run "$root/run"
-	mkdir -p "$root$LAB_DIR"
-	mount --bind "$LAB_DIR" "$root$LAB_DIR"
-	policy limits >/dev/null <<-EOF
-		version: 1
-		capacity: {sources: 1024, flows: 1024}
-		services: {api: {ports: [443]}}
-		policies: [{name: public, service: api, clients: any, limits: {packets: {rate: 10/s}}}]
-	EOF
-}
-
-# --------------------------------------------------------------------------- tests
-
-version() { inside dpkg-query -W -f '${db:Status-Status} ${Version}' crmgate || :; } 2>/dev/null
-program() { ip -n "$LAB-host" -j link show "$1" | jq '.[0].xdp.prog.id'; }
-
-lintian_is_clean() { lintian --allow-root --fail-on error "$BUILD"/deb/*.changes; }
-
-installs() {
-	install_package 1
-	expect dpkg "$(version)" == 'installed 1'
-	expect version "crmgate $(dpkg-deb -f "$BUILD"/deb/crmgate_*.deb Version)" == "$(inside crmgate version)"
-	expect state "$(inside stat -c '%a %U %G' /var/lib/crmgate)" == '750 root crmgate'
-	inside getent passwd crmgate | grep ':/usr/sbin/nologin$'
-	expect conffiles "$(inside dpkg-query -W -f '${Conffiles}' crmgate | awk 'NF { print $1 }' | sort | xargs)" \
-		== '/etc/crmgate/policy.yaml /etc/default/crmgate'
-	expect_json "$(inside crmgate check -j /etc/crmgate/policy.yaml)" '.policies == []'
-	expect 'enabled' "$(find "$root/etc/systemd/system" -name 'crmgate*')" == ''
-	expect 'attached' "$(find "$pins")" == ''
+repack_all() {
+	printf '%s\n' '#!/bin/sh' '[ "$1" != attach ] || exit 1' 'exec crmgate.real "$@"' >"$LAB_DIR/no-attach"
+	repack 1
+	repack 2
+	repack 3 "$LAB_DIR/no-attach"
+	repack 4
 }
 
 # install_package VERSION: what dpkg and the scripts say is in $LAB_DIR/said, too.
 install_package() {
-	inside dpkg -i "$LAB_DIR/$1.deb" 2>&1 | tee "$LAB_DIR/said"
+	inside dpkg -i "/lab/$1.deb" 2>&1 | tee "$LAB_DIR/said"
 	return "${PIPESTATUS[0]}"
+}
+
+version() { inside dpkg-query -W -f '${db:Status-Status} ${Version}' crmgate || :; } 2>/dev/null
+program() { ip -n "$LAB-host" -j link show "$1" | jq '.[0].xdp.prog.id'; }
+service() { inside systemctl is-active crmgate.service || :; }
+enforced() { crmgate status --check -q; }
+
+# processes of the service: USER, capabilities in force.
+processes() {
+	inside sh -c 'for pid in $(cat /sys/fs/cgroup/system.slice/crmgate.service/cgroup.procs); do
+		echo $(ps -o user= -p "$pid") $(sed -n "s/^CapEff:\t0*//p" "/proc/$pid/status"); done' | sort
+}
+healthy() { in_host curl -sf --max-time 2 http://127.0.0.1:9750/healthz >/dev/null; }
+
+# ----------------------------------------------------------------------- tests
+
+installs() {
+	install_package 1
+	expect dpkg "$(version)" == 'installed 1'
+	expect version "crmgate $(dpkg-deb -f "$BUILD"/deb/crmgate_*.deb Version)" == "$(crmgate version)"
+	expect state "$(inside stat -c '%a %U %G' /var/lib/crmgate)" == '750 root crmgate'
+	inside getent passwd crmgate | grep ':/usr/sbin/nologin$'
+	expect conffiles "$(inside dpkg-query -W -f '${Conffiles}' crmgate | awk 'NF { print $1 }' | sort | xargs)" \
+		== '/etc/crmgate/policy.yaml /etc/default/crmgate'
+	expect_json "$(crmgate check -j /etc/crmgate/policy.yaml)" '.policies == []'
+	expect enabled "$(inside systemctl is-enabled crmgate.service || :)" == disabled
+	expect service "$(service)" == inactive
+	expect attached "$(find "$GUEST_PINS")" == ''
+}
+
+is_enabled() {
+	sed -i 's/^INTERFACES=.*/INTERFACES="crm0 crm1"/' "$GUEST_ROOT/etc/default/crmgate"
+	install -m 644 "$LAB_DIR/limits.yaml" "$GUEST_ROOT/etc/crmgate/policy.yaml"
+	inside systemctl enable crmgate.service
+}
+
+# The manager has three capabilities (NET_ADMIN, PERFMON, BPF), the exporter none.
+boots() {
+	lab_until is active service
+	lab_until healthy
+	enforced
+	expect processes "$(processes | xargs)" == 'crmgate root c000001000'
+	expect 'the audit log' "$(inside stat -c '%a %U %G' /var/lib/crmgate/default/audit.log)" == '640 root crmgate'
+}
+
+# Confined as it is, the manager can put back what goes missing.
+manages() {
+	local program before
+	program=$(program crm1)
+	before=$(pins)
+	rm -r "$GUEST_PINS/default"
+	lab_until is "$before" pins
+	lab_until enforced
+	expect program "$(program crm1)" == "$program"
+}
+pins() { find "$GUEST_PINS" -printf '%M %g %P\n' | sort; }
+
+# To stop it detaches nothing, to start it again changes nothing.
+stops() {
+	local program
+	program=$(program crm1)
+	flood public --src "$LAB_BAD" --dst "$LAB_SINK" --count 2000
+	inside systemctl stop crmgate.service
+	flood public --src "$LAB_BAD" --dst "$LAB_SINK" --count 2000
+	expect dropped "$(policy_value public dropped_packets)" -ge 3500
+	inside systemctl start crmgate.service
+	lab_until healthy
+	expect program "$(program crm1)" == "$program"
 }
 
 # upgrade_during_flood VERSION: every packet that comes meanwhile is judged.
@@ -98,20 +124,18 @@ upgrade_during_flood() {
 	during install_package "$1" -- --src "$LAB_BAD" --dst "$LAB_SINK" --rate 20000
 	lab_until is $((before + $(jq .arrived <<<"$sent"))) judged public
 	expect dpkg "$(version)" == "installed $1"
+	expect service "$(service)" == active
 	expect generation "$(crmgate status -j | jq .policy.generation)" == 1
-	expect dropped "$(policy_value public dropped_packets)" -gt 100
-	crmgate status --check -q
+	lab_until enforced
 }
 
 upgrade_keeps_enforcing() {
 	local program
-	crmgate attach crm1 --policy "$LAB_DIR/limits.yaml" -q
 	crmgate ban 203.0.113.7 -q
-	echo '# mine' >>"$root/etc/crmgate/policy.yaml"
 	program=$(program crm1)
 	upgrade_during_flood 2
-	expect 'the program' "$(program crm1)" != "$program"
-	expect 'the policy file' "$(tail -n 1 "$root/etc/crmgate/policy.yaml")" == '# mine'
+	expect program "$(program crm1)" != "$program"
+	cmp "$LAB_DIR/limits.yaml" "$GUEST_ROOT/etc/crmgate/policy.yaml"
 }
 
 # Where the newer program is not taken, the older goes on, and the package is installed.
@@ -119,29 +143,32 @@ upgrade_refused() {
 	local program
 	program=$(program crm1)
 	upgrade_during_flood 3
-	grep "instance $LAB_INSTANCE goes on with the programs of version 2" "$LAB_DIR/said"
-	expect 'the program' "$(program crm1)" == "$program"
+	grep 'instance default goes on with the programs of version 2' "$LAB_DIR/said"
+	expect program "$(program crm1)" == "$program"
 	install_package 4
-	expect 'the program' "$(program crm1)" != "$program"
+	expect program "$(program crm1)" != "$program"
 }
 
 # Who cannot detach must not be left without the program.
 remove_refused() {
-	exec {lock}<>"$root/run/crmgate/$LAB_INSTANCE.lock"
+	exec {lock}<>"$GUEST_ROOT/run/crmgate/default.lock"
 	flock -x "$lock"
 	expect_exit 1 inside dpkg -r crmgate
 	flock -u "$lock"
 	expect dpkg "$(version)" == 'installed 4'
-	crmgate status --check -q
+	expect service "$(service)" == active
+	enforced
 }
 
 # Of every instance; what was learned stays for the next installation.
 remove_detaches() {
-	inside crmgate attach crm0 --instance other --policy "$LAB_DIR/limits.yaml" -q
+	crmgate detach crm0 -q
+	crmgate attach crm0 --instance other --policy /lab/limits.yaml -q
 	inside dpkg -r crmgate
-	expect program "$(program crm0) $(program crm1)" == 'null null'
+	expect programs "$(program crm0) $(program crm1)" == 'null null'
 	expect tc "$(in_host bpftool -j net show | jq '[.[].tc[]] | length')" == 0
-	[[ ! -e $root/usr/sbin/crmgate && -d $pins/$LAB_INSTANCE && -d $pins/other ]]
+	expect service "$(service)" == inactive
+	[[ ! -e $GUEST_ROOT/usr/sbin/crmgate && -d $GUEST_PINS/default && -d $GUEST_PINS/other ]]
 	install_package 4
 	crmgate attach crm1 -q
 	expect_json "$(crmgate bans -j)" '.bans | length == 1'
@@ -150,18 +177,29 @@ remove_detaches() {
 purge_cleans() {
 	inside dpkg -P crmgate
 	expect program "$(program crm1)" == null
-	expect files "$(find /mnt/upper "$root"/{run,sys/fs/bpf} -path "/mnt/upper$LAB_DIR" -prune -o \
-		-name '*crmgate*' ! -type c -print)" == ''
+	expect files "$(find "$GUEST_WRITTEN" "$GUEST_ROOT"/{run,sys/fs/bpf} -name '*crmgate*' ! -type c)" == ''
 	expect dpkg "$(version)" == ''
 }
 
+policy limits >/dev/null <<-EOF
+	version: 1
+	capacity: {sources: 1024, flows: 1024}
+	services: {api: {ports: [443]}}
+	policies: [{name: public, service: api, clients: any, limits: {packets: {rate: 10/s}}}]
+EOF
 t 'make deb' build_deb
-repack 1 >/dev/null && repack 2 >/dev/null && repack 4 >/dev/null && repack 3 <(
-	printf '%s\n' '#!/bin/sh' '[ "$1" != attach ] || exit 1' 'exec crmgate.real "$@"') >/dev/null || exit 1
 t 'lintian finds no error' lintian_is_clean
-t 'a bare Debian, and what the package depends on' make_base
-mount_root || exit 1
-t 'B21 install: a user, a policy that limits nothing, nothing attached' installs
+t 'the same package, as other versions' repack_all
+t 'a bare Debian, and what the package depends on' \
+	guest_make "$(dpkg-deb -f "$BUILD"/deb/crmgate_*.deb Depends)"
+guest_boot || exit 1
+t 'B21 install: a user, a policy that limits nothing, nothing attached, not started' installs
+t 'the service is enabled' is_enabled
+guest_halt
+guest_boot || exit 1
+t 'the service of a host that boots: confined, it attaches and serves' boots
+t 'the service puts back what goes missing' manages
+t 'the service stops, and what is in force goes on' stops
 t 'B21 upgrade keeps enforcing, and the policy file' upgrade_keeps_enforcing
 t 'B21 upgrade keeps enforcing when the newer program is refused' upgrade_refused
 t 'B21 remove is refused while it cannot detach' remove_refused
