@@ -131,6 +131,7 @@ static void modes(void) { CRMG_MODES(ITEM) }
 static void transports(void) { CRMG_TRANSPORTS(ITEM) }
 static void protocols(void) { CRMG_PROTOCOLS(ITEM) }
 static void actions(void) { CRMG_ACTIONS(ITEM) }
+static void budgets(void) { CRMG_ON_BUDGETS(ITEM) }
 static void events(void) { CRMG_EVENTS(ITEM) }
 
 /* ---------------------------------------------------------------- what is exported */
@@ -225,6 +226,7 @@ static const struct {
 	{ "transports", transports },
 	{ "protocols", protocols },
 	{ "actions", actions },
+	{ "budgets", budgets },
 	{ "events", events },
 	{ "metrics", metrics },
 	{ "problems", problems },
