@@ -53,6 +53,30 @@ slowloris() {
 	healthy 1
 }
 
+# However many connections come from one address: who is slow at another one is not cut off.
+one_address() {
+	local i
+	coproc EARLY { in_host python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", 9750), source_address=("127.0.0.2", 0))
+s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+print("ready", flush=True)
+sys.stdin.readline()
+s.sendall(b"Connection: close\r\n\r\n")
+print(s.recv(100).decode().splitlines()[0], flush=True)'; }
+	local early=$EARLY_PID answer
+	read -r -u "${EARLY[0]}"
+	coproc SLOW { slow 300; }
+	local slow=$SLOW_PID
+	read -r -u "${SLOW[0]}"
+	healthy 1
+	echo >&"${EARLY[1]}"
+	read -r -u "${EARLY[0]}" answer
+	expect 'who came first' "$answer" =~ '200 OK'
+	echo >&"${SLOW[1]}"
+	wait "$slow" "$early" || :
+}
+
 bad_requests() {
 	local i
 	# A header of 1 MB, nonsense, and 100 requests in one go.
@@ -126,6 +150,7 @@ odd_labels() {
 
 t 'main: /metrics and /healthz' endpoint
 t 'D15 three hundred half requests' slowloris
+t 'D15 three hundred connections of one address' one_address
 t 'D15 large headers, nonsense, pipelining' bad_requests
 t 'T12 D11 D14 events and log lines are bounded' refusals_are_bounded
 t 'E2 labels cannot break the format' odd_labels

@@ -17,10 +17,13 @@ file=$(policy closed <<-EOF
 EOF
 )
 
-# manage: starts it, process id in $manager; returns when it manages and serves.
+# start [OPTION]...: the daemon, process id in $manager; manage: returns when all is in force.
+start() {
+	lab_spawn manager host "$CRMGATE" daemon --instance "$LAB_INSTANCE" --listen "$listen" "$@" \
+		&>>"$LAB_DIR/manage.log"
+}
 manage() {
-	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
-		--listen "$listen" "$@" &>>"$LAB_DIR/manage.log"
+	start --manage
 	lab_until alive
 }
 healthy() { in_host curl -sf --max-time 2 "http://$listen/healthz" >/dev/null; }
@@ -51,7 +54,7 @@ refused() {
 
 # with FUNCTION: on a new attachment that is managed.
 with() {
-	manager=
+	manager='' listener=''
 	trap without EXIT
 	crmgate attach crm0 crm1 --policy "$file" -q
 	manage
@@ -60,8 +63,11 @@ with() {
 	wait "$manager"
 }
 without() {
-	kill -KILL $manager || :
-	wait $manager || :
+	kill -KILL $manager $listener || :
+	wait $manager $listener || :
+	# The exporter has the lock as long as it lives.
+	rm -f "/run/crmgate/panic/$LAB_INSTANCE"
+	lab_until flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true
 	purge
 } &>/dev/null
 
@@ -244,6 +250,88 @@ stopped() {
 	manage
 }
 
+# Panic by a file: by the first look at it, and by each change, within 100 ms.
+panic_file() {
+	local file=/run/crmgate/panic/$LAB_INSTANCE acted
+	panicking 0
+	install -o nobody /dev/null "$LAB_DIR/file"
+	cp -p "$LAB_DIR/file" "${file%/*}/.$LAB_INSTANCE"
+	mv "${file%/*}/.$LAB_INSTANCE" "$file"
+	lab_until panicking 1
+	acted=$(crmgate events -j | jq -r 'select(.event == "panic").time')
+	measured "panic by a file came in force after" \
+		"$(jq -n "$(date -d "$acted" +%s.%N) - $(stat -c %.Z "$file")") s"
+	jq -en "$(date -d "$acted" +%s.%N) - $(stat -c %.Z "$file") <= 0.1" >/dev/null
+	told panic "everything passes by file $file of nobody"
+	expect 'in the audit log' "$(crmgate audit -j | jq -r '.entries[] | select(.what == "panic").details')" \
+		== "everything passes by file $file of nobody"
+	rm "$file"
+	lab_until panicking 0
+	told resume "the policy holds again by the removal of file $file"
+	# `resume` takes the file away, and only once it is gone a new one counts.
+	touch "$file"
+	lab_until panicking 1
+	crmgate resume
+	panicking 0
+	test ! -e "$file"
+	mv "$(mktemp -p "$LAB_DIR")" "$file"
+	lab_until panicking 1
+	# It outlives the daemon, which finds it; also in a folder that was made anew.
+	kill "$manager"
+	wait "$manager"
+	crmgate resume
+	touch "$file"
+	panicking 0
+	start --manage
+	lab_until panicking 1
+	rm -r /run/crmgate/panic
+	lab_until panicking 0
+	lab_until touch "$file"
+	lab_until panicking 1
+	rm "$file"
+	lab_until panicking 0
+}
+panicking() { (($(metric crmgate_panic) == $1)); }
+
+# B14: what systemd is told, and when.
+notified() {
+	local told=$LAB_DIR/notified
+	python3 -c '
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+while True:
+    print(s.recv(256).decode(), flush=True)' "$LAB_DIR/notify" >>"$told" &
+	listener=$!
+	lab_until test -S "$LAB_DIR/notify"
+	kill "$manager"
+	wait "$manager"
+	export NOTIFY_SOCKET=$LAB_DIR/notify
+	manage
+	lab_until grep -q READY=1 "$told"
+	lab_until at_least 3 grep -c WATCHDOG=1 "$told"
+	kill -STOP "$manager"
+	lab_until problem daemon_behind
+	local beats
+	beats=$(grep -c WATCHDOG=1 "$told")
+	expect 'none from who hangs' "$(grep -c WATCHDOG=1 "$told")" -eq "$beats"
+	kill -CONT "$manager"
+	kill "$manager"
+	wait "$manager"
+	lab_until grep -q STOPPING=1 "$told"
+	expect 'times ready' "$(grep -c READY=1 "$told")" -eq 1
+	# The exporter alone says the same.
+	: >"$told"
+	start
+	lab_until grep -q READY=1 "$told"
+	lab_until at_least 2 grep -c WATCHDOG=1 "$told"
+	lab_stop "$manager"
+	lab_until grep -q STOPPING=1 "$told"
+	unset NOTIFY_SOCKET
+	manage
+}
+
 t 'the manager keeps three capabilities, the exporter none; B13 one an instance' with privileges
 t 'B1 kill -9 of the manager under load' with killed
 t 'B14 a manager that hangs is a problem' with hung
@@ -255,4 +343,6 @@ t 'B9 an interface deleted and made anew' with made_anew
 t 'B9 an interface in another namespace' with moved
 t 'detach and purge are no loss' with on_purpose
 t 'B15 signals, and an exporter that died' with stopped
+t 'panic by a file' with panic_file
+t 'B14 READY, WATCHDOG, STOPPING' with notified
 t_done

@@ -19,12 +19,15 @@ static char *read_line(const char *path, char *buf, size_t size)
 	return buf;
 }
 
-/* A user's name; null if the number has none, or is none. */
+/* A user's name; null if the number has none, or is none. Several threads may ask. */
 static json_t *name_of(uid_t uid)
 {
-	const struct passwd *user = uid == (uid_t)-1 ? NULL : getpwuid(uid);
+	struct passwd user, *found = NULL;
+	char names[1024];
 
-	return user ? crmg_json_text(user->pw_name, SIZE_MAX) : json_null();
+	if (uid != (uid_t)-1)
+		(void)getpwuid_r(uid, &user, names, sizeof(names), &found);
+	return found ? crmg_json_text(found->pw_name, SIZE_MAX) : json_null();
 }
 
 static uid_t login_uid(void)

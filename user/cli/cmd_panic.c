@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* cmd_panic.c - panic and resume: one switch, two commands. */
+#include "../daemon/panicfile.h"
 #include "cli.h"
 
 static int turn(const struct crmg_args *args, bool on)
@@ -14,6 +15,8 @@ static int turn(const struct crmg_args *args, bool on)
 		return crmg_cli_fail(args, code, &err);
 	(void)crmg_kern_image(kern, &image, &err);
 	crmg_kern_panic(kern, on, NULL);
+	if (!on && (code = crmg_panic_file_remove(args->instance, &err)))
+		return crmg_cli_fail(args, code, &err);
 	crmg_cli_warnings(args, &err);
 	if (!on)
 		crmg_cli_prove(args);
@@ -37,7 +40,10 @@ const struct crmg_command crmg_command_panic = {
 	.name = "panic",
 	.operands = "",
 	.summary = "Let everything pass at once, until resume",
-	.help = "Counting goes on, with reason panic. Holds over apply, attach and restarts.",
+	.help = "Counting goes on, with reason panic. Holds over apply, attach and restarts. Under\n"
+		"`daemon --manage` a file /run/crmgate/panic/INSTANCE does the same, and its removal\n"
+		"the same as resume. Only root can make it, unless another owner or mode of that\n"
+		"folder lets others.",
 	.run = run_panic,
 };
 
@@ -45,5 +51,6 @@ const struct crmg_command crmg_command_resume = {
 	.name = "resume",
 	.operands = "",
 	.summary = "End panic: back to the policy",
+	.help = "Removes a file that means panic, too.",
 	.run = run_resume,
 };

@@ -3,19 +3,20 @@
 #include "daemon.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 
 #include "../base/util.h"
 #include "manage.h"
 #include "parts.h"
 
 #define CONNECTIONS_MAX 256
+#define WATCHDOG_MS     1000
 
 /* Descriptors that a scrape may need for a moment: a new image, netlink, counters. */
 #define SPARE_DESCRIPTORS 8
@@ -96,6 +97,15 @@ static bool told_to_end(int fd)
 	return end;
 }
 
+/* Said by the one process that the service manager knows: by this one if nobody holds a leash. */
+static void say_served(int leash)
+{
+	if (leash < 0)
+		crmg_notify("READY=1");
+	else
+		(void)send(leash, "", 1, MSG_NOSIGNAL);
+}
+
 /* Until a signal, or until the other end of the leash (-1: none) is closed. */
 static void wait_for_end(int told, int leash)
 {
@@ -104,9 +114,13 @@ static void wait_for_end(int told, int leash)
 		{ .fd = leash, .events = POLLIN },
 	};
 
-	do
-		poll(sources, CRMG_ARRAY_SIZE(sources), -1);
-	while (!sources[1].revents && !told_to_end(told));
+	do {
+		if (leash < 0)
+			crmg_notify("WATCHDOG=1");
+		poll(sources, CRMG_ARRAY_SIZE(sources), leash < 0 ? WATCHDOG_MS : -1);
+	} while (!sources[1].revents && !told_to_end(told));
+	if (leash < 0)
+		crmg_notify("STOPPING=1");
 }
 
 /* Takes the sockets over. */
@@ -130,6 +144,7 @@ static int serve(const struct crmg_daemon_options *options, const int *sockets,
 		return crmg_err_set(err, code, "the HTTP server cannot be started: %s",
 				    strerror(-code));
 	announce(sockets, options->listen_count);
+	say_served(leash);
 	wait_for_end(told, leash);
 	crmg_http_stop(&http);
 	return 0;
@@ -159,10 +174,10 @@ static int run_both(const struct crmg_daemon_options *options, const int *socket
 	struct crmg_exporter exporter;
 	int leash[2], code;
 
-	if (pipe2(leash, O_CLOEXEC) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, leash) < 0) {
 		code = -errno;
 		close_all(sockets, options->listen_count);
-		return crmg_err_set(err, code, "no pipe: %s", strerror(-code));
+		return crmg_err_set(err, code, "no pair of sockets: %s", strerror(-code));
 	}
 	exporter = (struct crmg_exporter){ .pid = fork(), .leash = leash[1] };
 	if (!exporter.pid) {

@@ -2,9 +2,11 @@
 /*
  * http.c - the endpoint. Clients are not trusted: few connections, each with
  * little memory and little time; no request body is ever read. When there are
- * too many, the oldest goes: whoever holds connections holds up nobody else.
+ * too many, of one address or of all, the oldest of these goes: whoever holds connections
+ * holds up nobody else.
  */
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -18,9 +20,13 @@
 #define TIMEOUT_S      10
 #define MEMORY_BYTES   (16 * 1024)	/* headers of one request, and the answer's */
 
+/* Of all connections, what those of one address may take; two at least. */
+#define ADDRESS_SHARE  4
+
 struct peer {
 	TAILQ_ENTRY(peer) entry;
-	int fd;
+	int fd;			/* -1: told to go */
+	struct in6_addr address;
 };
 
 /* One listening socket, served by one thread: what is here is its own. */
@@ -30,6 +36,7 @@ struct server {
 	TAILQ_HEAD(, peer) peers;	/* the oldest first */
 	unsigned int peer_count;
 	unsigned int peers_max;
+	unsigned int address_max;
 };
 
 struct crmg_http {
@@ -40,11 +47,52 @@ struct crmg_http {
 	pthread_mutex_t lock;		/* around kern: one scrape at a time */
 };
 
+static void address_of(struct MHD_Connection *connection, struct in6_addr *ret)
+{
+	const struct sockaddr *from = MHD_get_connection_info(connection,
+		MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+
+	memset(ret, 0, sizeof(*ret));
+	if (from && from->sa_family == AF_INET6)
+		*ret = ((const struct sockaddr_in6 *)from)->sin6_addr;
+	else if (from && from->sa_family == AF_INET)
+		memcpy(&ret->s6_addr[12], &((const struct sockaddr_in *)from)->sin_addr, 4);
+}
+
+/* The server sees the end of the connection and closes it. */
+static void dismiss(struct server *server, struct peer *peer)
+{
+	shutdown(peer->fd, SHUT_RDWR);
+	peer->fd = -1;
+	server->peer_count--;
+}
+
 /*
- * Keeps one place free, so that the next client is always accepted: answers
- * take milliseconds, and who is old is slow. The server sees the end of the
- * connection and closes it.
+ * Keeps one place free, so that the next client is always accepted: answers take
+ * milliseconds, and who is old is slow.
  */
+static void make_room(struct server *server, const struct in6_addr *address)
+{
+	struct peer *peer, *oldest = NULL, *of_address = NULL;
+	unsigned int count = 0;
+
+	TAILQ_FOREACH(peer, &server->peers, entry) {
+		if (peer->fd < 0)
+			continue;
+		if (!oldest)
+			oldest = peer;
+		if (memcmp(&peer->address, address, sizeof(*address)))
+			continue;
+		count++;
+		if (!of_address)
+			of_address = peer;
+	}
+	if (of_address && count > server->address_max)
+		dismiss(server, of_address);
+	else if (oldest && server->peer_count >= server->peers_max)
+		dismiss(server, oldest);
+}
+
 static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
 			       enum MHD_ConnectionNotificationCode code)
 {
@@ -65,17 +113,10 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
 		return;
 	peer->fd = MHD_get_connection_info(connection,
 					   MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	address_of(connection, &peer->address);
 	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
-	if (++server->peer_count < server->peers_max)
-		return;
-	TAILQ_FOREACH(peer, &server->peers, entry) {
-		if (peer->fd < 0)
-			continue;	/* told to go already */
-		shutdown(peer->fd, SHUT_RDWR);
-		peer->fd = -1;
-		server->peer_count--;
-		return;
-	}
+	server->peer_count++;
+	make_room(server, &peer->address);
 }
 
 /* An answer with a body that is freed with it. */
@@ -196,6 +237,7 @@ static int serve_on(int fd, unsigned int connections, struct server *server)
 {
 	TAILQ_INIT(&server->peers);
 	server->peers_max = connections;
+	server->address_max = connections / ADDRESS_SHARE < 2 ? 2 : connections / ADDRESS_SHARE;
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, server->http,
 		MHD_OPTION_LISTEN_SOCKET, fd,

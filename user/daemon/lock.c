@@ -12,8 +12,6 @@
 #include "../base/util.h"
 #include "parts.h"
 
-#define RUN_DIR "/run/crmgate"
-
 static int already_running(int fd, struct crmg_err *err)
 {
 	char pid[16] = "";
@@ -30,10 +28,10 @@ int crmg_daemon_lock(const char *instance, int *ret_fd, struct crmg_err *err)
 	crmg_autoclose int fd = -1;
 	char path[128];
 
-	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
+	if (mkdir(CRMG_RUN_DIR, 0755) < 0 && errno != EEXIST)
 		return crmg_err_set(err, -errno, "%s cannot be made: %s; start as root, or with "
-				    "RuntimeDirectory=crmgate", RUN_DIR, strerror(errno));
-	snprintf(path, sizeof(path), RUN_DIR "/%s.daemon.lock", instance);
+				    "RuntimeDirectory=crmgate", CRMG_RUN_DIR, strerror(errno));
+	snprintf(path, sizeof(path), CRMG_RUN_DIR "/%s.daemon.lock", instance);
 	/* Not readable by others: who can open it can hold it. */
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

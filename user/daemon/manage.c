@@ -16,9 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/journal.h"
 #include "../base/num.h"
 #include "../base/util.h"
-#include "journal.h"
+#include "panicfile.h"
 #include "parts.h"
 
 #define PROVE_PERIOD_S 60
@@ -132,7 +133,7 @@ static void run_jobs(struct manager *m)
 
 /* ----------------------------------------------------------------- sources */
 
-enum source { SOURCE_SIGNALS, SOURCE_CLOCK, SOURCE_LINKS, SOURCE_COUNT };
+enum source { SOURCE_SIGNALS, SOURCE_CLOCK, SOURCE_LINKS, SOURCE_EXPORTER, SOURCE_COUNT };
 
 /* A timer that ticks each second. */
 static int open_clock(void)
@@ -158,12 +159,14 @@ static int open_links(void)
 	return fd;
 }
 
-static int open_sources(struct pollfd *sources, const sigset_t *signals, struct crmg_err *err)
+static int open_sources(struct pollfd *sources, const sigset_t *signals, int exporter,
+			struct crmg_err *err)
 {
 	const int fds[SOURCE_COUNT] = {
 		[SOURCE_SIGNALS] = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK),
 		[SOURCE_CLOCK] = open_clock(),
 		[SOURCE_LINKS] = open_links(),
+		[SOURCE_EXPORTER] = exporter,
 	};
 	int code = 0;
 
@@ -182,6 +185,16 @@ static void drain(int fd)
 
 	while (read(fd, buf, sizeof(buf)) > 0)
 		;
+}
+
+/* Once: it serves, and what was missing at the start was looked for. Or it has ended. */
+static void hear_exporter(struct pollfd *source)
+{
+	char byte;
+
+	if (recv(source->fd, &byte, 1, MSG_DONTWAIT) == 1)
+		crmg_notify("READY=1");
+	source->fd = -1;
 }
 
 /* True if one of them ends the daemon; *ret_code then. */
@@ -239,12 +252,16 @@ int crmg_manage_run(const struct crmg_daemon_options *options, struct crmg_expor
 		.options = options, .exporter = exporter, .journal.quiet = options->quiet,
 	};
 	struct pollfd sources[SOURCE_COUNT];
-	int code = open_sources(sources, signals, err);
+	struct crmg_panic_watch *panic = NULL;
+	int code = open_sources(sources, signals, exporter->leash, err);
 
 	if (!code)
 		code = crmg_daemon_keep(err);
+	if (!code)
+		code = crmg_panic_watch_start(options->instance, &panic, err);
 	while (!code) {
 		run_jobs(&m);
+		crmg_notify("WATCHDOG=1");
 		while (poll(sources, SOURCE_COUNT, -1) < 0 && errno == EINTR)
 			;
 		if (read_signals(&m, sources[SOURCE_SIGNALS].fd, &code, err))
@@ -254,7 +271,12 @@ int crmg_manage_run(const struct crmg_daemon_options *options, struct crmg_expor
 			drain(sources[SOURCE_LINKS].fd);
 			jobs[0].next_ns = 0;
 		}
+		if (sources[SOURCE_EXPORTER].revents)
+			hear_exporter(&sources[SOURCE_EXPORTER]);
 	}
+	crmg_notify("STOPPING=1");
+	crmg_panic_watch_stop(&panic);
+	sources[SOURCE_EXPORTER].fd = -1;
 	stop(&m);
 	for (size_t i = 0; i < SOURCE_COUNT; i++)
 		if (sources[i].fd >= 0)

@@ -14,7 +14,7 @@
 /* -EPERM, said in err, if this process could not manage. */
 int crmg_manage_check(struct crmg_err *err);
 
-/* The process that serves: it ends when its leash is closed. */
+/* The process that serves: it ends when its leash is closed, and writes to it once it serves. */
 struct crmg_exporter {
 	pid_t pid;		/* -1: it has ended */
 	int leash;

@@ -5,6 +5,8 @@
 
 #include "../kern/kern.h"
 
+#define CRMG_RUN_DIR "/run/crmgate"
+
 /* Takes the lock "one daemon an instance"; held as long as *ret_fd is open. -EBUSY. */
 int crmg_daemon_lock(const char *instance, int *ret_fd, struct crmg_err *err);
 
@@ -19,6 +21,9 @@ int crmg_daemon_drop(const char *user, gid_t pins, struct crmg_err *err);
  * what it takes to attach: CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON.
  */
 int crmg_daemon_keep(struct crmg_err *err);
+
+/* "READY=1", ... to $NOTIFY_SOCKET, if there is one; by the process that systemd started. */
+void crmg_notify(const char *state);
 
 /* A listening TCP socket for "ADDR:PORT" or "[ADDR]:PORT". */
 int crmg_listen(const char *text, int *ret_fd, struct crmg_err *err);

@@ -332,15 +332,16 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	return code;
 }
 
-bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *why)
+bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *by)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 
 	if (__atomic_exchange_n(&control->panic, on, __ATOMIC_SEQ_CST) == on)
 		return false;
 	control->panic_since_ns = on ? crmg_clock_ns(CLOCK_REALTIME) : 0;
-	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s%s%s",
-		       on ? "everything passes" : "the policy holds again", why ? ": " : "",
-		       why ? why : "");
+	kern->actor = by;
+	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
+		       on ? "everything passes" : "the policy holds again");
+	kern->actor = NULL;
 	return true;
 }

@@ -19,12 +19,12 @@ static struct crmg_scratch *crmg_event_scratch(struct crmg_kern *kern)
 }
 
 /* Who is behind this command: sudo keeps the name. */
-static const char *crmg_event_user(void)
+static const char *crmg_event_user(const struct crmg_kern *kern)
 {
 	const char *sudo = getenv("SUDO_USER");
-	const struct passwd *user = getpwuid(getuid());
+	const struct passwd *user = kern->actor ? NULL : getpwuid(getuid());
 
-	return sudo && sudo[0] ? sudo : user ? user->pw_name : "?";
+	return kern->actor ? kern->actor : sudo && sudo[0] ? sudo : user ? user->pw_name : "?";
 }
 
 /* A ban's detail is "origin: note"; a note may name people, and stays out of the audit log. */
@@ -56,6 +56,7 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 	uint64_t seq = __atomic_add_fetch(&crmg_event_scratch(kern)->event_seq, 1,
 					  __ATOMIC_SEQ_CST);
 	struct crmg_event *event = crmg_event_at(kern, seq);
+	const char *actor;
 	va_list args;
 	size_t used;
 
@@ -73,12 +74,15 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
 	va_start(args, format);
 	vsnprintf(event->detail, sizeof(event->detail), format, args);
 	va_end(args);
-	crmg_event_audit(kern, kind, prefix, service, event->detail);
+	/* The audit log has users of its own, but not what else it was. */
+	if (!kern->actor)
+		crmg_event_audit(kern, kind, prefix, service, event->detail);
+	actor = crmg_event_user(kern);
 	used = strlen(event->detail);
-	/* What the managing daemon finds and does nobody asked for. */
-	if (kern->access != CRMG_KERN_MANAGE)
-		snprintf(event->detail + used, sizeof(event->detail) - used, " by %s",
-			 crmg_event_user());
+	if (actor[0])
+		snprintf(event->detail + used, sizeof(event->detail) - used, " by %s", actor);
+	if (kern->actor)
+		crmg_event_audit(kern, kind, prefix, service, event->detail);
 	__atomic_exchange_n(&event->seq, seq, __ATOMIC_SEQ_CST);
 }
 

@@ -57,6 +57,7 @@ struct crmg_kern {
 	enum crmg_kern_access access;
 	int dir;			/* O_PATH of the pin folder: pins are found after a setuid */
 	int lock;			/* -1: none */
+	const char *actor;		/* for events; NULL: the user of this process; "": nobody */
 	int map[CRMG_MAP_COUNT];	/* -1: may not be opened (setup) */
 	struct crmg_view view[CRMG_MAP_COUNT];
 

@@ -115,9 +115,9 @@ int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct 
 
 /*
  * Switches panic; false if it was so already. Needs no lock: no command that runs can
- * hold it up. why: for the event, or NULL.
+ * hold it up. by: who or what did it, NULL: the user of this process.
  */
-bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *why);
+bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *by);
 
 /* ------------------------------------------------------- daemon --manage */
 

@@ -30,7 +30,7 @@ void crmg_tend_event(struct crmg_tend *t, enum crmg_event_kind kind, const char 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	crmg_event_add(t->kern, kind, NULL, "", "%s", text);
+	crmg_kern_note(t->kern, kind, text);
 	crmg_err_warn(t->err, "%s", text);
 }
 
@@ -285,11 +285,12 @@ void crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, co
 	before = on ? __atomic_fetch_or(&control->troubles, bit, __ATOMIC_RELAXED) :
 		      __atomic_fetch_and(&control->troubles, ~bit, __ATOMIC_RELAXED);
 	if (!(before & bit) == on)
-		crmg_event_add(kern, on ? CRMG_EVENT_MANAGE : CRMG_EVENT_RESTORED, NULL, "", "%s",
-			       text);
+		crmg_kern_note(kern, on ? CRMG_EVENT_MANAGE : CRMG_EVENT_RESTORED, text);
 }
 
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text)
 {
+	kern->actor = "";
 	crmg_event_add(kern, kind, NULL, "", "%s", text);
+	kern->actor = NULL;
 }

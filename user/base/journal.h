@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* journal.h - the daemon's own log: lines on stderr, of which there are never many. */
-#ifndef CRMGATE_DAEMON_JOURNAL_H
-#define CRMGATE_DAEMON_JOURNAL_H
+/* journal.h - the log of a daemon: lines on stderr, of which there are never many. */
+#ifndef CRMGATE_BASE_JOURNAL_H
+#define CRMGATE_BASE_JOURNAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/err.h"
+#include "err.h"
 
 struct crmg_journal {
 	bool quiet;		/* errors only */
