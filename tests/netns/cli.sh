@@ -42,6 +42,27 @@ warnings() {
 	crmgate apply "$file" -q
 }
 
+# A prefix that is denied and allowed: allow has it, and that is said of both places.
+shadowed() {
+	local path
+	path=$(policy shadowed <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [443]}}
+		clients:
+		  scanners: {prefixes: [203.0.113.9, 198.18.0.0/24]}
+		policies: [{name: scanners, service: api, clients: scanners, deny: true}]
+		allow: [203.0.113.0/24]
+	EOF
+	)
+	refused 2 "$path" --strict
+	expect 'both places' "$OUTPUT" =~ "shadowed.yaml:5:.* 203.0.113.9 .*allow.*shadowed.yaml:7"
+	expect_exit 0 crmgate apply "$path"
+	expect 'both places' "$OUTPUT" =~ "shadowed.yaml:5:.* 203.0.113.9 .*allow.*shadowed.yaml:7"
+	expect_json "$(crmgate why 203.0.113.9 -j)" '.services[0].policy == "allow"'
+	crmgate apply "$file" -q
+}
+
 too_many() {
 	local i
 	{
@@ -150,6 +171,7 @@ usage() {
 }
 
 t 'A8 warnings, and --strict makes errors of them' warnings
+t 'A8 a rule that another one makes idle' shadowed
 t 'A10 more than there is room for is refused first' too_many
 t 'A12 odd policy files end in an error, not in a hang' odd_files
 t 'A12 the file is replaced while it is read' replaced_meanwhile

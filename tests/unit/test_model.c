@@ -167,6 +167,14 @@ static void test_sort_prefixes(void **state)
 	assert_int_equal(client->prefixes[3].pfx.len, 128);
 	assert_false(client->prefixes[3].from_file);	/* of two equal ones the operator's own */
 	assert_int_equal(client->prefixes[4].pfx.len, 32);
+	/* Twice by the operator is told, once more by a list is not. */
+	assert_int_equal(client->prefixes[3].again.line, 0);
+	add_prefix(f, 0, "192.0.2.1", false);
+	client = &f->model->clients[0];
+	crmg_model_sort_prefixes(client->prefixes, &client->prefix_count);
+	assert_int_equal(client->prefix_count, 5);
+	assert_int_equal(client->prefixes[3].place.line, 5);
+	assert_int_equal(client->prefixes[3].again.line, 8);
 }
 
 int main(void)

@@ -139,7 +139,10 @@ static void test_a8_covered_by_allow(void **state)
 	add_allow(f, "198.51.100.0/24");
 	add_allow(f, "203.0.113.0/25");
 	add_allow(f, "192.0.2.0/25");
-	assert_check(f, 0, "");			/* halves of both are left */
+	/* Halves of both are left, but of one address nothing. */
+	assert_check(f, 0, "p.yaml:7:1: warning: 198.51.100.1 of client 'c0' has no effect: "
+		     "198.51.100.0/24 of 'allow' (p.yaml:9) has it\n");
+	crmg_err_clear(&f->err);
 	add_allow(f, "192.0.2.128/25");
 	assert_check(f, 0,
 		     "p.yaml:4:1: warning: policy 'p0' never applies to client 'c0' (line 2): "
@@ -177,8 +180,122 @@ static void test_a8_any_covered(void **state)
 	add_prefix(f, 1, "0.0.0.0/1", false);
 	assert_check(f, 0, "");
 	add_prefix(f, 0, "128.0.0.0/1", false);
-	assert_check(f, 0, "p.yaml:6:1: warning: policy 'public' never applies to 'any': other "
-		     "clients of its services have all addresses\n");
+	assert_check(f, 0, "p.yaml:6:1: warning: policy 'public' never applies to 'any': others "
+		     "have all addresses, such as client 'c1' (line 3)\n");
+}
+
+/* A policy of two services that is idle in one of them. */
+static void test_a8_one_service(void **state)
+{
+	struct fixture *f = *state;
+	struct crmg_model_policy *both;
+
+	add_many(f, 2, 3, 0);
+	both = add_policy(f, "both", 0, 0);
+	*(size_t *)crmg_grow(&both->services, &both->service_count, sizeof(size_t)) = 1;
+	add_policy(f, "first", 0, 1);
+	add_policy(f, "second", 1, 2);
+	add_prefix(f, 0, "192.0.2.0/24", false);
+	add_prefix(f, 1, "192.0.2.0/25", false);	/* a part of it in s0 */
+	add_prefix(f, 2, "192.0.2.0/26", false);	/* all of it in s1 */
+	add_prefix(f, 2, "192.0.2.64/26", false);
+	assert_check(f, 0, "");
+	add_prefix(f, 2, "192.0.2.128/25", false);
+	assert_check(f, 0, "p.yaml:6:1: warning: policy 'both' never applies to client 'c0' "
+		     "(line 3) at service 's1': all its addresses are in longer prefixes of "
+		     "others, such as client 'c2' (line 5)\n");
+}
+
+/* The other prefix of the client is left: it is told of the one. */
+static void test_a8_idle_prefix(void **state)
+{
+	struct fixture *f = *state;
+
+	add_many(f, 1, 2, 2);
+	add_prefix(f, 0, "198.51.100.0/24", false);
+	add_prefix(f, 0, "192.0.2.0/24", false);
+	add_prefix(f, 0, "192.0.2.0/26", false);	/* its own does not count as another's */
+	add_prefix(f, 1, "192.0.2.64/26", false);
+	add_prefix(f, 1, "192.0.2.0/27", false);
+	add_prefix(f, 1, "192.0.2.32/27", false);
+	assert_check(f, 0, "p.yaml:8:1: warning: 192.0.2.0/26 of client 'c0' has no effect: "
+		     "longer prefixes have all of it, such as 192.0.2.0/27 of client 'c1' "
+		     "(p.yaml:10)\n");
+	crmg_err_clear(&f->err);
+	add_prefix(f, 1, "192.0.2.128/25", false);
+	assert_check(f, 0, "p.yaml:7:1: warning: 192.0.2.0/24 of client 'c0' has no effect: "
+		     "longer prefixes have all of it, such as 192.0.2.0/27 of client 'c1' "
+		     "(p.yaml:10)\n"
+		     "p.yaml:8:1: warning: 192.0.2.0/26 of client 'c0' has no effect: "
+		     "longer prefixes have all of it, such as 192.0.2.0/27 of client 'c1' "
+		     "(p.yaml:10)\n");
+}
+
+/* A prefix inside of one of the same client, unless another client stands between. */
+static void test_a8_inside_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	add_many(f, 1, 3, 2);			/* no policy names c2 */
+	add_prefix(f, 0, "10.0.0.0/8", false);
+	add_prefix(f, 1, "10.1.0.0/16", false);
+	add_prefix(f, 0, "10.1.2.0/24", false);
+	assert_check(f, 0, "p.yaml:4:1: warning: client 'c2' has no effect: no policy names it\n");
+	crmg_err_clear(&f->err);
+	add_prefix(f, 2, "10.2.0.0/16", false);
+	add_prefix(f, 0, "10.2.3.0/24", false);
+	assert_check(f, 0, "p.yaml:4:1: warning: client 'c2' has no effect: no policy names it\n"
+		     "p.yaml:11:1: warning: 10.2.3.0/24 of client 'c0' has no effect: 10.0.0.0/8 "
+		     "of client 'c0' (p.yaml:7) has it\n");
+}
+
+static void test_a8_allow_in_allow(void **state)
+{
+	struct fixture *f = *state;
+
+	add_many(f, 1, 0, 0);
+	add_allow(f, "192.0.2.9");
+	add_allow(f, "192.0.2.128/25");
+	assert_check(f, 0, "");
+	add_allow(f, "192.0.2.0/24");
+	assert_check(f, 0, "p.yaml:2:1: warning: 192.0.2.9 of 'allow' has no effect: 192.0.2.0/24 "
+		     "of 'allow' (p.yaml:4) has it\n"
+		     "p.yaml:3:1: warning: 192.0.2.128/25 of 'allow' has no effect: 192.0.2.0/24 "
+		     "of 'allow' (p.yaml:4) has it\n");
+}
+
+/* What a feed has twice over is its own affair; what `allow` takes from it is not. */
+static void test_a8_idle_feed(void **state)
+{
+	struct fixture *f = *state;
+
+	add_many(f, 1, 1, 1);
+	f->model->policies[0].deny = true;
+	add_prefix(f, 0, "10.0.0.0/8", true);
+	add_prefix(f, 0, "10.1.0.0/16", true);
+	add_prefix(f, 0, "10.1.2.3", false);
+	add_prefix(f, 0, "192.0.2.0/25", true);
+	assert_check(f, 0, "");
+	add_allow(f, "192.0.2.0/25");
+	assert_check(f, 0, "feed:7:1: warning: 192.0.2.0/25 of client 'c0' has no effect: "
+		     "192.0.2.0/25 of 'allow' (p.yaml:8) has it\n");
+}
+
+static void test_a8_many_idle_are_summed_up(void **state)
+{
+	struct fixture *f = *state;
+	char text[32];
+
+	add_many(f, 1, 1, 1);
+	add_prefix(f, 0, "2001:db8::/32", false);
+	for (int i = 0; i < 50; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%d", i);
+		add_prefix(f, 0, text, true);
+	}
+	add_allow(f, "192.0.2.0/24");
+	assert_int_equal(crmg_model_check(f->model, &f->err), 0);
+	assert_int_equal(f->err.count, 21);
+	assert_string_equal(f->err.messages[20].text, "... and 30 more prefixes without effect");
 }
 
 int main(void)
@@ -195,6 +312,12 @@ int main(void)
 		FIXTURE_TEST(a8_covered_by_allow),
 		FIXTURE_TEST(a8_covered_by_longer),
 		FIXTURE_TEST(a8_any_covered),
+		FIXTURE_TEST(a8_one_service),
+		FIXTURE_TEST(a8_idle_prefix),
+		FIXTURE_TEST(a8_inside_its_own),
+		FIXTURE_TEST(a8_allow_in_allow),
+		FIXTURE_TEST(a8_idle_feed),
+		FIXTURE_TEST(a8_many_idle_are_summed_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

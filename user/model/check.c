@@ -179,6 +179,21 @@ static int by_entry(const void *left, const void *right)
 	return order ? order : (a->client > b->client) - (a->client < b->client);
 }
 
+struct crmg_model_prefix *crmg_check_prefix(const struct crmg_model *model,
+					    const struct crmg_check_entry *entry)
+{
+	return entry->client == CRMG_CHECK_ALLOW ? &model->allow[entry->index]
+	       : &model->clients[entry->client].prefixes[entry->index];
+}
+
+const char *crmg_check_file(const struct crmg_model *model, const struct crmg_check_entry *entry)
+{
+	const struct crmg_model_prefix *prefix = crmg_check_prefix(model, entry);
+
+	return prefix->from_file ? model->clients[entry->client].files[prefix->file]
+				 : model->shown;
+}
+
 static void free_entries(struct crmg_check_entries *entries)
 {
 	free(entries->entry);

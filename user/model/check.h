@@ -14,6 +14,7 @@
 	crmg_err_at(err, CRMG_WARNING, (model)->shown, (place).line, (place).column, __VA_ARGS__)
 
 #define CRMG_CHECK_ALLOW UINT32_MAX
+#define CRMG_CHECK_MESSAGES_MAX 20	/* of one kind about prefixes; then only their number */
 
 /* A prefix of a client, or of `allow`, with the way back to it. */
 struct crmg_check_entry {
@@ -35,6 +36,11 @@ struct crmg_check_entries {
 	size_t count;
 };
 
+/* The prefix of the model that the entry is, and the file that it stands in. */
+struct crmg_model_prefix *crmg_check_prefix(const struct crmg_model *model,
+					    const struct crmg_check_entry *entry);
+const char *crmg_check_file(const struct crmg_model *model, const struct crmg_check_entry *entry);
+
 /*
  * One prefix in two clients. True if prefixes of feeds were taken out of the
  * model: entries no longer fit it then.
@@ -51,7 +57,14 @@ void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err);
 /* The same of what may be sent to sources. */
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
 
-/* Clients and policies without effect. At most CRMG_SERVICES_MAX services. */
+/*
+ * Prefixes without effect: those that stand twice, and each entry i that has a
+ * taker[i]: one, maybe of several, that has its addresses instead. NULL: none.
+ */
+void crmg_check_idle(const struct crmg_model *model, const struct crmg_check_entries *entries,
+		     const struct crmg_check_entry *const *taker, struct crmg_err *err);
+
+/* Clients, policies and prefixes without effect. At most CRMG_SERVICES_MAX services. */
 int crmg_check_reach(const struct crmg_model *model, const struct crmg_check_use *use,
 		     const struct crmg_check_entries *entries, struct crmg_err *err);
 

@@ -8,8 +8,6 @@
 
 #include "../base/util.h"
 
-#define MESSAGES_MAX 20		/* of each severity; then only their number */
-
 struct finding {
 	struct crmg_model *model;
 	const struct crmg_check_use *use;
@@ -17,50 +15,37 @@ struct finding {
 	size_t found[2];	/* by severity */
 };
 
-static struct crmg_model_prefix *model_prefix(const struct finding *f,
-					      const struct crmg_check_entry *entry)
-{
-	return &f->model->clients[entry->client].prefixes[entry->index];
-}
-
 static bool is_deny_feed(const struct finding *f, const struct crmg_check_entry *entry)
 {
 	const struct crmg_check_use *use = &f->use[entry->client];
 
-	return model_prefix(f, entry)->from_file && use->services &&
+	return crmg_check_prefix(f->model, entry)->from_file && use->services &&
 	       use->services == use->denied;
-}
-
-/* The file that the prefix stands in. */
-static const char *file_of(const struct finding *f, const struct crmg_check_entry *entry)
-{
-	const struct crmg_model_prefix *prefix = model_prefix(f, entry);
-
-	return prefix->from_file ? f->model->clients[entry->client].files[prefix->file] :
-	       f->model->shown;
 }
 
 static void tell(struct finding *f, enum crmg_severity severity,
 		 const struct crmg_check_entry *kept, const struct crmg_check_entry *other)
 {
-	const struct crmg_place *at = &model_prefix(f, other)->place;
-	const struct crmg_place *kept_at = &model_prefix(f, kept)->place;
+	const struct crmg_place *at = &crmg_check_prefix(f->model, other)->place;
+	const struct crmg_place *kept_at = &crmg_check_prefix(f->model, kept)->place;
+	const char *file = crmg_check_file(f->model, other);
+	const char *kept_file = crmg_check_file(f->model, kept);
 	const char *names[2] = {
 		f->model->clients[other->client].name, f->model->clients[kept->client].name
 	};
 	char text[CRMG_ADDR_LEN];
 
-	if (++f->found[severity] > MESSAGES_MAX)
+	if (++f->found[severity] > CRMG_CHECK_MESSAGES_MAX)
 		return;
 	crmg_format_prefix(&other->pfx.addr, other->pfx.len, text, sizeof(text));
 	if (severity == CRMG_ERROR)
-		crmg_err_at(f->err, severity, file_of(f, other), at->line, at->column,
+		crmg_err_at(f->err, severity, file, at->line, at->column,
 			    "%s of client '%s' is in client '%s' too (%s:%u); a prefix has one "
-			    "client", text, names[0], names[1], file_of(f, kept), kept_at->line);
+			    "client", text, names[0], names[1], kept_file, kept_at->line);
 	else
-		crmg_err_at(f->err, severity, file_of(f, other), at->line, at->column,
+		crmg_err_at(f->err, severity, file, at->line, at->column,
 			    "%s of the denied list of client '%s' is left out, client '%s' has it "
-			    "(%s:%u)", text, names[0], names[1], file_of(f, kept), kept_at->line);
+			    "(%s:%u)", text, names[0], names[1], kept_file, kept_at->line);
 }
 
 /*
@@ -88,7 +73,7 @@ static void settle(struct finding *f, const struct crmg_check_entry *group, size
 			gives_way = false;
 		tell(f, gives_way ? CRMG_WARNING : CRMG_ERROR, kept, &group[i]);
 		if (gives_way)
-			model_prefix(f, &group[i])->pfx.len = UINT8_MAX;
+			crmg_check_prefix(f->model, &group[i])->pfx.len = UINT8_MAX;
 	}
 }
 
@@ -104,9 +89,9 @@ static void drop_marked(struct crmg_model_client *client)
 
 static void tell_rest(const struct finding *f, enum crmg_severity severity, const char *what)
 {
-	if (f->found[severity] > MESSAGES_MAX)
+	if (f->found[severity] > CRMG_CHECK_MESSAGES_MAX)
 		crmg_err_at(f->err, severity, f->model->shown, 0, 0, "... and %zu more %s",
-			    f->found[severity] - MESSAGES_MAX, what);
+			    f->found[severity] - CRMG_CHECK_MESSAGES_MAX, what);
 }
 
 bool crmg_check_prefixes(struct crmg_model *model, const struct crmg_check_use *use,

@@ -63,6 +63,8 @@ static int by_prefix(const void *left, const void *right)
 		order = (int)a->file - b->file;
 	if (!order)
 		order = (a->place.line > b->place.line) - (a->place.line < b->place.line);
+	if (!order)
+		order = (a->place.column > b->place.column) - (a->place.column < b->place.column);
 	return order;
 }
 
@@ -73,12 +75,13 @@ void crmg_model_sort_prefixes(struct crmg_model_prefix *prefixes, size_t *count)
 	if (*count)
 		qsort(prefixes, *count, sizeof(*prefixes), by_prefix);
 	for (size_t i = 0; i < *count; i++) {
-		const struct crmg_pfx *last = kept ? &prefixes[kept - 1].pfx : NULL;
+		struct crmg_model_prefix *last = kept ? &prefixes[kept - 1] : NULL;
 
-		if (last && last->len == prefixes[i].pfx.len &&
-		    !crmg_addr_cmp(&last->addr, &prefixes[i].pfx.addr))
-			continue;
-		prefixes[kept++] = prefixes[i];
+		if (!last || last->pfx.len != prefixes[i].pfx.len ||
+		    crmg_addr_cmp(&last->pfx.addr, &prefixes[i].pfx.addr))
+			prefixes[kept++] = prefixes[i];
+		else if (!prefixes[i].from_file && !last->again.line)
+			last->again = prefixes[i].place;
 	}
 	*count = kept;
 }

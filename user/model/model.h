@@ -83,6 +83,7 @@ struct crmg_model_prefix {
 	bool from_file;			/* out of a list file: a feed */
 	uint8_t file;			/* which of the client's, then */
 	struct crmg_place place;	/* in the policy file (of the list, for a feed) */
+	struct crmg_place again;	/* in the policy file, where it stands once more; line 0: none */
 };
 
 struct crmg_model_client {
@@ -143,7 +144,7 @@ struct crmg_model {
 int crmg_model_new(struct crmg_model **ret);
 void crmg_model_free(struct crmg_model **model);
 
-/* Sorts prefixes by (address, length) and drops what is there twice. */
+/* Sorts prefixes by (address, length) and drops what is there twice, but for its place. */
 void crmg_model_sort_prefixes(struct crmg_model_prefix *prefixes, size_t *count);
 
 /*
