@@ -165,17 +165,35 @@ static char *rate_text(size_t limit, const struct crmg_terms *terms, char buf[CR
 	       : crmg_format_rate(terms->count, terms->per_ns, buf, CRMG_NUM_LEN);
 }
 
+/* Who keeps to limits of a policy, and shares wider ones with others. */
+struct sharer {
+	const struct crmg_model_limit *limits;
+	const char *whose;	/* these limits are */
+	const char *loser;	/* if a shared one is below */
+};
+
+/* From the narrowest to the widest. */
+#define SHARERS(policy) { \
+	{ (policy)->limits, "each source in", "no source can" }, \
+	{ (policy)->aggregate.limits, "each aggregate in", "no aggregate can" }, \
+	{ (policy)->total.limits, "the total of", "it cannot" }, \
+}
+
 /*
- * A source that may do more alone than all who share with it. Returns the limits
- * that were told of; those in `told` are passed over.
+ * One of the `count` narrowest sharers may do more alone than all may who share the
+ * budget. Returns the limits that were told of; those in `told` are passed over.
  */
 static uint32_t warn_below(const struct crmg_model *model, const struct crmg_model_policy *policy,
-			   const struct crmg_model_budget *budget, const char *whose,
-			   uint32_t told, struct crmg_err *err)
+			   size_t count, const struct crmg_model_budget *budget,
+			   const char *whose, uint32_t told, struct crmg_err *err)
 {
-	for (size_t l = 0; budget->set && l < CRMG_LIMIT_COUNT; l++) {
+	const struct sharer sharers[] = SHARERS(policy);
+
+	for (size_t i = 0; budget->set && i < count * CRMG_LIMIT_COUNT; i++) {
+		const struct sharer *sharer = &sharers[i / CRMG_LIMIT_COUNT];
+		size_t l = i % CRMG_LIMIT_COUNT;
 		const struct crmg_model_limit *shared = &budget->limits[l];
-		const struct crmg_model_limit *own = &policy->limits[l];
+		const struct crmg_model_limit *own = &sharer->limits[l];
 		char all[CRMG_NUM_LEN], one[CRMG_NUM_LEN];
 
 		if (!shared->set || !own->set || told >> l & 1 ||
@@ -183,10 +201,10 @@ static uint32_t warn_below(const struct crmg_model *model, const struct crmg_mod
 			continue;
 		told |= 1u << l;
 		crmg_check_warn(model, err, shared->place,
-				"limit '%s' of %s, %s, is below that of each source in policy '%s' "
-				"(line %u), %s, which no source can reach then", limit_names[l],
-				whose, rate_text(l, &shared->terms, all), policy->name,
-				own->place.line, rate_text(l, &own->terms, one));
+				"limit '%s' of %s, %s, is below that of %s policy '%s' (line %u), "
+				"%s, which %s reach then", limit_names[l], whose,
+				rate_text(l, &shared->terms, all), sharer->whose, policy->name,
+				own->place.line, rate_text(l, &own->terms, one), sharer->loser);
 	}
 	return told;
 }
@@ -203,8 +221,27 @@ static void warn_service_total(const struct crmg_model *model, size_t service,
 
 		for (size_t s = 0; s < policy->service_count; s++)
 			if (policy->services[s] == service)
-				told = warn_below(model, policy, total,
+				told = warn_below(model, policy, 3, total,
 						  "the total of the service", told, err);
+	}
+}
+
+/* Each connection begins with a packet: who may send fewer of those never opens as many. */
+static void warn_connections(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			     struct crmg_err *err)
+{
+	const struct sharer sharers[] = SHARERS(policy);
+
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(sharers); i++) {
+		const struct crmg_model_limit *packets = &sharers[i].limits[CRMG_LIMIT_PACKETS];
+		const struct crmg_model_limit *opened = &sharers[i].limits[CRMG_LIMIT_CONNECTIONS];
+
+		if (packets->set && opened->set && is_slower(&packets->terms, &opened->terms) &&
+		    packets->terms.burst <= opened->terms.burst)
+			crmg_check_warn(model, err, opened->place,
+					"limit 'connections' of %s policy '%s' has no effect: "
+					"'packets' (line %u) allows fewer", sharers[i].whose,
+					policy->name, packets->place.line);
 	}
 }
 
@@ -291,8 +328,9 @@ void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err)
 	for (size_t i = 0; i < model->policy_count; i++) {
 		const struct crmg_model_policy *policy = &model->policies[i];
 
-		warn_below(model, policy, &policy->aggregate, "the aggregate", 0, err);
-		warn_below(model, policy, &policy->total, "the total", 0, err);
+		warn_below(model, policy, 1, &policy->aggregate, "the aggregate", 0, err);
+		warn_below(model, policy, 2, &policy->total, "the total", 0, err);
+		warn_connections(model, policy, err);
 		warn_strikes(model, policy, err);
 		warn_balancers(model, policy, err);
 	}
