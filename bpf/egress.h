@@ -8,33 +8,31 @@
 
 /* The slot of the source that a packet goes to, and what holds for it; false: no policy does. */
 static __always_inline bool
-crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control, __u8 service)
+crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
+		struct crmg_source *source)
 {
-	struct crmg_source *source = &c->work->source;
 	const struct crmg_pkt *pkt = &c->work->pkt;
-	__u32 index = 0;
 
 	source->addr = crmg_source_addr(&pkt->dst, pkt->v4);
-	source->service = service;
-	crmg_hash_source(&source->addr, service, 0, &source->hash);
+	source->index = 0;
+	crmg_hash_source(&source->addr, source->service, 0, &source->hash);
 	crmg_place_line(c->work, &source->hash);
-	c->slot = crmg_source_peek(&source->hash, &index);
-	c->detail = c->slot ? crmg_detail_at(index) : NULL;
+	c->slot = crmg_source_peek(&source->hash, &source->index);
+	c->detail = c->slot ? crmg_detail_at(source->index) : NULL;
 	if (!(c->slot && crmg_resolved(c->front, c->slot, c->detail,
 				       CRMG_READ_ONCE(control->ban_epoch), &c->standing))) {
-		if (!crmg_resolve(c->front, service, &pkt->dst, pkt->v4, &c->standing))
+		if (!crmg_resolve(c->front, source->service, &pkt->dst, pkt->v4, &c->standing))
 			return false;
 		if (c->standing.narrow) {
-			crmg_hash_source(&source->addr, service, c->standing.binding->row,
+			crmg_hash_source(&source->addr, source->service, c->standing.binding->row,
 					 &source->hash);
 			crmg_place_line(c->work, &source->hash);
-			c->slot = crmg_source_peek(&source->hash, &index);
-			c->detail = c->slot ? crmg_detail_at(index) : NULL;
+			c->slot = crmg_source_peek(&source->hash, &source->index);
+			c->detail = c->slot ? crmg_detail_at(source->index) : NULL;
 		}
 	}
 	if (!c->detail)
 		c->slot = NULL;
-	source->index = index;
 	return true;
 }
 
@@ -56,18 +54,24 @@ static __always_inline void crmg_notify(const struct crmg_case *c)
 
 /* Charges the budgets of the source; tells what came of it; the verdict. */
 static __always_inline enum crmg_verdict
-crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, __u64 bytes)
+crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg_source *source,
+	      __u64 bytes)
 {
 	const struct crmg_binding *binding = c->standing.binding;
 	const struct crmg_quotas *quotas = crmg_quotas(c->front, binding);
+	bool cuts = binding->flags & CRMG_BINDING_CUTS;
+	bool drops = cuts && binding->mode == CRMG_MODE_ENFORCE;
 	enum crmg_reason reason = CRMG_REASON_BYTES_OUT;
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
-	__u32 packets = c->work->source.packets;
+	__u32 packets = source->packets;
 	int result;
 
-	result = quotas ? crmg_quotas_charge(c->work, quotas, c->work->source.index, bytes) : 0;
+	result = quotas ? crmg_quotas_charge(c->work, quotas, c->detail, source->index, bytes,
+					     drops) : 0;
 	if (!result)
 		return verdict;
+	/* Something is to tell. */
+	c->work->source = *source;
 	c->work->source.now_ns = crmg_exact_ns();
 	c->work->source.state = CRMG_TAG_LIVE;
 	if (result & CRMG_OUT_NOTIFY) {
@@ -80,12 +84,12 @@ crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, __u64 bytes)
 		row->budgets_exceeded++;
 	if (result & CRMG_OUT_CONTENDED)
 		reason = CRMG_REASON_CONTENTION;
-	else if (binding->flags & CRMG_BINDING_CUTS)
+	else if (cuts)
 		crmg_cut_begin(c->slot);
-	if (binding->flags & CRMG_BINDING_CUTS && binding->mode == CRMG_MODE_ENFORCE) {
+	if (drops) {
 		verdict = CRMG_VERDICT_DROP;
 		row->reasons[reason] += packets;
-	} else if (binding->flags & CRMG_BINDING_CUTS) {
+	} else if (cuts) {
 		row->would_drop[reason] += packets;
 	}
 	crmg_refused(c, reason, verdict);
@@ -98,33 +102,33 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 {
 	__u32 segments = skb->gso_segs ? skb->gso_segs : 1;
 	__u64 bytes = skb->wire_len + (skb->vlan_present ? CRMG_VLAN_LEN * segments : 0);
+	struct crmg_source source = { .packets = segments };
 	struct crmg_case c = { .front = front, .work = w };
 	const struct crmg_pkt *pkt = &w->pkt;
 	const struct crmg_binding *binding;
 	struct crmg_row *row;
-	__u8 service;
 
-	service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
-	if (!service)
+	source.service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
+	if (!source.service)
 		return TC_ACT_UNSPEC;
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
 		crmg_flow_sent(pkt, crmg_now_ns(&w->clock));
-	if (!crmg_leaving_to(&c, control, service))
+	if (!crmg_leaving_to(&c, control, &source))
 		return TC_ACT_UNSPEC;
 	binding = c.standing.binding;
 	row = crmg_row(crmg_place_row(w, binding));
 	if (!row)
 		return TC_ACT_UNSPEC;
-	w->source.packets = segments;
 	if (c.slot && binding->quotas && binding->mode != CRMG_MODE_OFF && !w->probe &&
-	    !CRMG_READ_ONCE(control->panic) &&
-	    crmg_budgeted(&c, row, bytes) == CRMG_VERDICT_DROP) {
-		row->dropped_out += segments;
-		row->dropped_bytes_out += bytes;
-		return TC_ACT_SHOT;
-	}
-	if (c.detail)
+	    !CRMG_READ_ONCE(control->panic)) {
+		if (crmg_budgeted(&c, row, &source, bytes) == CRMG_VERDICT_DROP) {
+			row->dropped_out += segments;
+			row->dropped_bytes_out += bytes;
+			return TC_ACT_SHOT;
+		}
+	} else if (c.detail) {
 		__sync_fetch_and_add(&c.detail->bytes_out, bytes);
+	}
 	row->packets_out += segments;
 	row->bytes_out += bytes;
 	return TC_ACT_UNSPEC;

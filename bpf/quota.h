@@ -59,24 +59,23 @@ static __always_inline void crmg_windows_let_go(struct crmg_windows *there)
 static __always_inline bool
 crmg_windows_plain(struct crmg_windows *there, const struct crmg_quotas *quotas, __u64 bytes)
 {
-	__u64 plain = 1;
+	__u64 terms, used, word[CRMG_WINDOWS_MAX];
 	int i;
 
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++) {
-		const struct crmg_window *w = &there->window[i];
-		__u64 terms = quotas->quota[i].terms, used = crmg_window_used(w);
-
-		if ((w->terms ^ terms) & ~CRMG_WINDOW_BUSY ||
-		    (terms && (!used || used + bytes >= crmg_terms_eighth(terms))))
-			plain = 0;
+		terms = quotas->quota[i].terms;
+		word[i] = there->window[i].used;
+		used = word[i] & CRMG_WINDOW_USED_MASK;
+		if ((there->window[i].terms ^ terms) & (i ? ~0ULL : ~CRMG_WINDOW_BUSY))
+			return false;
+		if (terms && (!used || used + bytes >= terms >> CRMG_TERMS_SHIFT))
+			return false;
 	}
-	if (!plain)
-		return false;
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
 		if (quotas->quota[i].terms)
-			there->window[i].used += bytes;
+			there->window[i].used = word[i] + bytes;
 	return true;
 }
 
@@ -155,9 +154,13 @@ __noinline int crmg_windows_judge(struct crmg_windows *there, struct crmg_out *o
 	return result;
 }
 
-/* Charges bytes that leave to the budgets of a source, by its slot; returns CRMG_OUT_*. */
+/*
+ * Charges bytes that leave to the budgets of a source with a slot, and counts them unless they
+ * are dropped: drops says whether what is refused is. Returns CRMG_OUT_*.
+ */
 static __always_inline int
-crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas, __u32 index, __u64 bytes)
+crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas,
+		   struct crmg_detail *detail, __u32 index, __u64 bytes, bool drops)
 {
 	struct crmg_windows *there = crmg_windows_at(index);
 	struct crmg_out *out = &w->out;
@@ -165,8 +168,11 @@ crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas, __u32 
 
 	if (!there)
 		return 0;
-	if (!crmg_windows_take(there) && !crmg_windows_wait(there))
+	if (!crmg_windows_take(there) && !crmg_windows_wait(there)) {
+		if (!drops)
+			__sync_fetch_and_add(&detail->bytes_out, bytes);
 		return CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED;
+	}
 	if (!crmg_windows_plain(there, quotas, bytes)) {
 		out->bytes = bytes;
 		out->now_ns = crmg_exact_ns();
@@ -175,6 +181,9 @@ crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas, __u32 
 			out->quota[i] = quotas->quota[i];
 		result = crmg_windows_judge(there, out);
 	}
+	/* Nobody else adds to it now: whoever sends to the source holds its windows. */
+	if (!drops || !(result & CRMG_OUT_REFUSED))
+		detail->bytes_out += bytes;
 	crmg_windows_let_go(there);
 	return result;
 }

@@ -184,6 +184,7 @@ static uint32_t word_offset(const struct bench_stream *stream, const struct crmg
 struct bench_result bench_run(struct bench_driver *driver, const struct bench_stream *stream,
 			      uint64_t skip, uint64_t count)
 {
+	struct __sk_buff leaving = { 0 };
 	const struct bpf_program *program =
 		stream->hook == BENCH_TC ? driver->skel->progs.bench_tc :
 		stream->whole ? driver->skel->progs.bench_xdp_whole : driver->skel->progs.bench_xdp;
@@ -205,6 +206,11 @@ struct bench_result bench_run(struct bench_driver *driver, const struct bench_st
 
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
 		    .data_size_in = (uint32_t)frame->len, .repeat = (int)(skip + count));
+	if (stream->hook == BENCH_TC) {	/* else the stack's word for its length on the wire is missing */
+		opts.ctx_in = &leaving;
+		opts.ctx_size_in = sizeof(leaving);
+		leaving.wire_len = (uint32_t)frame->len;
+	}
 	if (bpf_prog_test_run_opts(bpf_program__fd(program), &opts))
 		bench_die("test run: %s", strerror(errno));
 	free(frame);

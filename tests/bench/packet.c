@@ -35,6 +35,7 @@
 #define PORT_SERVICE 443
 #define PORT_LIMITED 8001	/* a packet a week */
 #define PORT_RESET   8002	/* the same, answered with a RST */
+#define PORT_BUDGETS 8003	/* four budgets of what is sent */
 #define PORT_OTHER   22		/* for no service */
 
 #define ROUNDS_MAX   100
@@ -101,7 +102,7 @@ static void warm_asked(struct bench_driver *driver, const struct row *row,
 	arriving.packet.src = PEER4;
 	arriving.packet.dst = SERVER4;
 	arriving.packet.sport = 40000;
-	arriving.packet.dport = PORT_SERVICE;
+	arriving.packet.dport = row->packet.sport;
 	warm_known(driver, &arriving, options);
 	warm_known(driver, row, options);
 }
@@ -141,6 +142,8 @@ static void warm_flood(struct bench_driver *driver, const struct row *row,
 #define TCP6(port, flags, ...) { .src = PEER6, .dst = SERVER6, .protocol = IPPROTO_TCP, \
 	.sport = 40000, .dport = (port), .seq = 1000, .tcp_flags = (flags), __VA_ARGS__ }
 #define DATA4(port, ...) TCP4(port, CRMG_TEST_ACK, .payload = 10, __VA_ARGS__)	/* 64 bytes */
+#define SENT4(port) { .src = SERVER4, .dst = PEER4, .protocol = IPPROTO_TCP, .sport = (port), \
+	.dport = 40000, .seq = 1000, .tcp_flags = CRMG_TEST_ACK, .payload = 10 }
 #define SYN4(port)       TCP4(port, CRMG_TEST_SYN, .trailer = 6)		/* 60 bytes */
 
 #define TWO_EXTS { { IPPROTO_HOPOPTS, 8 }, { IPPROTO_DSTOPTS, 8 } }
@@ -169,8 +172,9 @@ static const struct row rows[] = {
 	{ "VLAN", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
 	  DATA4(PORT_SERVICE, .vlan = { CRMG_TEST_ETH_VLAN }) },
 	{ "egress", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC, warm_asked, false,
-	  { .src = SERVER4, .dst = PEER4, .protocol = IPPROTO_TCP, .sport = PORT_SERVICE,
-	    .dport = 40000, .seq = 1000, .tcp_flags = CRMG_TEST_ACK, .payload = 10 } },
+	  SENT4(PORT_SERVICE) },
+	{ "egress, four budgets", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
+	  warm_asked, false, SENT4(PORT_BUDGETS) },
 	{ "one array slot, flood", BENCH_SLOT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_flood, false,
 	  SYN4(PORT_SERVICE) },
 	{ "LRU hash, flood", BENCH_LRU, BENCH_XDP, BASE_ANY, XDP_PASS, warm_flood, false,

@@ -26,6 +26,7 @@ main() {
 		  api:     {transport: tcp, ports: [443]}
 		  limited: {transport: tcp, ports: [8001]}
 		  reset:   {transport: tcp, ports: [8002]}
+		  budgets: {transport: tcp, ports: [8003]}
 		clients:
 		  denied:   {prefixes: [172.16.0.0/12], files: [denied.txt]}
 		  partners: {prefixes: [203.0.113.0/24, "2001:db8:7::/48"]}
@@ -38,6 +39,11 @@ main() {
 		  - {name: denied, service: api, clients: denied, deny: true}
 		  - {name: limited, service: limited, clients: any, limits: {packets: {rate: 1/7d, burst: 1}}}
 		  - {name: reset, service: reset, clients: any, limits: {packets: {rate: 1/7d, burst: 1}}, on_exceed: reset}
+		  - name: budgets
+		    service: budgets
+		    clients: any
+		    on_budget: cut
+		    limits: {bytes_out: [{quota: 1000GB, per: 1m}, {quota: 2000GB, per: 1h}, {quota: 3000GB, per: 1d}, {quota: 4000GB, per: 7d}]}
 		allow: [192.0.2.10/32, 10.200.1.0/24]
 	EOF
 }
@@ -75,9 +81,9 @@ sources() {
 # Kinds of packets, from one source and from many.
 kinds() {
 	column 1 'LRU hash' known 'known, SYN' 'not for a service' 'over the limit' 'over, RST' \
-		'denied prefix' banned 'IPv6, two extensions' VLAN egress
+		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets'
 	column 65536 'LRU hash' known 'known, SYN' 'not for a service' 'over the limit' \
-		'denied prefix' banned 'IPv6, two extensions' VLAN egress
+		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets'
 }
 
 # turn: a packet from each of 64 k sources, as lines of cost_ns.
@@ -149,6 +155,8 @@ figure 'known source, 2^19 in 2^20 slots, to LRU' '<=' 0.5 "$(ratio sources 5242
 figure 'forged SYN flood, 2^24 sources, to LRU' '<=' 0.2 \
 	"$(ratio sources 16777216 'known, flood' 'LRU hash, flood')"
 figure 'not for a service, 1 source, to LRU' '<=' 0.15 "$(ratio kinds 1 'not for a service')"
+figure 'egress with four budgets, to a known source with three limits' '<=' 1.5 \
+	"$(ratio kinds 1 'egress, four budgets' known)"
 figure 'more with 1000 policies than with 2' '<=' "$flat" "$(more policies)"
 figure 'more with 100000 prefixes than with 1' '<=' "$flat" "$(more prefixes)"
 
