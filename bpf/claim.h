@@ -13,20 +13,6 @@
 
 #define CRMG_CLAIM_TRIES 256	/* also how often a busy tag is read again */
 
-static __always_inline struct crmg_windows *crmg_windows_at(__u32 index)
-{
-	return bpf_map_lookup_elem(&windows, &index);
-}
-
-/* Nothing was sent: of a slot that changes hands. */
-static __always_inline void crmg_windows_forget(__u32 index)
-{
-	struct crmg_windows *there = crmg_windows_at(index);
-
-	if (there && CRMG_READ_ONCE(there->window[0].terms))
-		__builtin_memset(there, 0, sizeof(*there));
-}
-
 /* A slot that was just claimed: full buckets, zero counters. */
 static __always_inline void
 crmg_slot_init(struct crmg_slot *slot, struct crmg_detail *detail,
@@ -35,6 +21,7 @@ crmg_slot_init(struct crmg_slot *slot, struct crmg_detail *detail,
 	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
 	int i;
 
+	crmg_windows_change(source, slot->check);
 	__builtin_memset(slot, 0, sizeof(*slot));
 	slot->check = source->hash.check;
 	slot->last_seen = tick;
@@ -44,7 +31,6 @@ crmg_slot_init(struct crmg_slot *slot, struct crmg_detail *detail,
 	detail->addr = source->addr;
 	detail->service = source->service;
 	detail->first_seen = tick;
-	crmg_windows_forget(source->index);
 }
 
 /*

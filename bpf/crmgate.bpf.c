@@ -31,6 +31,7 @@
 #include "classify.h"
 #include "limit.h"
 #include "sources.h"
+#include "kept.h"
 #include "claim.h"
 #include "bans.h"
 #include "flows.h"

@@ -48,6 +48,13 @@ struct {
 } windows SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CRMG_KEPT_MAX);
+	__type(key, __u64);
+	__type(value, struct crmg_windows);
+} kept SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, CRMG_AGGREGATE_LINES(1024));

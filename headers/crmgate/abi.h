@@ -695,6 +695,14 @@ struct crmg_windows {
 CRMG_SIZE(struct crmg_windows, 128);
 
 /*
+ * Map "kept", by the check of a slot: windows of sources that had to give way while they had
+ * used an eighth or more of a quota of more than an hour; they find them again when they
+ * come back. Those that were used least recently go first. Written by XDP.
+ */
+#define CRMG_KEPT_MAX   16384
+#define CRMG_KEPT_PER_S 3600
+
+/*
  * Map "proved", one per slot: the buckets of a source's limits as its proved segments
  * alone fill them, those of CRMG_STRIKE_LIMITS; valid once the slot is resolved for a
  * policy that bans. Written and read by XDP.
@@ -969,7 +977,8 @@ struct crmg_scratch {
 	__u64 event_tat;
 	__u64 event_seq;	/* last sequence number given; also taken by user space */
 	__u64 pressure_ns;	/* CLOCK_MONOTONIC of a packet that found no slot; 0: none yet */
-	__u64 reserved[3];
+	__u64 kept;		/* 1: there were entries in map "kept" */
+	__u64 reserved[2];
 	__u64 unread_ns;	/* CLOCK_REALTIME since when the policy cannot be read again; 0: it can */
 };
 CRMG_SIZE(struct crmg_scratch, 64);

@@ -28,7 +28,9 @@ static const char services[] =
 	"  shadow: {transport: tcp, ports: [447]}\n"
 	"  off: {transport: tcp, ports: [448]}\n"
 	"  dns: {transport: udp, ports: [53]}\n"
+	"  long: {transport: udp, ports: [54]}\n"
 	"policies:\n"
+	POLICY("long", "long", "on_budget: cut, limits: {bytes_out: [{quota: 80kB, per: 2h}]}")
 	POLICY("four", "four", "on_budget: cut, limits: {bytes_out: ["
 	       "{quota: 1MB, per: 1m}, {quota: 2MB, per: 1h}, {quota: 3MB, per: 1d}, {quota: 4MB, per: 7d}]}")
 	POLICY("week", "week", "on_budget: cut, limits: {bytes_out: [{quota: 8MB, per: 7d}]}")
@@ -76,7 +78,7 @@ static uint32_t arrives(struct crmg_addr peer, uint16_t port, uint8_t flags, uin
 {
 	struct crmg_test_packet p = tcp_packet(peer, port, flags);
 
-	if (port == 53)
+	if (port == 53 || port == 54)
 		p.protocol = IPPROTO_UDP;
 	p.payload = payload;
 	return crmg_rig_xdp_packet(rig, &p);
@@ -88,7 +90,7 @@ static bool leaves_as(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint
 	const struct crmg_rig_gso gso = { segments, segments > 1 ? 1448 : 0, bytes };
 	struct crmg_test_packet p = {
 		.src = peer.hi ? SERVER6 : SERVER4, .dst = peer, .sport = port, .dport = 40000,
-		.protocol = port == 53 ? IPPROTO_UDP : IPPROTO_TCP,
+		.protocol = port == 53 || port == 54 ? IPPROTO_UDP : IPPROTO_TCP,
 		.tcp_flags = CRMG_TEST_ACK,
 	};
 
@@ -359,6 +361,30 @@ static void test_switch(void **state)
 	assert_int_equal(leave(PEER4, 443, 900), 800);
 }
 
+/* Strangers take every slot; who had one begins no budget of hours anew when he comes back. */
+static void test_given_way(void **state)
+{
+	(void)state;
+	begin(54);
+	meet(PEER4, 53);
+	assert_int_equal(leave(PEER4, 54, 60), 60);
+	assert_int_equal(leave(PEER4, 53, 60), 60);
+	at(START_NS + MINUTE_NS);
+	for (uint32_t n = 0; n < 8192; n++)
+		for (int i = 0; i < 2; i++)
+			arrives(stranger(n), 53, 0, 20);
+	assert_null(crmg_rig_slot(rig, "long", PEER4));
+	assert_null(crmg_rig_slot(rig, "dns", PEER4));
+	at(START_NS + 2 * MINUTE_NS);
+	meet(PEER4, 54);
+	meet(PEER4, 53);
+	assert_int_equal(leave(PEER4, 54, 60), 20);
+	assert_int_equal(leave(PEER4, 53, 100), 80);
+	/* Another one in a slot that was his has nothing of it. */
+	meet(stranger(1), 54);
+	assert_int_equal(leave(stranger(1), 54, 100), 80);
+}
+
 /* While other CPUs are always faster nothing is charged, and nothing passes. */
 static void test_contended(void **state)
 {
@@ -402,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_alert),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_switch),
+		cmocka_unit_test(test_given_way),
 		cmocka_unit_test(test_contended),
 	};
 

@@ -31,7 +31,13 @@ receiver() { in_bad "$CRMGATE" "$1" --instance "$LAB_INSTANCE-r" "${@:2}"; }
 arrived() { receiver status -j | jq '[.services[].bytes] | add'; }
 left() { metric 'crmgate_bytes_total{direction="out",verdict="pass"}'; }
 
+# No connection of an earlier test sends anything again.
+drained() {
+	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' | grep -q .
+}
+
 both_attach() {
+	lab_until drained
 	attach "$(budget "$1")" -q
 	trap 'receiver detach --all --purge -q' EXIT
 	receiver attach abu0 -q --policy "$(policy receiver <<-EOF
@@ -42,8 +48,11 @@ both_attach() {
 	)"
 }
 
-# exports URL: eight of 2 MB at once, over as many connections, for at most 3 s.
-exports() { in_bad curl -skZ --parallel-max 8 --max-time 3 "$1?[1-8]" -o /dev/null; }
+# exports URL: eight of 2 MB at once, over as many connections, for at most 3 s, and no
+# faster than a veth that is busy can take it: what is lost on the way does not arrive.
+exports() {
+	in_bad curl -skZ --parallel-max 8 --limit-rate 2M --max-time 3 "$1?[1-8]" -o /dev/null
+}
 
 # What a source that was cut is told, and refused; the other one is served.
 says_so() {

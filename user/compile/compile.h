@@ -100,7 +100,7 @@ uint32_t crmg_image_new_rows(const struct crmg_image *image, const struct crmg_i
 
 /* Bytes of kernel memory, for the summary of `check` and before load. */
 struct crmg_memory {
-	uint64_t sources;	/* tags, slots, details, proved, windows, and shared budgets */
+	uint64_t sources;	/* tags, slots, details, proved, windows, kept, and shared budgets */
 	uint64_t flows;
 	uint64_t policy;	/* the image; twice while it is switched */
 	uint64_t counters;	/* all CPUs */

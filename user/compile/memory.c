@@ -5,6 +5,9 @@
 /* A hash table that allocates its entries when they come has only its buckets at first. */
 #define BAN_BUCKET_BYTES 16
 
+/* Of a hash table that forgets, all at once: an entry beside its value, and its bucket. */
+#define KEPT_ENTRY_BYTES (sizeof(struct crmg_windows) + 80)
+
 void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct crmg_memory *ret)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -24,6 +27,7 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 		       CRMG_AGGREGATES(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_aggregates) +
 		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
+		       CRMG_KEPT_MAX * KEPT_ENTRY_BYTES +
 		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share);
 	ret->flows = head->flows / CRMG_WAYS * (uint64_t)sizeof(struct crmg_flows);
 	ret->policy = 2 * head->cells * CRMG_CELL;
