@@ -170,22 +170,29 @@ crmg_leaf_find(const struct crmg_front *front, const struct crmg_addr *addr, __u
 			? 0 : CRMG_DIR_NARROW);
 }
 
-/* Binding of a remote address at a service. 0: the image has no such service. */
+/* Entry of the matrix; 0: the image has no such service. */
 static __always_inline __u16
-crmg_binding_find(const struct crmg_front *front, __u8 service, const struct crmg_addr *addr,
-		  bool v4, bool *whole)
+crmg_matrix_at(const struct crmg_front *front, __u32 leaf, __u8 service)
 {
 	const struct crmg_section *section = front->head.section;
+	const __u16 *binding;
+
+	binding = crmg_entry(front, section[CRMG_SECTION_MATRIX].cell,
+			     leaf * section[CRMG_SECTION_SERVICES].count + service, 1);
+	return binding ? *binding : 0;
+}
+
+/* Leaf of a remote address. *whole: it is that of all of its source. */
+static __always_inline __u32
+crmg_remote_leaf(const struct crmg_front *front, const struct crmg_addr *addr, bool v4, bool *whole)
+{
 	__u32 place = v4 ? (__u32)addr->lo >> 16 : CRMG_DIR_V6 + (__u32)(addr->hi >> 48);
 	__u32 leaf = front->dir[place & (CRMG_DIR_COUNT - 1)];
-	const __u16 *binding;
 
 	if (!(leaf & CRMG_DIR_LEAF))
 		leaf = crmg_leaf_find(front, addr, v4, place & (CRMG_DIR_COUNT - 1));
 	*whole = !(leaf & CRMG_DIR_NARROW);
-	binding = crmg_entry(front, section[CRMG_SECTION_MATRIX].cell, CRMG_DIR_NUMBER(leaf) *
-			     section[CRMG_SECTION_SERVICES].count + service, 1);
-	return binding ? *binding : 0;
+	return CRMG_DIR_NUMBER(leaf);
 }
 
 /* The service among those of a port group that has this local address; 0: none. */

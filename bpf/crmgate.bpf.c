@@ -242,7 +242,7 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 static __always_inline enum crmg_verdict
 crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 {
-	struct crmg_case c = { .front = front, .work = w };
+	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = w->ifindex };
 	enum crmg_found found = CRMG_FOUND_SLOT;
 	const struct crmg_control *control;
 	struct crmg_source *source = &w->source;
@@ -336,6 +336,7 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 		return XDP_PASS;
 	w->source.len = w->pkt.len;
 	w->source.packets = 1;
+	w->ifindex = ctx->ingress_ifindex;
 	verdict = crmg_judge(w, front, service);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_reset(ctx, &w->pkt);
@@ -373,6 +374,7 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 	if (!service)
 		return TC_ACT_UNSPEC;
 	w->source.packets = crmg_skb_segments(skb, &w->pkt);
+	w->ifindex = skb->ifindex;
 	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);
 	verdict = crmg_judge(w, front, service);
 	if (verdict == CRMG_VERDICT_RESET)

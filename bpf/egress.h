@@ -103,7 +103,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	__u32 segments = skb->gso_segs ? skb->gso_segs : 1;
 	__u64 bytes = skb->wire_len + (skb->vlan_present ? CRMG_VLAN_LEN * segments : 0);
 	struct crmg_source source = { .packets = segments };
-	struct crmg_case c = { .front = front, .work = w };
+	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = skb->ifindex };
 	const struct crmg_pkt *pkt = &w->pkt;
 	const struct crmg_binding *binding;
 	struct crmg_row *row;

@@ -11,23 +11,74 @@ struct crmg_standing {
 	const struct crmg_binding *binding;
 	__u64 banned_until_ns;	/* CLOCK_BOOTTIME; 0: not banned */
 	__u32 index;		/* of the binding */
+	__u32 ifindex;		/* by which the packet came or goes; 0: not known */
 	bool narrow;		/* holds for this address only, not for all of the source */
 };
+
+/* What is looked for among the attached interfaces. */
+struct crmg_iface_search {
+	__u32 ifindex;
+	__u64 name[2];
+};
+
+static long crmg_iface_step(__u32 i, void *ctx)
+{
+	struct crmg_iface_search *search = ctx;
+	const struct crmg_iface *iface = bpf_map_lookup_elem(&ifaces, &i);
+
+	if (!iface || iface->ifindex != search->ifindex)
+		return 0;
+	__builtin_memcpy(search->name, iface->name, sizeof(search->name));
+	return 1;
+}
+
+/*
+ * Is ifindex the interface of this gate? Attach writes down under which index a name is
+ * there, so that an interface may come back under another.
+ */
+static __noinline bool crmg_gate_is(const struct crmg_front *front, __u32 gate, __u32 ifindex)
+{
+	struct crmg_iface_search search = { .ifindex = ifindex };
+	const __u64 *name;
+
+	if (!ifindex)
+		return false;
+	bpf_loop(CRMG_IFACES_MAX, crmg_iface_step, &search, 0);
+	name = front->head.gate[(gate - 1) & (CRMG_GATES_MAX - 1)];
+	return search.name[0] == name[0] && search.name[1] == name[1];
+}
+
+/* Index of the binding that holds where `found`, one of a gate, is that of its leaf. */
+static __noinline __u16
+crmg_gated(const struct crmg_front *front, __u8 service, __u32 leaf, __u16 found, __u32 ifindex)
+{
+	__u32 below;
+
+	if (crmg_gate_is(front, crmg_binding(front, found)->gate, ifindex))
+		return found;
+	below = crmg_matrix_at(front, leaf, 0);
+	return below ? crmg_matrix_at(front, below - 1, service) : 0;
+}
 
 static __noinline bool
 crmg_resolve(const struct crmg_front *front, __u8 service, const struct crmg_addr *addr, bool v4,
 	     struct crmg_standing *ret)
 {
 	bool whole = false, narrow = false;
+	__u32 leaf = crmg_remote_leaf(front, addr, v4, &whole), gate;
 
-	ret->index = crmg_binding_find(front, service, addr, v4, &whole);
+	ret->index = crmg_matrix_at(front, leaf, service);
+	gate = crmg_binding(front, ret->index)->gate;
+	/* One path for the verifier from here on: what was found may be any binding. */
+	if (gate)
+		ret->index = crmg_gated(front, service, leaf, ret->index, ret->ifindex);
 	ret->binding = crmg_binding(front, ret->index);
 	if (!ret->binding->generation)
 		return false;
 	ret->banned_until_ns = 0;
 	if (ret->binding->kind != CRMG_BINDING_ALLOW)
 		ret->banned_until_ns = crmg_ban_find(addr, v4, service, &narrow);
-	ret->narrow = narrow || !whole;
+	ret->narrow = narrow | !whole | crmg_above(gate, 0);
 	return true;
 }
 

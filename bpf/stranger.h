@@ -72,7 +72,7 @@ crmg_fast_stranger(struct crmg_work *w, const struct crmg_front *front,
 		   const struct crmg_source *source, const struct crmg_pkt *pkt)
 {
 	const struct crmg_binding *binding;
-	struct crmg_standing standing;
+	struct crmg_standing standing = { .ifindex = 0 };	/* of a gate: left to the whole path */
 	bool denied;
 
 	if (source->state != CRMG_TAG_EMPTY || crmg_flow_may_prove(pkt) ||

@@ -26,6 +26,8 @@ struct crmg_work {
 	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
+	__u32 ifindex;		/* by which it came or goes */
+	__u32 pad;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */

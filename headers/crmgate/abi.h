@@ -172,6 +172,7 @@ enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 #define CRMG_CLIENTS_MAX    4096
 #define CRMG_BINDINGS_MAX   8192	/* (service, client) pairs, built-in ones included */
 #define CRMG_PREFIXES_MAX   (1 << 20)
+#define CRMG_GATES_MAX      16		/* interfaces that `allow` may name */
 #define CRMG_LIMIT_SLOTS    6		/* room for limit kinds in a binding */
 #define CRMG_BUCKET_LIMITS  3		/* limits that a bucket has a word for */
 
@@ -260,6 +261,8 @@ struct crmg_section {
  *
  * `matrix[leaf * services.count + service index]` is the binding of a source; leaf 0
  * is "no prefix"; services[0] is unused but counted, so services.count is the stride.
+ * Its column says, for a leaf with bindings that hold for one interface (a gate) only,
+ * 1 + the leaf whose bindings hold for the others.
  * `keys` are starts of intervals of remote addresses, ascending within IPv4
  * (address << 32) and from first_v6 to end_v6 within IPv6 (high 64 bits), each family
  * starting with key 0; the interval of an address is the last key <= it. `leaves[i]`
@@ -337,7 +340,10 @@ struct crmg_head {
 	char file[512];		/* absolute path of the policy file, or "" */
 	__u32 back_shift;	/* see CRMG_BACK_PLACE */
 	__u32 fast_open;	/* 1: the stack takes data on a SYN (when it was applied) */
-	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 8];
+	__u32 pad;
+	__u64 gate[CRMG_GATES_MAX][2];	/* names of interfaces, filled up with NUL */
+	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 12 -
+		      16 * CRMG_GATES_MAX];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 
@@ -406,7 +412,7 @@ struct crmg_binding {
 	__u8 v4_wide;		/* width of an aggregate: 96 + 1..31, and 1..127; with or ... */
 	__u8 v6_wide;		/* ... without limits: under pressure it is judged instead */
 	__u8 sanity;		/* enum crmg_sanity, of the service */
-	__u8 pad;
+	__u8 gate;		/* 1 + index in head.gate: holds for this interface only; 0: for all */
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u8 reserved[16];
 

@@ -23,6 +23,7 @@ struct policy {
 	struct crmg_model_client clients[256];
 	struct crmg_model_policy policies[256];
 	struct crmg_model_prefix prefixes[1024], allow[64];
+	struct crmg_model_gate gates[2];
 	struct crmg_port_range ports[256];
 	struct crmg_pfx addresses[256];
 	size_t indexes[512];		/* one service and one client a policy */
@@ -42,6 +43,7 @@ static inline void policy_init(struct policy *p)
 		.clients = p->clients,
 		.policies = p->policies,
 		.allow = p->allow,
+		.gates = p->gates,
 	};
 }
 
@@ -101,6 +103,23 @@ static inline void add_prefix(struct policy *p, struct crmg_pfx prefix)
 static inline void add_allow(struct policy *p, struct crmg_pfx prefix)
 {
 	p->allow[p->model.allow_count++].pfx = prefix;
+}
+
+/* One more prefix that is allowed by one interface; a gate has its prefixes in a row. */
+static inline void add_gate(struct policy *p, const char *interface, struct crmg_pfx prefix)
+{
+	struct crmg_model_gate *gate = &p->gates[p->model.gate_count];
+
+	p->prefixes[p->prefix_count].pfx = prefix;
+	if (p->model.gate_count && strcmp(gate[-1].interface, interface) == 0) {
+		gate[-1].prefix_count++;
+	} else {
+		crmg_copy(gate->interface, sizeof(gate->interface), interface);
+		gate->prefixes = &p->prefixes[p->prefix_count];
+		gate->prefix_count = 1;
+		p->model.gate_count++;
+	}
+	p->prefix_count++;
 }
 
 static inline struct crmg_model_policy *add_policy(struct policy *p, const char *name,

@@ -291,6 +291,50 @@ static void refuse(const struct crmg_model *model, const char *message)
 	crmg_err_clear(&err);
 }
 
+/* Whose policy holds for a source at service 1, and for what comes by a gate's interface. */
+static void assert_gate(const struct crmg_image *image, const char *source, const char *name,
+			const char *gate)
+{
+	struct crmg_addr a = addr(source);
+	const struct crmg_label *label;
+	uint32_t at;
+
+	label = crmg_image_label(image, crmg_image_resolve_at(image, 1, &a, &at));
+	assert_string_equal(label->policy, name);
+	label = crmg_image_label(image, at);
+	if (!gate != !label || (gate && strcmp(label->client, gate) != 0))
+		fail_msg("%s: gate %s", source, label ? label->client : "none");
+	if (gate)
+		assert_string_equal(label->policy, "allow");
+}
+
+/* Beside a gate everything holds as it would without it, also what is nested in it. */
+static void test_gates(void **state)
+{
+	struct crmg_image image;
+
+	(void)state;
+	two_clients(&policy);
+	add_prefix(&policy, pfx("10.5.5.0/24"));
+	add_policy(&policy, "pa", 0, 0);
+	add_policy(&policy, "pb", 0, 1);
+	add_policy(&policy, "public", 0, CRMG_CLIENT_ANY);
+	add_allow(&policy, pfx("10.5.9.9"));
+	add_gate(&policy, "eth1", pfx("10.5.0.0/16"));
+	add_gate(&policy, "eth1", pfx("192.0.2.0/24"));
+	add_gate(&policy, "eth2", pfx("2001:db8::/32"));
+	image = compiled(&policy, NULL, 1);
+	assert_gate(&image, "10.4.0.1", "pa", NULL);
+	assert_gate(&image, "10.5.0.1", "pa", "allow@eth1");
+	assert_gate(&image, "10.5.5.5", "pb", "allow@eth1");
+	assert_gate(&image, "10.5.9.9", "allow", NULL);
+	assert_gate(&image, "192.0.2.1", "public", "allow@eth1");
+	assert_gate(&image, "2001:db8::1", "public", "allow@eth2");
+	assert_gate(&image, "2001:db9::1", "public", NULL);
+	assert_memory_equal(crmg_image_head(&image)->gate[1], "eth2\0\0\0\0\0\0\0\0\0\0\0", 16);
+	crmg_image_free(&image);
+}
+
 static void test_too_many_bindings(void **state)
 {
 	static size_t services[CRMG_SERVICES_MAX], clients[126];
@@ -377,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_gates),
 		cmocka_unit_test(test_too_many_bindings),
 		cmocka_unit_test(test_long_path),
 		cmocka_unit_test(test_too_many_vectors),

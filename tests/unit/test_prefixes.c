@@ -17,7 +17,8 @@ static void vectors_of_owners(struct crmg_vectors *v)
 
 	for (uint32_t o = 0; o < OWNERS; o++)
 		changes[o] = (struct crmg_change){ .owner = o, .value = o + 1 };
-	assert_int_equal(crmg_vectors_init(v, &base, 1, changes, OWNERS, OWNERS, CRMG_OWNER_NONE),
+	assert_int_equal(crmg_vectors_init(v, &base, 1, changes, OWNERS, OWNERS, CRMG_OWNER_NONE,
+					   CRMG_OWNER_NONE),
 			 0);
 }
 
@@ -293,7 +294,8 @@ static void test_too_many_vectors(void **state)
 	struct crmg_table table = { .first_v6 = 77 };
 
 	(void)state;
-	assert_int_equal(crmg_vectors_init(&v, base, stride, changes, 3, 3, CRMG_OWNER_NONE), 0);
+	assert_int_equal(crmg_vectors_init(&v, base, stride, changes, 3, 3, CRMG_OWNER_NONE,
+					   CRMG_OWNER_NONE), 0);
 	assert_int_equal(crmg_table_build(spans, 3, &v, &table), -E2BIG);
 	assert_int_equal(table.first_v6, 77);
 	assert_int_equal(crmg_table_build(spans, 2, &v, &table), 0);

@@ -24,10 +24,10 @@ static uint16_t add_bind(struct crmg_build *b, struct crmg_bind bind)
 	return b->bind_count++;
 }
 
-/* Those of the policies, and two built-in ones a service. */
+/* Those of the policies, and the built-in ones of each service. */
 static size_t count_binds(const struct crmg_model *model)
 {
-	size_t count = 2 * model->service_count;
+	size_t count = (2 + model->gate_count) * model->service_count;
 
 	for (size_t i = 0; i < model->policy_count; i++)
 		count += model->policies[i].service_count * model->policies[i].client_count;
@@ -79,6 +79,16 @@ static void bind_built_in(struct crmg_build *b, size_t s)
 		.kind = CRMG_BINDING_ALLOW,
 		.service = service,
 	});
+	for (size_t gate = 0; gate < b->model->gate_count; gate++)
+		add_bind(b, (struct crmg_bind){
+			.at = at,
+			.policy_name = "allow",
+			.client_name = b->gate_name[gate],
+			.owner = CRMG_OWNER_GATE(b->model, gate),
+			.kind = CRMG_BINDING_ALLOW,
+			.gate = gate + 1,
+			.service = service,
+		});
 }
 
 int crmg_build_binds(struct crmg_build *b)
@@ -202,6 +212,7 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	binding->generation = b->generation;
 	binding->row = bind->row;
 	binding->kind = bind->kind;
+	binding->gate = bind->gate;
 	binding->mode = b->mode;
 	binding->service = bind->service;
 	binding->sanity = bind->at->sanity;

@@ -9,8 +9,10 @@
 #include "compile.h"
 #include "prefixes.h"
 
-/* Owners of remote prefixes are the places in the image's clients. */
+/* Owners of remote prefixes are the places in the image's clients: `allow`, those of the
+ * file, the gates. */
 #define CRMG_OWNER_ALLOW 0
+#define CRMG_OWNER_GATE(model, gate) ((model)->client_count + 1 + (gate))
 
 struct crmg_bind {			/* a binding before it is written */
 	const struct crmg_model_policy *policy;	/* NULL: built in */
@@ -21,6 +23,7 @@ struct crmg_bind {			/* a binding before it is written */
 	uint16_t row;
 	uint16_t quotas;		/* of the policy: entry of the image's; 0: none */
 	uint8_t kind;			/* enum crmg_binding_kind */
+	uint8_t gate;			/* 1 + index of the gate; 0: none */
 	uint8_t service;		/* index in the image */
 };
 
@@ -30,6 +33,7 @@ struct crmg_build {
 	uint32_t generation;
 	enum crmg_mode mode;		/* strongest mode of any binding */
 	struct crmg_err *err;
+	char gate_name[CRMG_GATES_MAX][CRMG_NAME_LEN];	/* "allow@eth1": as a client */
 
 	/* crmg_build_services: by place in the model, and by index */
 	uint8_t index_of[CRMG_SERVICES_MAX];

@@ -39,6 +39,9 @@ static int check_bounds(const struct crmg_model *model, struct crmg_err *err)
 	if (model->service_count > CRMG_SERVICES_MAX)
 		return crmg_err_set(err, -E2BIG, "%zu services, at most %d fit",
 				    model->service_count, CRMG_SERVICES_MAX);
+	if (model->gate_count > CRMG_GATES_MAX)
+		return crmg_err_set(err, -E2BIG, "'allow' names %zu interfaces, at most %d fit",
+				    model->gate_count, CRMG_GATES_MAX);
 	if (model->client_count > CRMG_CLIENTS_MAX)
 		return crmg_err_set(err, -E2BIG, "%zu clients, at most %d fit",
 				    model->client_count, CRMG_CLIENTS_MAX);
@@ -61,6 +64,9 @@ int crmg_compile(const struct crmg_model *model, const struct crmg_image *old,
 	};
 	int r;
 
+	for (size_t g = 0; g < model->gate_count && g < CRMG_GATES_MAX; g++)
+		snprintf(build.gate_name[g], sizeof(build.gate_name[g]), "allow@%.15s",
+			 model->gates[g].interface);
 	r = check_bounds(model, err);
 	for (size_t i = 0; r == 0 && i < CRMG_ARRAY_SIZE(steps); i++)
 		r = steps[i](&build);

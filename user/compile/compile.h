@@ -80,6 +80,13 @@ uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
 			    const struct crmg_addr *addr);
 
 /*
+ * The same; *ret_gate: the binding that holds instead for what arrives by one interface
+ * (head.gate), or 0.
+ */
+uint32_t crmg_image_resolve_at(const struct crmg_image *image, uint32_t service,
+			       const struct crmg_addr *addr, uint32_t *ret_gate);
+
+/*
  * The same in two steps: all addresses of one leaf meet the same bindings. service: one
  * that there is.
  */

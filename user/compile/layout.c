@@ -32,10 +32,12 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 	counts[CRMG_SECTION_LLEAVES] = key_count(&b->local);
 	counts[CRMG_SECTION_LSUBS] = b->local.sub_count;
 	counts[CRMG_SECTION_GROUPS] = (size_t)b->local_vectors.count * CRMG_PORT_GROUP;
-	counts[CRMG_SECTION_CLIENTS] = model->client_count + 1;
+	counts[CRMG_SECTION_CLIENTS] = CRMG_OWNER_GATE(model, model->gate_count);
 	counts[CRMG_SECTION_PREFIXES] = model->allow_count;
 	for (size_t i = 0; i < model->client_count; i++)
 		counts[CRMG_SECTION_PREFIXES] += model->clients[i].prefix_count;
+	for (size_t i = 0; i < model->gate_count; i++)
+		counts[CRMG_SECTION_PREFIXES] += model->gates[i].prefix_count;
 	for (size_t i = 0; i < model->service_count; i++) {
 		counts[CRMG_SECTION_LOCALS] += model->services[i].address_count;
 		counts[CRMG_SECTION_PORTS] += model->services[i].port_count;
@@ -89,6 +91,8 @@ static void write_head(const struct crmg_build *b, struct crmg_image *image)
 	head->v4_prefix = b->model->v4_prefix;
 	head->v6_prefix = b->model->v6_prefix;
 	head->mode = b->mode;
+	for (size_t g = 0; g < b->model->gate_count; g++)
+		memcpy(head->gate[g], b->model->gates[g].interface, sizeof(head->gate[g]));
 	if (b->model->file)
 		crmg_copy(head->file, sizeof(head->file), b->model->file);
 }
@@ -164,7 +168,7 @@ static void write_services(const struct crmg_build *b, struct crmg_image *image)
 	}
 }
 
-/* Prefixes stand in the order of the clients, `allow` first. */
+/* Prefixes stand in the order of the clients, `allow` first, gates last. */
 static void write_clients(const struct crmg_build *b, struct crmg_image *image)
 {
 	struct crmg_client *clients = section_of(image, CRMG_SECTION_CLIENTS);
@@ -186,6 +190,15 @@ static void write_clients(const struct crmg_build *b, struct crmg_image *image)
 		to->max_age_s = from->max_age_ns / CRMG_NS_PER_SEC;
 		for (size_t p = 0; p < from->prefix_count; p++)
 			*prefixes++ = listed(&from->prefixes[p].pfx, i + 1);
+	}
+	for (size_t g = 0; g < b->model->gate_count; g++) {
+		const struct crmg_model_gate *gate = &b->model->gates[g];
+		uint16_t index = CRMG_OWNER_GATE(b->model, g);
+
+		crmg_copy(clients[index].name, sizeof(clients[index].name), b->gate_name[g]);
+		clients[index].prefix_count = gate->prefix_count;
+		for (size_t p = 0; p < gate->prefix_count; p++)
+			*prefixes++ = listed(&gate->prefixes[p].pfx, index);
 	}
 }
 

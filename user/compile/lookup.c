@@ -82,9 +82,25 @@ uint32_t crmg_image_at_leaf(const struct crmg_image *image, uint32_t service, ui
 uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
 			    const struct crmg_addr *addr)
 {
+	uint32_t gate;
+
+	return crmg_image_resolve_at(image, service, addr, &gate);
+}
+
+uint32_t crmg_image_resolve_at(const struct crmg_image *image, uint32_t service,
+			       const struct crmg_addr *addr, uint32_t *ret_gate)
+{
+	uint32_t leaf = crmg_image_leaf(image, addr), binding, below;
+
+	*ret_gate = 0;
 	if (!crmg_image_service(image, service))
 		return 0;
-	return crmg_image_at_leaf(image, service, crmg_image_leaf(image, addr));
+	binding = crmg_image_at_leaf(image, service, leaf);
+	if (!crmg_image_binding(image, binding) || !crmg_image_binding(image, binding)->gate)
+		return binding;
+	*ret_gate = binding;
+	below = crmg_image_at_leaf(image, 0, leaf);
+	return below ? crmg_image_at_leaf(image, service, below - 1) : 0;
 }
 
 uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_addr *local,

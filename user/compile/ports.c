@@ -103,7 +103,7 @@ static int init_vectors(struct crmg_build *b, const struct groups *groups)
 				base[g] = b->index_of[i];
 		}
 	return crmg_vectors_init(&b->local_vectors, base, CRMG_PORT_GROUP, changes, count,
-				 model->service_count, CRMG_OWNER_NONE);
+				 model->service_count, CRMG_OWNER_NONE, CRMG_OWNER_NONE);
 }
 
 static int build_local(struct crmg_build *b)

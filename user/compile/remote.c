@@ -7,7 +7,7 @@
 
 #include "../base/util.h"
 
-/* `allow` sets every service; a client those that have a policy for it. */
+/* `allow` and gates set every service; a client those that have a policy for it. */
 static int init_vectors(struct crmg_build *b)
 {
 	crmg_autofree struct crmg_change *changes = malloc(b->bind_count * sizeof(*changes));
@@ -23,7 +23,8 @@ static int init_vectors(struct crmg_build *b)
 				.value = i,
 			};
 	return crmg_vectors_init(&b->remote_vectors, b->none, b->stride, changes, count,
-				 b->model->client_count + 1, CRMG_OWNER_ALLOW);
+				 CRMG_OWNER_GATE(b->model, b->model->gate_count), CRMG_OWNER_ALLOW,
+				 CRMG_OWNER_GATE(b->model, 0));
 }
 
 static size_t add_spans(struct crmg_span *spans, size_t count, uint16_t owner,
@@ -47,6 +48,8 @@ int crmg_build_remote(struct crmg_build *b)
 
 	for (size_t i = 0; i < model->client_count; i++)
 		count += model->clients[i].prefix_count;
+	for (size_t i = 0; i < model->gate_count; i++)
+		count += model->gates[i].prefix_count;
 	spans = malloc((count + 1) * sizeof(*spans));
 	if (!spans)
 		return -ENOMEM;
@@ -54,6 +57,9 @@ int crmg_build_remote(struct crmg_build *b)
 	for (size_t i = 0; i < model->client_count; i++)
 		count = add_spans(spans, count, i + 1, model->clients[i].prefixes,
 				  model->clients[i].prefix_count);
+	for (size_t i = 0; i < model->gate_count; i++)
+		count = add_spans(spans, count, CRMG_OWNER_GATE(model, i), model->gates[i].prefixes,
+				  model->gates[i].prefix_count);
 	r = init_vectors(b);
 	if (r == 0)
 		r = crmg_table_build(spans, count, &b->remote_vectors, &b->remote);

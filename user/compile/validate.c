@@ -56,7 +56,7 @@ static bool counts_are_valid(const struct crmg_head *head)
 	       s[CRMG_SECTION_MATRIX].count % stride == 0 &&
 	       s[CRMG_SECTION_GROUPS].count % CRMG_PORT_GROUP == 0 &&
 	       s[CRMG_SECTION_CLIENTS].count >= 1 &&
-	       s[CRMG_SECTION_CLIENTS].count <= CRMG_CLIENTS_MAX + 1;
+	       s[CRMG_SECTION_CLIENTS].count <= CRMG_CLIENTS_MAX + 1 + CRMG_GATES_MAX;
 }
 
 /* What the packet path shifts by, divides by and looks up beside a source's own limits. */
@@ -125,7 +125,8 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		const struct crmg_binding *b = crmg_image_binding(image, i);
 		const struct crmg_label *label = crmg_image_label(image, i);
 
-		if (b->sanity >= CRMG_SANITY_COUNT || b->generation != head->generation || b->row == 0 ||
+		if (b->gate > (b->kind == CRMG_BINDING_ALLOW ? CRMG_GATES_MAX : 0) ||
+		    b->sanity >= CRMG_SANITY_COUNT || b->generation != head->generation || b->row == 0 ||
 		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
@@ -192,6 +193,15 @@ static bool clients_are_valid(const struct crmg_image *image)
 				return false;
 	}
 	return at == prefix_count;
+}
+
+/* A leaf of a gate points at another one. */
+static bool gates_are_valid(const struct crmg_image *image, uint32_t leaves)
+{
+	for (uint32_t leaf = 0; leaf < leaves; leaf++)
+		if (crmg_image_at_leaf(image, 0, leaf) > leaves)
+			return false;
+	return true;
 }
 
 /* Both families begin with 0; what follows them are the ranges of divided /64. */
@@ -290,7 +300,7 @@ int crmg_image_validate(const struct crmg_image *image)
 	    !clients_are_valid(image) || !locals_are_valid(image) ||
 	    !families_are_valid(image, head->first_v6, head->end_v6, CRMG_SECTION_KEYS,
 				CRMG_SECTION_SUBS) ||
-	    !dir_is_valid(image, leaves) ||
+	    !dir_is_valid(image, leaves) || !gates_are_valid(image, leaves) ||
 	    !leaves_are_valid(image, CRMG_SECTION_KEYS, CRMG_SECTION_LEAVES, CRMG_SECTION_SUBS,
 			      leaves) ||
 	    !leaves_are_valid(image, CRMG_SECTION_LKEYS, CRMG_SECTION_LLEAVES,

@@ -3,6 +3,7 @@
 #include "vectors.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,12 +73,13 @@ static int intern(struct crmg_vectors *v, uint32_t *ret)
 
 int crmg_vectors_init(struct crmg_vectors *v, const uint16_t *base, uint32_t stride,
 		      const struct crmg_change *changes, size_t change_count, uint32_t owners,
-		      uint32_t final_owner)
+		      uint32_t final_owner, uint32_t first_gate)
 {
 	struct crmg_vectors made = {
 		.stride = stride,
 		.final_owner = final_owner,
 		.final = CRMG_MAP_NONE,
+		.first_gate = first_gate,
 	};
 	uint32_t number;
 	int r;
@@ -99,9 +101,12 @@ int crmg_vectors_init(struct crmg_vectors *v, const uint16_t *base, uint32_t str
 
 static int apply_changes(struct crmg_vectors *v, uint32_t parent, uint32_t owner, uint32_t *ret)
 {
+	bool gate = owner >= v->first_gate;
 	uint16_t *vector;
 	int r;
 
+	if (gate && parent >= UINT16_MAX)
+		return -E2BIG;
 	r = make_room(v);
 	if (r < 0)
 		return r;
@@ -109,19 +114,34 @@ static int apply_changes(struct crmg_vectors *v, uint32_t parent, uint32_t owner
 	memcpy(vector, vector_at(v, parent), v->stride * sizeof(*vector));
 	for (uint32_t i = v->first[owner]; i < v->first[owner + 1]; i++)
 		vector[v->changes[i].column] = v->changes[i].value;
-	return intern(v, ret);
+	if (gate)
+		vector[0] = parent + 1;
+	r = intern(v, ret);
+	return r == 0 && gate ? crmg_map_put(&v->gates, *ret, owner) : r;
+}
+
+/* Below a gate: inside the vector without it, and with it again. */
+static int step_below(struct crmg_vectors *v, uint32_t parent, uint32_t gate, uint32_t owner,
+		      uint32_t *ret)
+{
+	uint32_t below;
+	int r = crmg_vectors_step(v, vector_at(v, parent)[0] - 1, owner, &below);
+
+	return r < 0 ? r : crmg_vectors_step(v, below, gate, ret);
 }
 
 int crmg_vectors_step(struct crmg_vectors *v, uint32_t parent, uint32_t owner, uint32_t *ret)
 {
 	uint64_t step = (uint64_t)parent << 32 | owner;
-	uint32_t number;
+	uint32_t gate = crmg_map_find(&v->gates, parent), number;
 	int r;
 
 	if (parent == v->final || v->first[owner] == v->first[owner + 1]) {
 		*ret = parent;
 		return 0;
 	}
+	if (gate != CRMG_MAP_NONE)
+		return step_below(v, parent, gate, owner, ret);
 	number = crmg_map_find(&v->steps, step);
 	if (number == CRMG_MAP_NONE) {
 		r = apply_changes(v, parent, owner, &number);
@@ -144,5 +164,6 @@ void crmg_vectors_free(struct crmg_vectors *v)
 	free(v->first);
 	crmg_map_free(&v->steps);
 	crmg_map_free(&v->known);
+	crmg_map_free(&v->gates);
 	*v = (struct crmg_vectors){ 0 };
 }

@@ -33,6 +33,8 @@ struct crmg_vectors {
 	uint32_t *first;
 	uint32_t final_owner;		/* nothing nested in it changes anything */
 	uint32_t final;			/* its vector, once there is one */
+	uint32_t first_gate;		/* owners from here on hold beside what they lie in */
+	struct crmg_map gates;		/* vector -> the gate that made it */
 	struct crmg_map steps;		/* parent << 32 | owner -> vector */
 	struct crmg_map known;		/* hash of the entries -> vector */
 };
@@ -40,11 +42,13 @@ struct crmg_vectors {
 /*
  * base: vector 0, stride entries. changes: in any order, owners in [0, owners).
  * final_owner: one that sets every column and beats whatever is nested in it
- * (CRMG_OWNER_NONE: there is none). Returns 0 or -ENOMEM.
+ * (CRMG_OWNER_NONE: there is none). Owners from first_gate on are gates: whatever is nested
+ * in one is changed below it; column 0 is then 1 + the vector without it. A gate
+ * does not lie in another. Returns 0 or -ENOMEM.
  */
 int crmg_vectors_init(struct crmg_vectors *vectors, const uint16_t *base, uint32_t stride,
 		      const struct crmg_change *changes, size_t change_count, uint32_t owners,
-		      uint32_t final_owner);
+		      uint32_t final_owner, uint32_t first_gate);
 
 /* The vector inside a prefix of owner that lies where parent holds: 0, -ENOMEM or -E2BIG. */
 int crmg_vectors_step(struct crmg_vectors *vectors, uint32_t parent, uint32_t owner,

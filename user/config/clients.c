@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* clients.c - the sections `clients` and `allow`: prefixes and list files. */
+/* clients.c - the section `clients`: prefixes and list files. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +8,6 @@
 #include "reader.h"
 
 #define FILES_MAX 16
-#define ALLOW_MAX 4096
 
 static void read_prefixes(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			  unsigned int arg)
@@ -109,36 +108,4 @@ void crmg_read_clients(struct crmg_reader *r, const struct crmg_node *node, void
 	if (r->prefix_total > CRMG_PREFIXES_MAX)
 		crmg_read_error(r, node->place, "the clients need %zu prefixes, there are at most "
 				"%d", r->prefix_total, CRMG_PREFIXES_MAX);
-}
-
-void crmg_read_allow(struct crmg_reader *r, const struct crmg_node *node, void *target,
-		     unsigned int arg)
-{
-	struct crmg_model *model = target;
-
-	(void)arg;
-	if (!crmg_read_is_list(r, node, "a list of addresses or prefixes", ALLOW_MAX))
-		return;
-	for (const struct crmg_node *entry = node->child; entry; entry = entry->next) {
-		struct crmg_model_prefix *prefix;
-		struct crmg_pfx pfx;
-
-		if (entry->kind == CRMG_NODE_MAP) {
-			crmg_read_error(r, entry->place, "an entry of 'allow' with prefix, "
-					"interface and note is not available yet in this version; "
-					"write the prefix alone");
-			continue;
-		}
-		if (!crmg_read_prefix(r, entry, &pfx))
-			continue;
-		if (pfx.len == 0 || (pfx.len == 96 && crmg_addr_is_v4(&pfx.addr))) {
-			crmg_read_error(r, entry->place, "/0 would allow everybody; to refuse "
-					"nothing, say 'mode: shadow'");
-			continue;
-		}
-		prefix = crmg_read_grow(r, &model->allow, &model->allow_count, sizeof(*prefix));
-		if (prefix)
-			*prefix = (struct crmg_model_prefix){ .pfx = pfx, .place = entry->place };
-	}
-	crmg_model_sort_prefixes(model->allow, &model->allow_count);
 }

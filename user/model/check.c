@@ -26,7 +26,7 @@ static void check_count(const struct crmg_model *model, const char *what, size_t
 
 static size_t count_bindings(const struct crmg_model *model)
 {
-	size_t bindings = 2 * model->service_count;	/* none and allow */
+	size_t bindings = (2 + model->gate_count) * model->service_count;	/* none, allow, gates */
 
 	for (size_t i = 0; i < model->policy_count; i++)
 		bindings += model->policies[i].service_count * model->policies[i].client_count;
@@ -39,6 +39,8 @@ static void check_counts(const struct crmg_model *model, struct crmg_err *err)
 
 	for (size_t i = 0; i < model->client_count; i++)
 		prefixes += model->clients[i].prefix_count;
+	for (size_t i = 0; i < model->gate_count; i++)
+		prefixes += model->gates[i].prefix_count;
 	check_count(model, "services", model->service_count, CRMG_SERVICES_MAX, err);
 	check_count(model, "clients", model->client_count, CRMG_CLIENTS_MAX, err);
 	check_count(model, "policies", model->policy_count, CRMG_POLICIES_MAX, err);
@@ -260,6 +262,7 @@ int crmg_model_check(struct crmg_model *model, struct crmg_err *err)
 			return crmg_err_set(err, r, "out of memory");
 	}
 	crmg_check_quotas(model, err);
+	crmg_check_allow(model, err);
 	crmg_check_limits(model, err);
 	return err->errors == before ? 0 : -EINVAL;
 }

@@ -44,6 +44,9 @@ void crmg_model_free(struct crmg_model **model)
 	free(m->clients);
 	free(m->policies);
 	free(m->allow);
+	for (size_t i = 0; i < m->gate_count; i++)
+		free(m->gates[i].prefixes);
+	free(m->gates);
 	free(m->file);
 	free(m->shown);
 	free(m);

@@ -98,6 +98,13 @@ struct crmg_model_client {
 	struct crmg_place place;
 };
 
+/* Prefixes that are allowed where they arrive by one interface. */
+struct crmg_model_gate {
+	char interface[16];
+	struct crmg_model_prefix *prefixes;	/* sorted, no duplicates */
+	size_t prefix_count;
+};
+
 #define CRMG_CLIENT_ANY SIZE_MAX
 
 struct crmg_model_policy {
@@ -135,6 +142,8 @@ struct crmg_model {
 	size_t policy_count;
 	struct crmg_model_prefix *allow;
 	size_t allow_count;
+	struct crmg_model_gate *gates;
+	size_t gate_count;
 };
 
 /*

@@ -52,7 +52,7 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 	ret->count = 0;
 	for (uint32_t s = first; s <= last; s++) {
 		struct crmg_why_service *found = &ret->services[ret->count];
-		uint32_t binding = crmg_image_resolve(snap->image, s, addr);
+		uint32_t gate, binding = crmg_image_resolve_at(snap->image, s, addr, &gate);
 
 		if (!binding)
 			continue;
@@ -61,6 +61,7 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 			.service = crmg_image_service(snap->image, s),
 			.binding = crmg_image_binding(snap->image, binding),
 			.label = crmg_image_label(snap->image, binding),
+			.gate = crmg_image_label(snap->image, gate),
 			.ban = crmg_ban_of(snap, addr, s),
 		};
 		if (found->service && found->binding && found->label)

@@ -15,6 +15,7 @@ struct crmg_why_service {
 	const struct crmg_service *service;
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
+	const struct crmg_label *gate;		/* what holds by one interface instead; NULL: nothing */
 	const struct crmg_ban_entry *ban;	/* manual; NULL: none */
 	bool seen;				/* source is valid */
 	bool proven;				/* the source completed a TCP handshake */

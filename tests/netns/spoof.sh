@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# spoof.sh - C8: addresses that are not those of who sends: one that is allowed comes by
+# another interface than its own, the server's own comes from outside.
+. "$(dirname "$0")/lib.sh"
+
+lab_up && lab_nginx || exit 1
+
+# Only who is allowed gets in; crm0 is where he is.
+gated() {
+	policy gated <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [443]}}
+		policies: [{name: public, service: api, clients: any, deny: true}]
+		allow: [{prefix: $LAB_GOOD/32, interface: crm0}, {prefix: "$LAB_GOOD6/128", interface: crm0}]
+	EOF
+}
+
+# spoofed COUNTER OPTION...: how far a counter moved by 100 packets that bad sends.
+spoofed() {
+	local before
+	before=$(metric "$1")
+	pour --kind ack --count 100 "${@:2}"
+	echo $(($(metric "$1") - before))
+}
+denied='crmgate_drops_total{reason="denied"}'
+
+own_interface() {
+	attach "$(gated)" -q
+	expect 'answer' "$(lab_curl good -o /dev/null -w '%{http_code}' https://crm.example/api/contacts)" == 200
+	expect_exit 28 lab_curl bad --max-time 1 https://crm.example/api/contacts
+	expect 'dropped of who is allowed' "$(policy_value allow dropped_packets)" -eq 0
+}
+
+other_interface() {
+	local passed
+	passed=$(policy_value allow passed_packets)
+	expect 'denied' "$(spoofed "$denied" --src "$LAB_GOOD" --dst "$LAB_SINK")" -eq 100
+	expect 'denied, IPv6' "$(spoofed "$denied" --src "$LAB_GOOD6" --dst 2001:db8::99 --hosts)" -eq 100
+	expect 'passed of who is allowed' "$(policy_value allow passed_packets)" -eq "$passed"
+	expect 'answer' "$(lab_curl good -o /dev/null -w '%{http_code}' https://crm.example/api/contacts)" == 200
+}
+
+told() {
+	local why
+	why=$(crmgate why "$LAB_GOOD" -j)
+	expect_json "$why" '.services[0] | .policy == "public" and .gate == "allow@crm0"'
+	expect_json "$(crmgate why "$LAB_BAD" -j)" '.services[0] | .policy == "public" and .gate == null'
+	expect_json "$(crmgate show clients -j)" --arg p "$LAB_GOOD" \
+		'.clients[] | select(.name == "allow@crm0") | .prefixes | index($p)'
+	expect_exit 0 crmgate prove
+}
+
+own_address() {
+	expect 'odd' "$(spoofed 'crmgate_odd_packets_total{oddity="own"}' --src "$LAB_CRM" --dst "$LAB_CRM")" -eq 100
+	expect 'odd' "$(spoofed 'crmgate_odd_packets_total{oddity="source"}' --src 127.0.0.1 --dst "$LAB_SINK")" -eq 100
+}
+
+t 'C8 who is allowed, by his own interface' own_interface
+t 'C8 his address, by another interface' other_interface
+t 'why, show and prove know the interface' told
+t 'C8 own and loopback addresses from outside are counted' own_address
+t_done
