@@ -95,7 +95,7 @@ scrapes_during_applies() {
 two_at_once() {
 	local i one two done=0 generation
 	generation=$(metric crmgate_policy_generation)
-	for ((i = 0; i < 20; i++)); do
+	for ((i = 0; i < 50; i++)); do
 		crmgate apply "$a" &>"$LAB_DIR/one" &
 		two=0
 		crmgate apply "$b" &>"$LAB_DIR/two" || two=$?
@@ -112,16 +112,33 @@ two_at_once() {
 	expect_json "$(crmgate status -j)" '.problems == []'
 }
 
-# A reader never waits for a writer, nor the other way round.
-readers_meanwhile() {
+# Who finds another command at work is told so at once, whatever he wanted to change. A
+# reader never waits, and who must let everything pass neither.
+lock_held() {
+	local command generation
+	generation=$(metric crmgate_policy_generation)
+	at_once() {
+		timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" "$@" \
+			--instance "$LAB_INSTANCE"
+	}
 	(
 		flock 9
-		timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" status \
-			--instance "$LAB_INSTANCE" -q
-		expect_exit 3 timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" apply \
-			--instance "$LAB_INSTANCE" "$a"
-		expect 'says that it is busy' "$OUTPUT" =~ '[Bb]usy'
+		for command in status metrics bans 'why 192.0.2.1' 'top --once' 'show policy' \
+			panic resume prove; do
+			# shellcheck disable=SC2086
+			expect_exit 0 at_once $command
+		done
+		for command in "apply $b" "apply $b --confirm 60s" confirm rollback \
+			"attach crm0 --policy $b" 'detach crm0' 'detach --all --purge' \
+			'ban 192.0.2.1' 'unban 192.0.2.1'; do
+			# shellcheck disable=SC2086
+			expect_exit 3 at_once $command
+			expect "what $command says" "$OUTPUT" =~ "busy:.* generation $generation is in force"
+		done
 	) 9>>"/run/crmgate/$LAB_INSTANCE.lock"
+	expect 'generation' "$(metric crmgate_policy_generation)" -eq "$generation"
+	crmgate status --check
+	expect_json "$(crmgate bans -j)" '.bans == []'
 	crmgate apply "$a"
 }
 
@@ -129,5 +146,5 @@ t 'T11 a thousand applies under a flood' thousand_applies
 t 'T11 T20 a hundred changes of a rate give no fresh burst' changed_rates
 t 'E1 scrapes during applies' scrapes_during_applies
 t 'A11 two applies at once' two_at_once
-t 'A11 who holds the lock stops writers only' readers_meanwhile
+t 'A11 who holds the lock stops who changes something, and nobody else' lock_held
 t_done

@@ -51,6 +51,32 @@ read_only() {
 	no_program
 }
 
+# Where a state is already: it can be read and stays in force, and no command does half.
+becomes_read_only() {
+	local before command
+	attach "$file" -q
+	before=$(crmgate status -j | jq -c '[.policy, .interfaces]')
+	in_read_only() {
+		in_host unshare -m --propagation private bash -c 'mount -o remount,bind,ro /sys/fs/bpf
+			"$CRMGATE" "$@" --instance "$LAB_INSTANCE"' - "$@"
+	}
+	for command in status metrics bans 'why 192.0.2.9' 'ban 192.0.2.9' 'unban 192.0.2.9' panic resume; do
+		# shellcheck disable=SC2086
+		expect_exit 0 in_read_only $command
+	done
+	for command in "apply $file" "apply $file --confirm 60s" 'detach --all --purge'; do
+		# shellcheck disable=SC2086
+		expect_exit 1 in_read_only $command
+		expect 'what it says' "$OUTPUT" =~ 'Read-only.*mount -o remount,rw'
+		expect "in force after $command" \
+			"$(crmgate status -j | jq -c '[.policy, .interfaces]')" == "$before"
+	done
+	crmgate status --check
+	purge
+	test ! -e "$pins"
+	no_program
+}
+
 # In the state that a detach left, a map was replaced by somebody else's.
 foreign_pins() {
 	local name
@@ -130,6 +156,7 @@ fresh() {
 t 'B6 bpffs is missing' fresh missing
 t 'B6 there is no bpffs at all' mounted
 t 'B6 bpffs is read-only' fresh read_only
+t 'B6 bpffs becomes read-only under a state' fresh becomes_read_only
 t 'B6 a map was replaced by another' fresh foreign_pins
 t 'B6 foreign files where the pins go' fresh foreign_files
 t 'B6 the pin folder belongs to somebody else' fresh foreign_owner

@@ -100,19 +100,19 @@ odd_files() {
 
 # A12: the file is replaced all the time: each apply takes the old or the new one.
 replaced_meanwhile() {
-	local i writer
+	local i
 	while :; do
 		cp "$file" "$LAB_DIR/moving.tmp" && mv "$LAB_DIR/moving.tmp" "$LAB_DIR/moving.yaml"
 		cp "$LAB_DIR/short.yaml" "$LAB_DIR/moving.tmp" &&
 			mv "$LAB_DIR/moving.tmp" "$LAB_DIR/moving.yaml"
 	done &
 	writer=$!
+	trap 'kill "$writer"' EXIT
 	lab_until test -e "$LAB_DIR/moving.yaml"
 	for ((i = 0; i < 30; i++)); do
 		expect_exit '[02]' crmgate apply "$LAB_DIR/moving.yaml"
 		expect_json "$(crmgate show policy -j)" '.schema == 1'
 	done
-	kill "$writer"
 	crmgate apply "$file" -q
 }
 

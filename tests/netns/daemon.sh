@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# daemon.sh - the HTTP endpoint under bad clients, few descriptors, and a flood of
+# daemon.sh - the HTTP endpoint under bad clients, and a flood of
 # refusals; it never stops answering others.
 . "$(dirname "$0")/lib.sh"
 
@@ -98,23 +98,6 @@ bad_requests() {
 	expect 'the daemon' "$(cat "/proc/$daemon/comm")" == crmgate
 }
 
-few_descriptors() {
-	local few
-	lab_spawn few host bash -c "ulimit -n 40; exec '$CRMGATE' daemon \
-		--instance '$LAB_INSTANCE' --listen 127.0.0.1:9751"
-	local url=http://127.0.0.1:9751
-	lab_until healthy
-	coproc MANY { in_host bash -c '
-		for i in {1..60}; do exec {fd}<>/dev/tcp/127.0.0.1/9751; done 2>/dev/null
-		echo ready; read -r'; }
-	local many=$MANY_PID
-	read -r -u "${MANY[0]}"
-	echo >&"${MANY[1]}"
-	wait "$many" || :
-	# When they are gone it serves again, and it never ended.
-	lab_until healthy
-	lab_stop "$few"
-}
 
 # T12, D11, D14: a million refusals give a bounded number of events and log lines,
 # and every refusal is either told or counted as suppressed.
@@ -155,5 +138,4 @@ t 'D15 large headers, nonsense, pipelining' bad_requests
 t 'T12 D11 D14 events and log lines are bounded' refusals_are_bounded
 t 'E2 labels cannot break the format' odd_labels
 lab_stop "$daemon"
-t 'B12 a daemon with 40 descriptors' few_descriptors
 t_done

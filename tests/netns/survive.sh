@@ -26,7 +26,7 @@ dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
 flood_start() {
 	before=$(dropped)
 	nsenter --net="/run/netns/$LAB-bad" "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" \
-		--src "$LAB_BAD" --dst "$LAB_CRM" --rate 20000 >"$LAB_DIR/flood" &
+		--src "$LAB_BAD" --dst "$LAB_CRM" --rate 20000 --seconds 600 >"$LAB_DIR/flood" &
 	flood=$!
 	lab_until more_than "$before"
 }

@@ -23,9 +23,10 @@
 
 /*
  * What the descriptors allow, so that clients can never take those that a scrape
- * needs. At least 2: one to be served, one to take its place.
+ * needs. At least 2: one to be served, one to take its place; -EMFILE if there is no room
+ * for them, and no client would ever be accepted.
  */
-static unsigned int connections_for(size_t sockets)
+static int connections_for(size_t sockets, struct crmg_err *err)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
 	DIR *own = opendir("/proc/self/fd");
@@ -39,7 +40,11 @@ static unsigned int connections_for(size_t sockets)
 	/* Each server has two of its own: epoll, and one to be woken. */
 	used += SPARE_DESCRIPTORS + 2 * sockets;
 	left = limit.rlim_cur > used ? (limit.rlim_cur - used) / sockets : 0;
-	return left < 2 ? 2 : left < CONNECTIONS_MAX ? (unsigned int)left : CONNECTIONS_MAX;
+	if (left < 2)
+		return crmg_err_set(err, -EMFILE, "%llu file descriptors leave none for clients: "
+				    "'ulimit -n %llu' at least", (unsigned long long)limit.rlim_cur,
+				    (unsigned long long)(used + 2 * sockets));
+	return left < CONNECTIONS_MAX ? (int)left : CONNECTIONS_MAX;
 }
 
 /*
@@ -127,10 +132,11 @@ static void wait_for_end(int told, int leash)
 static int serve(const struct crmg_daemon_options *options, const int *sockets,
 		 const sigset_t *signals, int leash, struct crmg_kern **kern, struct crmg_err *err)
 {
-	unsigned int connections = connections_for(options->listen_count);
+	int connections = connections_for(options->listen_count, err);
 	crmg_autoclose int told = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	struct crmg_http *http;
-	int code = told < 0 ? -errno : crmg_daemon_drop(options->user, crmg_kern_group(*kern), err);
+	int code = connections < 0 ? connections : told < 0 ? -errno :
+		   crmg_daemon_drop(options->user, crmg_kern_group(*kern), err);
 
 	if (code < 0) {
 		close_all(sockets, options->listen_count);

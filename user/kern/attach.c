@@ -293,12 +293,27 @@ static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t 
 	return code;
 }
 
+/* The pins of a state from which all interfaces have been taken off, or that nobody understands. */
+static int crmg_detach_purge(struct crmg_kern *kern, struct crmg_err *err)
+{
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+	int code;
+
+	crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
+		       "policy, bans and counters removed");
+	/* Who still holds the maps, as a managing daemon does, must not pin them again. */
+	if (control)
+		control->purged = 1;
+	code = crmg_pin_purge(kern->instance);
+	return code ? crmg_err_set(err, code, "cannot remove the state: %s%s", strerror(-code),
+				   crmg_advice(code)) : 0;
+}
+
 int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
 		     struct crmg_err *err)
 {
 	struct crmg_err ignored = CRMG_ERR_INIT;
 	struct crmg_kern *kern = NULL;
-	struct crmg_control *control;
 	int lock = crmg_lock_or_say(instance, err), code;
 
 	if (lock < 0)
@@ -308,24 +323,21 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 		return code;
 	crmg_pin_sweep(kern);
 	/* What cannot be understood can still be removed: with their pins the links go. */
-	code = crmg_kern_open_maps(kern, purge ? &ignored : err);
-	control = kern->view[CRMG_MAP_CONTROL].memory;
+	code = purge && crmg_bpffs_look() == -EROFS ? -EROFS :
+	       crmg_kern_open_maps(kern, purge ? &ignored : err);
 	if (!code) {
 		crmg_audit_begin(kern);
 		(void)crmg_confirm_settle(kern, err);
 	}
 	if (!code)
 		code = crmg_detach_named(kern, names, count, err);
+	else if (code == -EROFS)
+		crmg_err_set(err, code, "nothing was changed: %s%s", strerror(-code),
+			     crmg_advice(code));
 	else if (purge)
 		code = 0;
-	if (!code && purge) {
-		crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
-			       "policy, bans and counters removed");
-		/* Who still holds the maps, as a managing daemon does, must not pin them again. */
-		if (control)
-			control->purged = 1;
-		crmg_pin_purge(instance);
-	}
+	if (!code && purge)
+		code = crmg_detach_purge(kern, err);
 	crmg_audit_flush(kern, err);
 	crmg_err_clear(&ignored);
 	crmg_kern_close(&kern);

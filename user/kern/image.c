@@ -58,13 +58,13 @@ static int crmg_part_open(struct crmg_kern *kern, enum crmg_map_id outer, __u32 
 	if (bpf_map_lookup_elem(kern->map[outer], &place, &id))
 		return -errno;
 	*ret_id = id;
-	for (; *pins && fd < 0; pins++)
+	for (; *pins && fd < 0 && fd != -EMFILE; pins++)
 		fd = crmg_pinned_part(kern, *pins, id, ret_entries);
-	if (fd >= 0)
+	if (fd >= 0 || fd == -EMFILE)
 		return fd;
 	fd = bpf_map_get_fd_by_id(id);
 	if (fd < 0)
-		return -ESTALE;
+		return errno == EMFILE ? -errno : -ESTALE;
 	code = crmg_part_info(fd, &found, ret_entries);
 	if (!code)
 		return fd;
@@ -160,8 +160,9 @@ int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
 	for (tries = 0; tries < CRMG_IMAGE_TRIES && code == -ESTALE; tries++)
 		code = crmg_image_open(kern, place, &view, &id, &cells);
 	if (code)
-		return crmg_err_set(err, code, "cannot open the policy in force: %s; run any "
-				    "changing command as root to repair its pin", strerror(-code));
+		return crmg_err_set(err, code, "cannot open the policy in force: %s%s", strerror(-code),
+				    code == -ESTALE ? "; run any changing command as root to repair "
+				    "its pin" : crmg_advice(code));
 	image = (struct crmg_image){ view.memory, cells };
 	if (crmg_image_validate(&image)) {
 		crmg_view_close(&view);

@@ -145,8 +145,11 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 /* Opens every pinned map. -ENOENT: the folder is empty. */
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err);
 
-/* Removes every pin of the instance and its folders. */
-void crmg_pin_purge(const char *instance);
+/* Removes every pin of the instance and its folders, or what can be. Negative errno, not said. */
+int crmg_pin_purge(const char *instance);
+
+/* What mends an error of opening, making or pinning, as "; do this"; or "". */
+const char *crmg_advice(int code);
 
 /* Says which capability or right is missing after EPERM or EACCES: "needs root or ...". */
 const char *crmg_missing_rights(void);

@@ -76,8 +76,8 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 			crmg_err_set(err, code, "nothing is attached for instance '%s': start with "
 				     "'crmgate attach IFACE'", instance);
 		else
-			crmg_err_set(err, code, "cannot open %s: %s; run as root, or as a member of "
-				     "group crmgate", path, strerror(-code));
+			crmg_err_set(err, code, "cannot open %s: %s%s", path, strerror(-code),
+				     crmg_advice(code));
 		goto fail;
 	}
 	kern->lock = lock;
@@ -133,9 +133,8 @@ int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 		if (kern->map[i] < 0) {
 			code = kern->map[i];
 			kern->map[i] = -1;
-			return crmg_err_set(err, code, "cannot open pin '%s': %s; run as root, or as "
-					    "a member of group crmgate", info->name,
-					    strerror(-code));
+			return crmg_err_set(err, code, "cannot open pin '%s': %s%s", info->name,
+					    strerror(-code), crmg_advice(code));
 		}
 		code = crmg_map_entries(kern->map[i], info->value_size, &entries);
 		if (code == -EPROTO)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -86,6 +87,21 @@ char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size)
 	return buf;
 }
 
+const char *crmg_advice(int code)
+{
+	switch (code) {
+	case -EROFS:
+		return "; bpffs is mounted read-only: 'mount -o remount,rw " CRMG_BPFFS "'";
+	case -EMFILE:
+		return "; this process may open too few: 'ulimit -n 1024'";
+	case -EPERM:
+	case -EACCES:
+		return "; run as root, or as a member of group crmgate";
+	default:
+		return "";
+	}
+}
+
 static int crmg_bpffs_mount(struct crmg_err *err)
 {
 	int code;
@@ -110,8 +126,7 @@ static int crmg_pin_mkdir(const char *path, struct crmg_err *err)
 	if (mkdir(path, 0750) && errno != EEXIST) {
 		code = -errno;
 		return crmg_err_set(err, code, "cannot make %s: %s%s", path, strerror(-code),
-				    code == -EROFS ? "; bpffs is mounted read-only: "
-				    "'mount -o remount,rw " CRMG_BPFFS "'" : "");
+				    code == -EROFS ? crmg_advice(code) : "");
 	}
 	if (lstat(path, &st) || !S_ISDIR(st.st_mode))
 		return crmg_err_set(err, -ENOTDIR, "%s is in the way: it is no folder", path);
@@ -158,7 +173,8 @@ int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg
 	    chmod(temporary, secret ? 0600 : 0640) || rename(temporary, path)) {
 		code = -errno;
 		unlink(temporary);
-		return crmg_err_set(err, code, "cannot pin %s: %s", name, strerror(-code));
+		return crmg_err_set(err, code, "cannot pin %s: %s%s", name, strerror(-code),
+				    code == -EROFS ? crmg_advice(code) : "");
 	}
 	return 0;
 }
@@ -204,11 +220,31 @@ int crmg_pin_open(const struct crmg_kern *kern, const char *name, bool writable)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * Descriptors that a command which changes something may need: for maps, twice, programs,
+ * links, and what libbpf does. Asked first, since it does not always say what it lacked.
+ */
+#define CRMG_DESCRIPTORS 96
+
+static int crmg_descriptors_check(struct crmg_err *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= CRMG_DESCRIPTORS)
+		return 0;
+	return crmg_err_set(err, -EMFILE, "this needs %d file descriptors, and may have %llu: "
+			    "'ulimit -n 1024'", CRMG_DESCRIPTORS,
+			    (unsigned long long)limit.rlim_cur);
+}
+
 int crmg_lock(const char *instance, struct crmg_err *err)
 {
 	char path[CRMG_PIN_LEN];
 	int fd, code;
 
+	code = crmg_descriptors_check(err);
+	if (code)
+		return code;
 	if (mkdir(CRMG_RUN_DIR, 0755) && errno != EEXIST) {
 		code = -errno;
 		return crmg_err_set(err, code, "cannot make %s: %s%s", CRMG_RUN_DIR,
@@ -231,32 +267,36 @@ int crmg_lock(const char *instance, struct crmg_err *err)
 }
 
 /* Removes a folder of pins with all that is in it, one level of folders deep. */
-static void crmg_pin_empty(const char *path)
+static int crmg_pin_empty(const char *path)
 {
 	char child[CRMG_PIN_LEN * 4];
 	struct dirent *entry;
 	DIR *dir = opendir(path);
+	int code = 0;
 
 	if (!dir)
-		return;
+		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
-		unlink(child);
+		if (unlink(child) && errno != ENOENT)
+			code = -errno;
 	}
 	closedir(dir);
-	rmdir(path);
+	return code;
 }
 
-void crmg_pin_purge(const char *instance)
+int crmg_pin_purge(const char *instance)
 {
 	char path[CRMG_PIN_LEN];
+	int code = crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)));
 
-	crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)));
+	rmdir(path);
 	rmdir(crmg_pin_instance(instance, path, sizeof(path)));
 	snprintf(path, sizeof(path), "%s/crmgate", crmg_bpffs());
 	rmdir(path);
+	return code;
 }
 
 /* Bits of CapEff, so that no library is needed for three of them. */
