@@ -7,6 +7,7 @@
 #include "bpf_test.h"
 
 #include <linux/pkt_cls.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #define START_NS  (1000 * CRMG_NS_PER_SEC)
@@ -29,7 +30,9 @@ static const char services[] =
 	"  off: {transport: tcp, ports: [448]}\n"
 	"  dns: {transport: udp, ports: [53]}\n"
 	"  long: {transport: udp, ports: [54]}\n"
+	"  both: {transport: tcp, ports: [449]}\n"
 	"policies:\n"
+	POLICY("both", "both", "on_budget: cut, limits: {bytes_out: [{quota: 400MB, per: 1h}]}")
 	POLICY("long", "long", "on_budget: cut, limits: {bytes_out: [{quota: 80kB, per: 2h}]}")
 	POLICY("four", "four", "on_budget: cut, limits: {bytes_out: ["
 	       "{quota: 1MB, per: 1m}, {quota: 2MB, per: 1h}, {quota: 3MB, per: 1d}, {quota: 4MB, per: 7d}]}")
@@ -387,6 +390,42 @@ static void test_given_way(void **state)
 	assert_int_equal(leave(stranger(1), 54, 100), 80);
 }
 
+/* Of a quota of 400 MB, frames of 1000 bytes, each CPU more than all of it. */
+static void *send_all(void *cpu)
+{
+	const struct crmg_rig_gso gso = { 1, 0, 1000 };
+	struct crmg_test_packet p = {
+		.src = SERVER4, .dst = PEER4, .sport = 449, .dport = 40000,
+		.protocol = IPPROTO_TCP, .tcp_flags = CRMG_TEST_ACK,
+	};
+	struct crmg_test_frame *own = malloc(sizeof(*own));
+
+	pin_to_cpu(*(unsigned int *)cpu);
+	crmg_test_build(&p, own);
+	crmg_rig_tc_repeat(rig, own, &gso, 500000);
+	free(own);
+	return NULL;
+}
+
+/* Two CPUs at once: not one frame more than the quota, and none is counted wrong. */
+static void test_two_cpus(void **state)
+{
+	unsigned int cpus[2] = { 0, 1 };
+	pthread_t threads[2];
+	struct crmg_row row;
+
+	(void)state;
+	begin(449);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_all, &cpus[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	row = crmg_rig_row(rig, "both", "both");
+	assert_int_equal(row.bytes_out, 400000000);
+	assert_int_equal(row.packets_out + row.dropped_out, 1000000);
+	assert_int_equal(crmg_rig_detail(rig, "both", PEER4)->bytes_out, row.bytes_out);
+}
+
 /* While other CPUs are always faster nothing is charged, and nothing passes. */
 static void test_contended(void **state)
 {
@@ -431,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_given_way),
+		cmocka_unit_test(test_two_cpus),
 		cmocka_unit_test(test_contended),
 	};
 

@@ -308,8 +308,8 @@ bool crmg_rig_tc_takes(const struct crmg_test_frame *frame)
 	return frame->len >= 14 + header;
 }
 
-uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
-			const struct crmg_rig_gso *gso)
+static uint32_t run_tc(int program, const struct crmg_test_frame *frame,
+		       const struct crmg_rig_gso *gso, uint32_t repeat)
 {
 	struct __sk_buff context = {
 		.gso_segs = gso ? gso->segments : 0,
@@ -317,10 +317,22 @@ uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
 		.wire_len = gso ? gso->wire_len : (uint32_t)frame->len,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
-		    .data_size_in = (uint32_t)frame->len, .repeat = 1, .ctx_in = &context,
-		    .ctx_size_in = sizeof(context));
+		    .data_size_in = (uint32_t)frame->len, .repeat = (int)repeat,
+		    .ctx_in = &context, .ctx_size_in = sizeof(context));
 
 	return run(program, frame->len, &opts);
+}
+
+uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
+			const struct crmg_rig_gso *gso)
+{
+	return run_tc(program, frame, gso, 1);
+}
+
+void crmg_rig_tc_repeat(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+			const struct crmg_rig_gso *gso, uint32_t repeat)
+{
+	run_tc(crmg_rig_tc_fd(rig), frame, gso, repeat);
 }
 
 uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,

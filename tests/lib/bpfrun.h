@@ -96,6 +96,10 @@ bool crmg_rig_tc_takes(const struct crmg_test_frame *frame);
 uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		     const struct crmg_rig_gso *gso);
 
+/* The frame `repeat` times; threads may do so at once. */
+void crmg_rig_tc_repeat(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+			const struct crmg_rig_gso *gso, uint32_t repeat);
+
 /* The same for a packet: built, then run. */
 uint32_t crmg_rig_tc_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet);
 
