@@ -168,7 +168,8 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 				  standing->binding->limits,
 				  source->now_ns << CRMG_UNITS_PER_NS_SHIFT);
 	}
-	CRMG_WRITE_ONCE(slot->ban_epoch, epoch);
+	/* Odd while bans are changed: then no slot is up to date. */
+	CRMG_WRITE_ONCE(slot->ban_epoch, epoch & ~1U);
 }
 
 #endif

@@ -925,7 +925,7 @@ CRMG_SIZE(struct crmg_audit_mark, 32);
  */
 struct crmg_control {
 	__u32 panic;		/* 1: everything passes */
-	__u32 ban_epoch;	/* grows after each change of bans; sources resolve anew */
+	__u32 ban_epoch;	/* grows with each change of bans: sources resolve anew; odd meanwhile */
 	__u32 bans;		/* entries in map "bans" */
 	__u8 v4_lengths;	/* entries in use below */
 	__u8 v6_lengths;

@@ -27,13 +27,16 @@ static int choose(const struct crmg_args *args, const char *option, const char *
 			      words[1], words[2], words[3] ? ", " : "", words[3] ? words[3] : "");
 }
 
-/* The state that is there already, or NULL. */
+/* The state that is there already, or NULL: what a killed attach left has no policy. */
 static struct crmg_kern *open_state(const struct crmg_args *args)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
+	const struct crmg_image *image;
 	struct crmg_kern *kern = NULL;
 
-	crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err);
+	if (!crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err) &&
+	    crmg_kern_image(kern, &image, &err))
+		crmg_kern_close(&kern);
 	crmg_err_clear(&err);
 	return kern;
 }

@@ -247,10 +247,8 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	if (code >= 0)
 		close(code);
 	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
-	if (!code && !fresh) {
-		crmg_audit_begin(kern);
-		(void)crmg_confirm_settle(kern, err);
-	}
+	if (!code && !fresh)
+		crmg_kern_settle(kern, err);
 	if (!code)
 		code = crmg_model_new(&empty);
 	if (!code)
@@ -325,10 +323,8 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	/* What cannot be understood can still be removed: with their pins the links go. */
 	code = purge && crmg_bpffs_look() == -EROFS ? -EROFS :
 	       crmg_kern_open_maps(kern, purge ? &ignored : err);
-	if (!code) {
-		crmg_audit_begin(kern);
-		(void)crmg_confirm_settle(kern, err);
-	}
+	if (!code)
+		crmg_kern_settle(kern, err);
 	if (!code)
 		code = crmg_detach_named(kern, names, count, err);
 	else if (code == -EROFS)

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * bans.c - manual bans: the hash map that packets look into, and what makes that
- * cheap, kept in step with it: the lengths in use, and a filter by the first 16 bits.
- */
+/* bans.c - manual bans: the hash map that packets look into, changed and read. */
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -76,84 +73,6 @@ int crmg_bans_read(struct crmg_kern *kern, struct crmg_err *err)
 	return crmg_bans_scan(kern, NULL, NULL, err);
 }
 
-static void crmg_filter_add(struct crmg_ban_filter *filter, const struct crmg_ban_key *key)
-{
-	bool v4 = crmg_addr_is_v4(&key->addr) && key->len >= 96;
-	uint32_t len = v4 ? key->len - 96 : key->len;
-	uint32_t first = v4 ? (uint32_t)key->addr.lo >> 16 : 65536 + (uint32_t)(key->addr.hi >> 48);
-	uint32_t count = len >= 16 ? 1 : 1u << (16 - len), i;
-
-	for (i = first; i < first + count; i++)
-		filter->word[i / 64] |= 1ULL << (i % 64);
-}
-
-/* Adds len to a family's list: -ENOSPC if it has too many already. */
-static int crmg_length_add(uint8_t *lengths, uint8_t *count, uint8_t len)
-{
-	uint8_t i;
-
-	for (i = 0; i < *count; i++)
-		if (lengths[i] == len)
-			return 0;
-	if (*count == CRMG_BAN_LENGTHS)
-		return -ENOSPC;
-	lengths[(*count)++] = len;
-	return 0;
-}
-
-/* What control has to say about a list of bans. */
-static int crmg_control_of(const struct crmg_ban_entry *bans, size_t count,
-			   const struct crmg_head *head, struct crmg_control *control)
-{
-	size_t i;
-	int code;
-
-	control->v4_lengths = control->v6_lengths = 0;
-	control->v4_narrow = control->v6_narrow = 0;
-	control->bans = count;
-	for (i = 0; i < count; i++) {
-		const struct crmg_ban_key *key = &bans[i].key;
-		bool v4 = crmg_addr_is_v4(&key->addr) && key->len >= 96;
-
-		code = v4 ? crmg_length_add(control->v4_length, &control->v4_lengths, key->len) :
-			    crmg_length_add(control->v6_length, &control->v6_lengths, key->len);
-		if (code)
-			return code;
-		if (v4)
-			control->v4_narrow |= key->len > head->v4_prefix + 96;
-		else
-			control->v6_narrow |= key->len > head->v6_prefix;
-	}
-	return 0;
-}
-
-/*
- * Makes what packets see agree with kern->bans. The filter only gains bits before
- * the entries are there and loses them after; the epoch, last, makes every source
- * ask again.
- */
-static void crmg_bans_publish(struct crmg_kern *kern, const struct crmg_control *wanted)
-{
-	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
-	struct crmg_ban_filter *live = kern->view[CRMG_MAP_BANFILTER].memory;
-	static struct crmg_ban_filter filter;
-	size_t i;
-
-	memset(&filter, 0, sizeof(filter));
-	for (i = 0; i < kern->ban_count; i++)
-		crmg_filter_add(&filter, &kern->bans[i].key);
-	for (i = 0; i < CRMG_ARRAY_SIZE(filter.word); i++)
-		__atomic_store_n(&live->word[i], filter.word[i], __ATOMIC_RELAXED);
-	memcpy(control->v4_length, wanted->v4_length, sizeof(wanted->v4_length));
-	memcpy(control->v6_length, wanted->v6_length, sizeof(wanted->v6_length));
-	control->v4_narrow = wanted->v4_narrow;
-	control->v6_narrow = wanted->v6_narrow;
-	control->v4_lengths = wanted->v4_lengths;
-	control->v6_lengths = wanted->v6_lengths;
-	control->bans = wanted->bans;
-	__atomic_add_fetch(&control->ban_epoch, 1, __ATOMIC_SEQ_CST);
-}
-
 static int crmg_ban_delete(struct crmg_kern *kern, const struct crmg_ban_key *key)
 {
 	return bpf_map_delete_elem(kern->map[CRMG_MAP_BANS], key) && errno != ENOENT ? -errno : 0;
@@ -181,7 +100,7 @@ const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index)
 	return service ? service->name : "";
 }
 
-/* Writes the entries [0, count) of bans; what fails leaves only entries that are wanted anyway. */
+/* Writes the entries [0, count) of bans; a failure leaves those before it. */
 static int crmg_bans_write(struct crmg_kern *kern, const struct crmg_ban_entry *bans,
 			   size_t count, struct crmg_err *err)
 {
@@ -192,18 +111,6 @@ static int crmg_bans_write(struct crmg_kern *kern, const struct crmg_ban_entry *
 			return crmg_err_set(err, -errno, "cannot write a ban: %s",
 					    strerror(errno));
 	return 0;
-}
-
-/* Publishes what kern->bans holds. */
-static int crmg_bans_finish(struct crmg_kern *kern)
-{
-	struct crmg_control control = { 0 };
-	int code = crmg_control_of(kern->bans, kern->ban_count, crmg_image_head(&kern->image),
-				   &control);
-
-	if (!code)
-		crmg_bans_publish(kern, &control);
-	return code;
 }
 
 /* The entry that a request asks for. */
@@ -227,7 +134,6 @@ static struct crmg_ban_entry crmg_ban_entry_of(const struct crmg_ban_request *re
 static int crmg_bans_plan(struct crmg_kern *kern, const struct crmg_ban_entry *wanted,
 			  size_t count, struct crmg_err *err)
 {
-	struct crmg_control control = { 0 };
 	struct crmg_ban ban;
 	size_t i;
 
@@ -239,7 +145,7 @@ static int crmg_bans_plan(struct crmg_kern *kern, const struct crmg_ban_entry *w
 		return crmg_err_set(err, -E2BIG, "needs %zu bans, the table has room for %u: "
 				    "'crmgate bans' lists them, 'unban' makes room",
 				    kern->ban_count, CRMG_BANS_MAX);
-	if (crmg_control_of(kern->bans, kern->ban_count, crmg_image_head(&kern->image), &control))
+	if (crmg_ban_index_check(kern))
 		return crmg_err_set(err, -E2BIG, "bans of more than %u different prefix lengths of "
 				    "one family: unban some, or use lengths that are there",
 				    CRMG_BAN_LENGTHS);
@@ -275,10 +181,13 @@ int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, s
 	}
 	if (!code)
 		code = crmg_bans_plan(kern, wanted, count, err);
-	if (!code)
+	if (!code) {
+		crmg_ban_index_open(kern);
 		code = crmg_bans_write(kern, wanted, count, err);
-	if (!code)
-		code = crmg_bans_finish(kern);
+		/* Where the map holds less than was planned, packets have to know how much. */
+		if (!code || !crmg_bans_scan(kern, NULL, NULL, err))
+			crmg_ban_index_close(kern);
+	}
 	for (i = 0; !code && i < count; i++) {
 		crmg_origin_count(kern, bans[i].origin);
 		crmg_event_add(kern, CRMG_EVENT_BAN, &bans[i].prefix,
@@ -356,10 +265,11 @@ int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, siz
 		filter = &any;
 	memcpy(sorted, prefixes, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(*sorted), crmg_pfx_cmp);
+	crmg_ban_index_open(kern);
 	code = crmg_manual_unban(kern, sorted, count, filter, &removed, err);
 	if (!code && (!filter->origin || !strcmp(filter->origin, CRMG_ORIGIN_AUTO)))
 		removed += crmg_auto_unban(kern, sorted, count, filter->service);
-	crmg_bans_finish(kern);
+	crmg_ban_index_close(kern);
 	crmg_audit_flush(kern, err);
 	if (!code)
 		*ret_removed = removed;
@@ -381,12 +291,24 @@ int crmg_bans_prune(struct crmg_kern *kern, const struct crmg_image *old,
 			i++;
 			continue;
 		}
+		if (!removed)
+			crmg_ban_index_open(kern);
 		code = crmg_ban_remove(kern, i);
 		removed += !code;
 	}
-	if (!code && removed) {
+	if (removed) {
 		crmg_err_warn(err, "%zu bans of services that are gone were removed", removed);
-		crmg_bans_finish(kern);
+		crmg_ban_index_close(kern);
 	}
 	return code;
+}
+
+int crmg_bans_settle(struct crmg_kern *kern, struct crmg_err *err)
+{
+	int code;
+
+	if (!crmg_ban_index_is_open(kern))
+		return 0;
+	code = crmg_bans_begin(kern, err);
+	return code ? code : crmg_ban_index_close(kern);
 }

@@ -145,6 +145,12 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 /* Opens every pinned map. -ENOENT: the folder is empty. */
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err);
 
+/*
+ * Ends what a command before this one began and did not live to end. By every command that
+ * writes, once it has the lock and the maps.
+ */
+void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err);
+
 /* Removes every pin of the instance and its folders, or what can be. Negative errno, not said. */
 int crmg_pin_purge(const char *instance);
 
@@ -294,6 +300,22 @@ const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index);
 
 /* True if a prefix is in a list that crmg_kern_unban() sorted. */
 bool crmg_pfx_listed(const struct crmg_pfx *sorted, size_t count, const struct crmg_pfx *pfx);
+
+/* Ends a change of bans that a command began and did not live to end. */
+int crmg_bans_settle(struct crmg_kern *kern, struct crmg_err *err);
+
+/* -------------------------------------------------------------- banindex.c */
+
+/* -ENOSPC: kern->bans has too many prefix lengths. */
+int crmg_ban_index_check(const struct crmg_kern *kern);
+
+/*
+ * Before the map is changed, and after: from open to close packets find what is in the map,
+ * of what kern->bans holds at open; from close on, of what it holds then.
+ */
+void crmg_ban_index_open(struct crmg_kern *kern);
+int crmg_ban_index_close(struct crmg_kern *kern);
+bool crmg_ban_index_is_open(const struct crmg_kern *kern);
 
 /* -------------------------------------------------------------- bancheck.c */
 

@@ -199,6 +199,13 @@ void crmg_kern_unlock(struct crmg_kern *kern)
 	kern->lock = -1;
 }
 
+void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err)
+{
+	crmg_audit_begin(kern);
+	(void)crmg_confirm_settle(kern, err);
+	(void)crmg_bans_settle(kern, err);
+}
+
 int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 		   struct crmg_kern **ret, struct crmg_err *err)
 {
@@ -215,10 +222,8 @@ int crmg_kern_open(const char *instance, enum crmg_kern_access access,
 		crmg_pin_sweep(kern);
 	if (!code)
 		code = crmg_kern_open_maps(kern, err);
-	if (!code && access == CRMG_KERN_WRITE) {
-		crmg_audit_begin(kern);
-		(void)crmg_confirm_settle(kern, err);
-	}
+	if (!code && access == CRMG_KERN_WRITE)
+		crmg_kern_settle(kern, err);
 	if (code) {
 		crmg_kern_close(&kern);
 		return code;
