@@ -163,7 +163,8 @@ $(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
 # another ABI. What depends on either is compiled anew.
 UPGRADES := $(patsubst %,$(BUILD)/tests/upgrade/%/crmgate,newer next refused wrong)
 UPGRADE_SRC := $(sort $(shell grep -lE '"crmgate\.skel\.h"|\<CRMG_ABI\>' $(PURE_SRC) $(KERN_SRC)))
-$(BUILD)/tests/upgrade/next/crmgate: UPGRADE_DEFINES := -DCRMG_ABI=4
+NEXT_ABI := $(shell awk '$$2 == "CRMG_ABI" && NF == 3 { print $$3 + 1 }' headers/crmgate/abi.h)
+$(BUILD)/tests/upgrade/next/crmgate: UPGRADE_DEFINES := -DCRMG_ABI=$(NEXT_ABI)
 
 $(BUILD)/tests/upgrade/%/crmgate.skel.h: $(BUILD)/tests/upgrade/%.bpf.o
 	@mkdir -p $(@D)
