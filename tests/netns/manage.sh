@@ -148,7 +148,7 @@ links_severed() {
 	done
 	told lost 'crm1: the program that judges was taken off'
 	told lost 'crm1: the TC program was taken off'
-	told restored 'crm1: attached again'
+	told restored 'crm1: attached'
 	expect 'unproven intervals end' "$(metric crmgate_enforcement_ok)" -eq 1
 }
 
@@ -198,7 +198,7 @@ made_anew() {
 	lab_link 1 bad abu0 "$LAB_BAD" "$LAB_BAD6"
 	soon enforced
 	refused 100
-	told restored 'crm1: attached again \(xdp, tc\)'
+	told restored 'crm1: attached \(xdp, tc\)'
 }
 
 # B9: what goes to another network namespace takes its programs along, and is missed.

@@ -11,7 +11,7 @@ declare -A may=(
 	[compile]="base model compile" [report]="base compile report"
 	[audit]="base state report audit"
 	[kern]="base model compile report state audit kern"
-	[daemon]="base state kern report daemon"
+	[daemon]="base state model config kern report daemon"
 	[cli]="base state model config compile report audit kern daemon cli"
 )
 

@@ -14,6 +14,7 @@
 #include "../base/util.h"
 #include "manage.h"
 #include "parts.h"
+#include "restore.h"
 
 #define CONNECTIONS_MAX 256
 #define WATCHDOG_MS     1000
@@ -220,9 +221,15 @@ int crmg_daemon_run(const struct crmg_daemon_options *options, struct crmg_err *
 
 	code = options->manage ? crmg_manage_check(err) : 0;
 	if (!code)
-		code = open_state(options->instance, &kern, err);
-	if (!code)
 		code = crmg_daemon_lock(options->instance, &lock, err);
+	if (!code && options->manage)
+		code = crmg_restore(options->instance, err);
+	if (!code) {
+		/* Of the restore: what follows happens in two processes. */
+		crmg_err_print(err, stderr, !options->quiet);
+		crmg_err_clear(err);
+		code = open_state(options->instance, &kern, err);
+	}
 	if (!code)
 		code = listen_all(options, sockets, err);
 	if (code < 0)

@@ -19,10 +19,14 @@
 #include "../base/journal.h"
 #include "../base/num.h"
 #include "../base/util.h"
+#include "../kern/saved.h"
 #include "panicfile.h"
 #include "parts.h"
 
 #define PROVE_PERIOD_S 60
+
+/* After a failure to save: a full disk is not asked each second. */
+#define SAVE_AGAIN_NS (10 * CRMG_NS_PER_SEC)
 
 struct manager {
 	const struct crmg_daemon_options *options;
@@ -30,6 +34,8 @@ struct manager {
 	struct crmg_exporter *exporter;
 	uint32_t generation;		/* that was proven last */
 	bool prove_now;
+	struct crmg_save_marks saved;
+	uint64_t save_ns;		/* not before; CLOCK_BOOTTIME */
 	struct crmg_journal journal;
 };
 
@@ -65,6 +71,7 @@ static void open_state(struct manager *m)
 		crmg_kern_note(m->kern, CRMG_EVENT_MANAGE, "managing begins");
 	crmg_err_clear(&ignored);
 	m->prove_now = true;
+	m->saved = (struct crmg_save_marks){ 0 };
 }
 
 static void tend(struct manager *m, struct crmg_err *err)
@@ -89,6 +96,9 @@ static void tend(struct manager *m, struct crmg_err *err)
 		return;
 	if (restored || crmg_image_head(image)->generation != m->generation)
 		m->prove_now = true;
+	/* Whoever applies a policy has seen what was missing of the last one. */
+	if (m->generation && crmg_image_head(image)->generation != m->generation)
+		crmg_kern_trouble(m->kern, CRMG_TROUBLE_INCOMPLETE, false, "a policy was applied");
 	m->generation = crmg_image_head(image)->generation;
 	crmg_kern_beat(m->kern, true);
 }
@@ -111,10 +121,32 @@ static void prove_changed(struct manager *m, struct crmg_err *err)
 	}
 }
 
+static void save_state(struct manager *m, bool all, struct crmg_err *err)
+{
+	static const char unsaved[] = "policy and bans are not on the disk";
+	struct crmg_err why = CRMG_ERR_INIT;
+	bool failed;
+
+	if (!m->kern || (!all && now_ns() < m->save_ns))
+		return;
+	failed = crmg_kern_save(m->kern, all, &m->saved, &why);
+	/* Said once, as long as it stays so. */
+	if (crmg_kern_trouble(m->kern, CRMG_TROUBLE_UNSAVED, failed, unsaved) && failed)
+		crmg_err_warn(err, "%s: %s", unsaved, why.count ? why.messages[0].text : "no memory");
+	m->save_ns = failed ? now_ns() + SAVE_AGAIN_NS : 0;
+	crmg_err_clear(&why);
+}
+
+static void save(struct manager *m, struct crmg_err *err)
+{
+	save_state(m, false, err);
+}
+
 /* In this order: what was put back is proven at once. */
 static struct job jobs[] = {
 	{ 1, tend, 0 },
 	{ 1, prove_changed, 0 },
+	{ 1, save, 0 },
 	{ PROVE_PERIOD_S, prove, 0 },
 };
 
@@ -234,6 +266,7 @@ static void stop(struct manager *m)
 	struct crmg_proof proof;
 
 	if (m->kern) {
+		save_state(m, true, &err);
 		crmg_kern_note(m->kern, CRMG_EVENT_MANAGE, "managing ends");
 		crmg_kern_beat(m->kern, false);
 		(void)crmg_kern_prove(m->options->instance, 0, &proof, &err);

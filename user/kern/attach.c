@@ -7,6 +7,7 @@
 
 #include "../base/util.h"
 #include "internal.h"
+#include "saved.h"
 #include "crmgate.skel.h"
 
 /* May what is left of an interface be taken off, to attach it anew? What would refuse comes first. */
@@ -140,6 +141,19 @@ static int crmg_attach_renew(struct crmg_attaching *a)
 	return 0;
 }
 
+/* Interfaces that are wanted and may not be there yet: tending attaches them. */
+static void crmg_attach_want(struct crmg_attaching *a)
+{
+	struct crmg_iface *entry;
+	size_t i;
+
+	for (i = 0; i < a->options->wanted_count; i++) {
+		entry = crmg_iface_find(a->kern, "");
+		if (entry && !crmg_iface_find(a->kern, a->options->wanted[i].name))
+			*entry = a->options->wanted[i];
+	}
+}
+
 /* Pins the programs that are in use. */
 static int crmg_attach_pin(struct crmg_attaching *a)
 {
@@ -211,6 +225,8 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	}
 	if (!code)
 		code = crmg_attach_renew(&a);
+	if (!code && fresh)
+		crmg_attach_want(&a);
 	if (!code)
 		code = crmg_attach_pin(&a);
 	for (i = 0; !code && i < o->iface_count; i++)
@@ -334,6 +350,8 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 		code = 0;
 	if (!code && purge)
 		code = crmg_detach_purge(kern, err);
+	if (!code && purge)
+		(void)crmg_saved_remove(instance, err);
 	crmg_audit_flush(kern, err);
 	crmg_err_clear(&ignored);
 	crmg_kern_close(&kern);

@@ -167,7 +167,7 @@ static void crmg_origin_count(struct crmg_kern *kern, const char *name)
 	origins[i].added++;
 }
 
-int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
+int crmg_bans_add(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
 		  struct crmg_err *err)
 {
 	crmg_autofree struct crmg_ban_entry *wanted = calloc(count + 1, sizeof(*wanted));
@@ -188,6 +188,15 @@ int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, s
 		if (!code || !crmg_bans_scan(kern, NULL, NULL, err))
 			crmg_ban_index_close(kern);
 	}
+	return code;
+}
+
+int crmg_kern_ban(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
+		  struct crmg_err *err)
+{
+	int code = crmg_bans_add(kern, bans, count, err);
+	size_t i;
+
 	for (i = 0; !code && i < count; i++) {
 		crmg_origin_count(kern, bans[i].origin);
 		crmg_event_add(kern, CRMG_EVENT_BAN, &bans[i].prefix,

@@ -298,6 +298,10 @@ int crmg_bans_prune(struct crmg_kern *kern, const struct crmg_image *old,
 /* Name of a service of the policy in force; "" for 0: all. */
 const char *crmg_ban_service(const struct crmg_kern *kern, uint8_t index);
 
+/* crmg_kern_ban() without events: nothing new, but bans that come back. */
+int crmg_bans_add(struct crmg_kern *kern, const struct crmg_ban_request *bans, size_t count,
+		  struct crmg_err *err);
+
 /* True if a prefix is in a list that crmg_kern_unban() sorted. */
 bool crmg_pfx_listed(const struct crmg_pfx *sorted, size_t count, const struct crmg_pfx *pfx);
 

@@ -56,7 +56,10 @@ struct crmg_attach_options {
 	enum crmg_tc_choice tc;
 	const struct crmg_model *model;		/* NULL: keep the policy in force, or none */
 	enum crmg_mode mode_cap;
-	const struct crmg_image *image;		/* instead of model, on a new state: put back as it is */
+	/* On a new state, after a reboot: */
+	const struct crmg_image *image;		/* instead of model: put back as it is */
+	const struct crmg_iface *wanted;	/* name and modes; to be attached when they are there */
+	size_t wanted_count;
 };
 
 /*
@@ -132,8 +135,8 @@ int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *
 /* A sign of life of the managing daemon; false: it ends. */
 void crmg_kern_beat(struct crmg_kern *kern, bool alive);
 
-/* Shows or ends a trouble in status; text is for the event, when that is news. */
-void crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text);
+/* Shows or ends a trouble in status; true if that is news, and an event with text. */
+bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text);
 
 /* An event of the daemon's own. */
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text);

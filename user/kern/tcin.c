@@ -26,6 +26,9 @@ bool crmg_tcin_wanted(const struct crmg_attaching *a)
 
 	if (o->mode == CRMG_ATTACH_TC)
 		return true;
+	for (i = 0; i < o->wanted_count; i++)
+		if (o->wanted[i].xdp_mode == CRMG_XDP_TC)
+			return true;
 	/* A state that is only being made has no map yet. */
 	for (i = 0; ifaces && i < CRMG_IFACES_MAX; i++)
 		if (ifaces[i].name[0] && ifaces[i].xdp_mode == CRMG_XDP_TC)

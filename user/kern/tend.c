@@ -126,7 +126,7 @@ static void crmg_tend_mend(struct crmg_tend *t, struct crmg_iface *entry, bool x
 		crmg_tend_complain(t, entry, &why);
 		memory->again_ns = crmg_clock_ns(CLOCK_BOOTTIME) + CRMG_TEND_AGAIN_NS;
 	} else {
-		crmg_tend_event(t, CRMG_EVENT_RESTORED, "%s: attached again (%s)", entry->name,
+		crmg_tend_event(t, CRMG_EVENT_RESTORED, "%s: attached (%s)", entry->name,
 				xdp && tc ? "xdp, tc" : xdp ? "xdp" : "tc");
 		if (why.count)
 			crmg_tend_event(t, CRMG_EVENT_MANAGE, "%s", why.messages[0].text);
@@ -182,13 +182,15 @@ static void crmg_tend_absent(struct crmg_tend *t, struct crmg_iface *entry)
 		crmg_tend_renamed(t, entry);
 		break;
 	case CRMG_ABSENT_GONE:
-		crmg_tend_lost(t, entry, "the interface is gone; waiting for it");
+		crmg_tend_lost(t, entry, entry->ifindex ? "the interface is gone; waiting for it" :
+							  "waiting for it");
 		/* The link of an interface that is gone does nothing any more. */
 		crmg_iface_unlink(t->kern, entry);
 		crmg_iface_let_go(t->kern, entry);
 		break;
 	case CRMG_ABSENT_ANEW:
-		crmg_tend_lost(t, entry, "the interface was removed and made anew");
+		if (entry->ifindex)
+			crmg_tend_lost(t, entry, "the interface was removed and made anew");
 		entry->ifindex = if_nametoindex(entry->name);
 		crmg_tend_mend(t, entry, true, true);
 		break;
@@ -277,15 +279,17 @@ void crmg_kern_beat(struct crmg_kern *kern, bool alive)
 			 __ATOMIC_RELAXED);
 }
 
-void crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text)
+bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 	__u32 bit = 1u << id, before;
 
 	before = on ? __atomic_fetch_or(&control->troubles, bit, __ATOMIC_RELAXED) :
 		      __atomic_fetch_and(&control->troubles, ~bit, __ATOMIC_RELAXED);
-	if (!(before & bit) == on)
-		crmg_kern_note(kern, on ? CRMG_EVENT_MANAGE : CRMG_EVENT_RESTORED, text);
+	if (!(before & bit) != on)
+		return false;
+	crmg_kern_note(kern, on ? CRMG_EVENT_MANAGE : CRMG_EVENT_RESTORED, text);
+	return true;
 }
 
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text)

@@ -198,6 +198,19 @@ static void judge_feeds(const struct crmg_snapshot *snap, struct crmg_problems *
 		    crmg_format_age(oldest->max_age_s * CRMG_NS_PER_SEC, most, sizeof(most)));
 }
 
+/* What the managing daemon could not do. */
+static void judge_troubles(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	if (snap->control.troubles >> CRMG_TROUBLE_UNSAVED & 1)
+		add(ret, CRMG_PROBLEM_STATE_UNSAVED, 0,
+		    "policy and bans are not on the disk, and would not outlive a reboot: make room "
+		    "in /var/lib/crmgate, or mount it writable");
+	if (snap->control.troubles >> CRMG_TROUBLE_INCOMPLETE & 1)
+		add(ret, CRMG_PROBLEM_RESTORE_INCOMPLETE, 0,
+		    "not all came back after a reboot, the log of the daemon says what: attach what "
+		    "is missing, and apply the policy");
+}
+
 bool crmg_is_enforced(const struct crmg_snapshot *snap, const struct crmg_problems *problems)
 {
 	for (size_t i = 0; i < problems->count; i++)
@@ -234,4 +247,5 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 		    "panic is on: everything passes; `crmgate resume` ends it");
 	judge_proof(snap, ret);
 	judge_manager(snap, ret);
+	judge_troubles(snap, ret);
 }

@@ -27,7 +27,9 @@
 	X(TC_MODE,           "tc_mode",           false) \
 	X(PROOF_FAILED,      "proof_failed",      true) \
 	X(PROOF_STALE,       "proof_stale",       true) \
-	X(AUDIT_LOG,         "audit_log",         false)
+	X(AUDIT_LOG,         "audit_log",         false) \
+	X(STATE_UNSAVED,     "state_unsaved",     false) \
+	X(RESTORE_INCOMPLETE, "restore_incomplete", true)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

@@ -1,0 +1,298 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# restore.sh - what daemon --manage saves, and puts back after a reboot: B16, B17, B18. A
+# reboot is what it leaves: no process, no pin, no link, and another boot_id.
+. "$(dirname "$0")/lib.sh"
+
+lab_up || exit 1
+
+state=/var/lib/crmgate/$LAB_INSTANCE
+file=$(policy closed <<-EOF
+	version: 1
+	capacity: {sources: 65536}
+	services: {api: {transport: tcp, ports: [443]}}
+	policies: [{name: closed, service: api, clients: any, deny: true}]
+EOF
+)
+
+start() {
+	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
+		--listen 127.0.0.1:9750 &>"$LAB_DIR/manage.log"
+}
+manage() { start && lab_until enforced && lab_until managed; }
+enforced() { crmgate status --check -q &>/dev/null; }
+managed() { (($(metric crmgate_manager_heartbeat_timestamp_seconds) > 0)); }
+dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
+ended() { flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true; }
+told() { crmgate events -j | jq -es --arg k "$1" --arg p "$2" \
+	'any(.[]; .event == $k and (.detail | test($p)))' >/dev/null; }
+problem() { crmgate status -j | jq -e --arg id "$1" 'any(.problems[]; .id == $id)' >/dev/null; }
+no_problem() { crmgate status -j | jq -e '.problems == []' >/dev/null; }
+logged() { grep -q "$1" "$LAB_DIR/manage.log"; }
+# What `bans -j` says, but for times.
+bans() { crmgate bans -j | jq -c '[.bans[] | [.prefix, .service, .origin, .note]] | sort'; }
+left() { crmgate bans -j | jq --arg p "$1" '.bans[] | select(.prefix == $p).remaining_seconds'; }
+saved() { grep -q "\"$1\"" "$state/bans.json"; }
+
+stop() {
+	kill "-${1:-TERM}" "$manager"
+	wait "$manager" || :
+	lab_until ended
+}
+unpin() {
+	rm -rf "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
+	lab_until bare
+}
+bare() { [[ $(ip -n "$LAB-host" -d link) != *prog/xdp* ]]; }
+edit() { jq "$2" "$state/$1" >"$LAB_DIR/edited" && cat "$LAB_DIR/edited" >"$state/$1"; }
+another_boot() { edit bans.json '.boot_id = "another"'; }
+
+# reboot [SIGNAL]: until nothing of before runs.
+reboot() {
+	stop "$@"
+	unpin
+	another_boot
+}
+
+refused() {
+	local before
+	before=$(dropped)
+	lab_flood --count "$1" >"$LAB_DIR/flood"
+	lab_until is $((before + $1)) dropped
+}
+
+# with FUNCTION: on a new attachment that is managed.
+with() {
+	manager=
+	trap without EXIT
+	crmgate attach crm0 crm1 --policy "$file" -q
+	manage
+	"$@"
+}
+without() {
+	! mountpoint -q "$state" || umount "$state"
+	kill -KILL $manager || :
+	wait $manager || :
+	lab_until ended
+	purge || :		# one test has done that
+	rm -rf "$state"
+	[[ ! -e $file.away ]] || mv "$file.away" "$file"
+} &>/dev/null
+
+# The policy that was in force, though its file is broken now; bans, and what they were of.
+all_of_it() {
+	local before generation
+	crmgate apply "$file" -q
+	crmgate ban 192.0.2.50 --for 1h --note 'an hour'
+	crmgate ban 192.0.2.51 2001:db8:5::/48 --origin feed
+	crmgate ban 192.0.2.52 --for 1d --service api
+	before=$(bans)
+	generation=$(crmgate status -j | jq .policy.generation)
+	lab_until saved 192.0.2.52
+	cp "$file" "$LAB_DIR/kept"
+	echo 'version: [' >"$file"
+	reboot KILL
+	expect_exit 1 crmgate status
+	manage
+	cp "$LAB_DIR/kept" "$file"
+	expect 'bans' "$(bans)" == "$before"
+	expect 'time left of an hour' "$(left 192.0.2.50)" -gt 3400
+	expect 'at most' "$(left 192.0.2.50)" -le 3600
+	expect 'generation' "$(crmgate status -j | jq .policy.generation)" -eq "$generation"
+	refused 100
+	told restored "after a reboot: generation $generation, 4 bans, 2 interfaces"
+	told restored 'crm0: attached \(xdp, tc\)'
+	expect_json "$(crmgate events -j | jq -s .)" 'all(.[]; .event != "ban")'
+	no_problem
+	# The next one counts on.
+	crmgate apply "$file" -q
+	expect 'generation' "$(crmgate status -j | jq .policy.generation)" -eq $((generation + 1))
+	refused 100
+}
+
+# Time that passed in the same boot counts; in another one, what was left is left. No
+# clock on the wall has a say.
+ban_ends() {
+	crmgate ban 192.0.2.50 --for 1h
+	crmgate ban 192.0.2.51 --for 5m
+	lab_until saved 192.0.2.51
+	stop
+	edit bans.json '.boottime_ns -= 1000000000000 |
+		.bans |= map(.added_at = "2001-01-01T00:00:00Z")'
+	cp "$state/bans.json" "$LAB_DIR/bans.json"
+	unpin
+	manage
+	expect 'bans' "$(bans)" == '[["192.0.2.50",null,"manual",""]]'
+	expect 'left' "$(left 192.0.2.50)" -gt 2400
+	expect 'left' "$(left 192.0.2.50)" -le 2600
+	stop
+	unpin
+	cp "$LAB_DIR/bans.json" "$state/bans.json"
+	another_boot
+	manage
+	expect 'left of an hour' "$(left 192.0.2.50)" -gt 3400
+	expect 'left of five minutes' "$(left 192.0.2.51)" -le 300
+}
+
+late_interface() {
+	ip -n "$LAB-host" link set crm1 down
+	stop
+	ip -n "$LAB-host" link set crm1 name later
+	unpin
+	start
+	lab_until told lost 'crm1: waiting for it'
+	lab_until problem interface_gone
+	expect_exit 4 crmgate status --check
+	ip -n "$LAB-host" link set later name crm1
+	ip -n "$LAB-host" link set crm1 up
+	lab_until enforced
+	refused 100
+	no_problem
+}
+
+# What was detached stays off, what was in shadow stays there, panic stays, and a policy that
+# nobody confirmed does not come back.
+as_it_was() {
+	local open
+	crmgate detach crm0 -q
+	crmgate apply "$file" --shadow -q
+	lab_until grep -q '"mode_cap": 1' "$state/interfaces.json"
+	open=$(policy open <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [443]}}
+	EOF
+	)
+	crmgate apply "$open" --confirm 10m -q
+	crmgate panic
+	lab_until grep -q '"panic": true' "$state/interfaces.json"
+	reboot KILL
+	start
+	lab_until told restored 'crm1: attached'
+	expect_json "$(crmgate status -j)" '[.interfaces[].name] == ["crm1"]'
+	expect_json "$(crmgate status -j)" '.policies | any(.name == "closed" and .mode == "shadow")'
+	expect 'panic' "$(metric crmgate_panic)" -eq 1
+	told panic 'by the state before the reboot'
+	crmgate resume
+	lab_until enforced
+}
+
+# B17: each way to be no good file; what is left is used, and it is said.
+damaged() {
+	local name way
+	crmgate ban 192.0.2.50
+	lab_until saved 192.0.2.50
+	stop
+	cp -rp "$state" "$LAB_DIR/whole"
+	for name in policy.image interfaces.json bans.json; do
+		for way in empty cut flipped foreign folder; do
+			unpin
+			rm -rf "$state"
+			cp -rp "$LAB_DIR/whole" "$state"
+			"$way" "$state/$name"
+			start
+			lab_until logged "$name is damaged"
+			lab_until problem restore_incomplete
+			test -e "$state/$name.bad"
+			expect_exit 4 crmgate status --check
+			[[ $name == interfaces.json ]] || lab_until told restored 'crm1: attached'
+			[[ $name == interfaces.json ]] || refused 10
+			[[ $name == bans.json ]] || saved_ban
+			stop
+		done
+	done
+	crmgate attach crm0 crm1 -q
+	manage_again
+	crmgate apply "$file" -q
+	lab_until no_problem
+}
+manage_again() { start && lab_until managed; }
+saved_ban() { crmgate bans -j | jq -e 'any(.bans[]; .prefix == "192.0.2.50")' >/dev/null; }
+empty() { : >"$1"; }
+cut() { truncate -s $(($(stat -c %s "$1") / 2)) "$1"; }
+flipped() {
+	printf '\x00\x01' | dd of="$1" bs=1 seek=$(($(stat -c %s "$1") / 2)) conv=notrunc status=none
+}
+foreign() { echo '{"version": 9}' >"$1"; }
+folder() { rm "$1" && mkdir "$1"; }
+
+# An image of another layout is not used; the policy is read from its file again.
+another_layout() {
+	reboot
+	printf '\xff' | dd of="$state/policy.image" bs=1 seek=12 conv=notrunc status=none
+	manage
+	logged 'was written by another version: the policy file is read again'
+	refused 100
+	no_problem
+	reboot
+	printf '\xff' | dd of="$state/policy.image" bs=1 seek=12 conv=notrunc status=none
+	mv "$file" "$file.away"
+	start
+	lab_until problem restore_incomplete
+	lab_until logged 'nothing is limited until'
+	mv "$file.away" "$file"
+	# Its capacity cannot be applied to what was attached without a policy.
+	lab_until crmgate detach --all --purge -q	# busy while the daemon is at it
+	crmgate attach crm0 crm1 --policy "$file" -q
+	lab_until no_problem
+	refused 100
+}
+
+# B16: the files of before are whole, packets are judged, and it is a problem until it ends.
+cannot_write() {
+	local sums how
+	lab_until test -s "$state/bans.json"
+	for how in full readonly; do
+		rm -rf "$LAB_DIR/old"
+		cp -rp "$state" "$LAB_DIR/old"
+		"$how"
+		sums=$(cd "$state" && sha256sum -- *.json *.image)
+		crmgate ban "192.0.2.${#how}" -q
+		crmgate apply "$file" -q
+		lab_until problem state_unsaved
+		expect 'metric' "$(metric 'crmgate_problem{problem="state_unsaved"}')" -eq 1
+		expect 'files' "$(cd "$state" && sha256sum -- *.json *.image)" == "$sums"
+		expect 'half written' "$(find "$state" -name '.*.new' | wc -l)" -eq 0
+		crmgate status --check -q
+		refused 100
+		umount "$state"
+		lab_until no_unsaved
+		lab_until saved "192.0.2.${#how}"
+	done
+	expect 'lines' "$(grep -c 'not on the disk' "$LAB_DIR/manage.log")" -eq 2
+	told manage 'policy and bans are not on the disk'
+}
+no_unsaved() { ! problem state_unsaved; }
+full() {
+	mount -t tmpfs -o size=8m,mode=750 none "$state"
+	cp -rp "$LAB_DIR/old/." "$state"
+	dd if=/dev/zero of="$state/filler" bs=4k status=none 2>/dev/null || :
+}
+readonly() {
+	mount --bind "$state" "$state"
+	mount -o remount,ro,bind "$state"
+}
+
+purged() {
+	crmgate ban 192.0.2.50
+	lab_until saved 192.0.2.50
+	crmgate detach --all --purge
+	lab_until logged 'the state was removed'
+	expect 'saved' "$(cd "$state" && echo *.json *.image)" == '*.json *.image'
+	test -s "$state/audit.log"
+	stop
+	expect_exit 1 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon --manage \
+		--instance "$LAB_INSTANCE" --listen 127.0.0.1:9750
+	expect 'what it says' "$OUTPUT" =~ 'nothing is attached'
+}
+
+t 'B18 policy, bans and interfaces come back' with all_of_it
+t 'B18 B19 bans end by the time that is left' with ban_ends
+t 'B9 B18 an interface that comes late' with late_interface
+t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
+t 'B17 damaged files are put aside' with damaged
+t 'B17 an image of another layout' with another_layout
+t 'B16 a disk that is full, or read-only' with cannot_write
+t 'purge removes what was saved' with purged
+t_done

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * restore.c - after a reboot. The compiled policy comes back, not the file that it was made
+ * of, which may be broken now; the file is read only when that image cannot be used.
+ */
+#include "restore.h"
+
+#include <string.h>
+
+#include "../base/util.h"
+#include "../config/config.h"
+#include "../kern/saved.h"
+
+static bool is_pinned(const char *instance)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	struct crmg_kern *kern = NULL;
+	int code = crmg_kern_open(instance, CRMG_KERN_READ, &kern, &ignored);
+
+	crmg_kern_close(&kern);
+	crmg_err_clear(&ignored);
+	/* What is there and cannot be opened is not made anew over it. */
+	return code != -ENOENT;
+}
+
+/* The policy from its file: NULL if there is none, or it is broken (a warning in err). */
+static struct crmg_model *read_policy(const struct crmg_saved *saved, struct crmg_err *err)
+{
+	struct crmg_err why = CRMG_ERR_INIT;
+	struct crmg_model *model = NULL;
+
+	if (saved->file[0] && crmg_config_read(saved->file, true, &model, &why))
+		crmg_err_warn(err, "%s: %s: nothing is limited until 'crmgate apply FILE'",
+			      saved->file, why.count ? why.messages[0].text : "cannot be read");
+	crmg_err_clear(&why);
+	return model;
+}
+
+static int attach(const char *instance, struct crmg_saved *saved, struct crmg_err *err)
+{
+	struct crmg_attach_options options = {
+		.instance = instance, .mode_cap = saved->mode_cap,
+		.wanted = saved->ifaces, .wanted_count = saved->iface_count,
+	};
+	struct crmg_model *model = NULL;
+	int code;
+
+	if (saved->image.cells) {
+		options.image = &saved->image;
+	} else {
+		model = read_policy(saved, err);
+		options.model = model;
+		saved->incomplete |= !model;
+	}
+	code = crmg_kern_attach(&options, err);
+	crmg_model_free(&model);
+	return code;
+}
+
+/* Bans, and panic, on the state that was just made. */
+static void follow_up(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
+{
+	const struct crmg_image *image;
+	size_t count = 0, left_out = 0;
+	char text[200];
+
+	if (saved->panic)
+		crmg_kern_panic(kern, true, "the state before the reboot");
+	if (crmg_saved_ban(kern, saved, &count, &left_out, err)) {
+		saved->incomplete = true;
+		crmg_err_warn(err, "no ban came back");
+	} else if (left_out) {
+		crmg_err_warn(err, "%zu bans did not come back: of services that are gone, of "
+			      "addresses that are never banned, or more than there is room for",
+			      left_out);
+	}
+	if (crmg_kern_image(kern, &image, err))
+		return;
+	snprintf(text, sizeof(text), "after a reboot: generation %u, %zu bans, %zu interfaces to attach",
+		 crmg_image_head(image)->generation, count, saved->iface_count);
+	crmg_kern_note(kern, CRMG_EVENT_RESTORED, text);
+	crmg_kern_trouble(kern, CRMG_TROUBLE_INCOMPLETE, saved->incomplete,
+			  "not all came back after a reboot");
+}
+
+int crmg_restore(const char *instance, struct crmg_err *err)
+{
+	struct crmg_kern *kern = NULL;
+	struct crmg_saved saved;
+	int code;
+
+	if (is_pinned(instance))
+		return 0;
+	code = crmg_saved_read(instance, &saved, err);
+	if (code)
+		return code == -ENOENT ? 0 : code;
+	code = attach(instance, &saved, err);
+	if (!code)
+		code = crmg_kern_open(instance, CRMG_KERN_MANAGE, &kern, err);
+	if (!code)
+		code = crmg_kern_lock(kern, err);
+	if (!code)
+		follow_up(kern, &saved, err);
+	crmg_kern_close(&kern);
+	crmg_saved_free(&saved);
+	return code;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * saved.h - what outlives a reboot, in the state folder of an instance: policy.image, the
+ * compiled policy in force; interfaces.json, what is attached, and panic; bans.json, as
+ * `bans -j` prints them. The managing daemon writes them, and reads them when nothing is
+ * pinned. `detach --purge` removes them.
+ */
+#ifndef CRMGATE_KERN_SAVED_H
+#define CRMGATE_KERN_SAVED_H
+
+#include "../report/bans.h"
+#include "kern.h"
+
+#define CRMG_SAVED_POLICY     "policy.image"
+#define CRMG_SAVED_INTERFACES "interfaces.json"
+#define CRMG_SAVED_BANS       "bans.json"
+
+/* What the files are of; all 0: nothing was saved yet. */
+struct crmg_save_marks {
+	uint32_t image_id;	/* map of the policy */
+	uint8_t interfaces[32];	/* hash of the file */
+	uint32_t ban_epoch;
+	uint64_t bans_ns;	/* CLOCK_BOOTTIME */
+};
+
+/*
+ * Writes those files whose content changed since marks, and once a minute the bans, for the
+ * time that is left of them; all: these now. A policy that waits to be confirmed is not
+ * saved. A failure leaves the files as they were, and is said in err. For CRMG_KERN_MANAGE.
+ */
+int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *marks,
+		   struct crmg_err *err);
+
+struct crmg_saved {
+	struct crmg_image image;	/* no cells: there is none, or none that can be used */
+	char file[512];			/* that the policy was read from; "": none */
+	enum crmg_mode mode_cap;
+	bool panic;
+	bool incomplete;		/* something could not be used; said in err */
+	struct crmg_iface ifaces[CRMG_IFACES_MAX];	/* name and modes */
+	size_t iface_count;
+	struct crmg_banlist bans;	/* for_ns: what is left now */
+};
+
+/*
+ * Reads the files. One that is damaged is renamed to NAME.bad, and the rest is used; a
+ * policy of another layout is left out, for its file can be read again. What was found is
+ * told as warnings in err. -ENOENT, not said: nothing is saved. Free with crmg_saved_free().
+ */
+int crmg_saved_read(const char *instance, struct crmg_saved *ret, struct crmg_err *err);
+void crmg_saved_free(struct crmg_saved *saved);
+
+/*
+ * Puts saved bans in force on a state that was attached anew, without an event for each.
+ * Those that cannot be (their service is gone, an own address) are left out and counted.
+ */
+int crmg_saved_ban(struct crmg_kern *kern, const struct crmg_saved *saved, size_t *ret_count,
+		   size_t *ret_left_out, struct crmg_err *err);
+
+/* Removes the files; that there are none is no error. */
+int crmg_saved_remove(const char *instance, struct crmg_err *err);
+
+#endif
