@@ -7,6 +7,7 @@
 
 lab_up || exit 1
 
+ABI=$(awk '$2 == "CRMG_ABI" && NF == 3 { print $3 }' "$(dirname "$0")/../../headers/crmgate/abi.h")
 THIS=$CRMGATE NEWER=$BUILD/tests/upgrade/newer/crmgate REFUSED=$BUILD/tests/upgrade/refused/crmgate
 NEXT=$BUILD/tests/upgrade/next/crmgate
 UPGRADES=100 PACKETS=10000000
@@ -136,8 +137,8 @@ foreign_filter() {
 t 'B2 a hundred upgrades during ten million packets' anew hundred_upgrades
 t 'B2 the program is that of the other build, the state is kept' anew another_program
 t 'B5 a program that the verifier refuses' anew refused
-t 'B4 an older build finds the state of a newer one' anew other_abi "$NEXT" "$THIS" 'a newer' 4
-t 'B4 a newer build finds a state that it cannot take over' anew other_abi "$THIS" "$NEXT" 'an older' 3
+t 'B4 an older build finds the state of a newer one' anew other_abi "$NEXT" "$THIS" 'a newer' $((ABI + 1))
+t 'B4 a newer build finds a state that it cannot take over' anew other_abi "$THIS" "$NEXT" 'an older' "$ABI"
 t 'B9 a renamed interface is attached by its new name' anew renamed
 t 'B8 a foreign filter in our place stays' anew foreign_filter
 t_done
