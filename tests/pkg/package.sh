@@ -117,6 +117,24 @@ stops() {
 	expect program "$(program crm1)" == "$program"
 }
 
+# B18: before the network is online, though the policy's file is broken by now.
+is_saved() {
+	crmgate ban 192.0.2.50 --for 1h -q
+	lab_until grep -q 192.0.2.50 "$GUEST_ROOT/var/lib/crmgate/default/bans.json"
+	echo 'version: [' >"$GUEST_ROOT/etc/crmgate/policy.yaml"
+}
+comes_back() {
+	lab_until is active service
+	lab_until healthy
+	enforced
+	install -m 644 "$LAB_DIR/limits.yaml" "$GUEST_ROOT/etc/crmgate/policy.yaml"
+	expect generation "$(crmgate status -j | jq .policy.generation)" == 1
+	expect_json "$(crmgate bans -j)" '[.bans[].prefix] == ["192.0.2.50"]'
+	flood public --src "$LAB_BAD" --dst "$LAB_SINK" --count 2000
+	expect dropped "$(policy_value public dropped_packets)" -ge 1900
+	crmgate unban 192.0.2.50 -q
+}
+
 # upgrade_during_flood VERSION: every packet that comes meanwhile is judged.
 upgrade_during_flood() {
 	local before
@@ -200,6 +218,10 @@ guest_boot || exit 1
 t 'the service of a host that boots: confined, it attaches and serves' boots
 t 'the service puts back what goes missing' manages
 t 'the service stops, and what is in force goes on' stops
+t 'what is in force is saved' is_saved
+guest_halt
+guest_boot || exit 1
+t 'B18 what was in force is in force after a boot' comes_back
 t 'B21 upgrade keeps enforcing, and the policy file' upgrade_keeps_enforcing
 t 'B21 upgrade keeps enforcing when the newer program is refused' upgrade_refused
 t 'B21 remove is refused while it cannot detach' remove_refused

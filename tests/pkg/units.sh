@@ -35,7 +35,8 @@ is_confined() {
 # Up before anything that waits for the network; to stop it runs nothing.
 in_order() {
 	grep -x 'Before=network-online.target' "$unit"
-	grep -E '^ExecStartPre=/usr/sbin/crmgate check ' "$unit"
+	grep -E '^ExecStartPre=-/usr/sbin/crmgate check ' "$unit"
+	grep -x 'Type=notify' "$unit"
 	! grep -E '^Exec(Stop|StopPost|Reload)=' "$unit"
 }
 
