@@ -126,6 +126,32 @@ unban_ends_it() {
 	lasts_about 30
 }
 
+# B18: as a manual one of origin auto, with the time that is left.
+comes_back() {
+	local manager saved=/var/lib/crmgate/$LAB_INSTANCE
+	sed 's/for: 2s/for: 1h/; s/max: 30s/max: 1d/' "$file" >"$LAB_DIR/longer.yaml"
+	attach "$LAB_DIR/longer.yaml" -q
+	abuse_until is 1 auto_bans
+	manage manager
+	lab_stop "$manager"
+	rm -r "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
+	lab_until unattached
+	manage manager
+	lab_until crmgate status --check -q
+	lab_stop "$manager"
+	expect_json "$(crmgate bans -j)" --arg a "$LAB_BAD" '.bans | length == 1 and (.[0] |
+		.prefix == $a and .service == "api" and .origin == "auto" and .note == "1st ban" and
+		.remaining_seconds > 3400 and .remaining_seconds <= 3601)'
+	expect_exit 28 lab_curl bad --max-time 1 https://crm.example/api/contacts
+	lab_curl good -f https://crm.example/api/contacts | grep -q Turing
+	rm -r "$saved"
+}
+manage() {
+	lab_spawn "$1" host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" &>>"$LAB_DIR/manage.log"
+	lab_until in_host curl -sf http://127.0.0.1:9750/healthz
+}
+unattached() { ! in_host ip link show crm1 | grep -q prog/xdp; }
+
 # Most of what the service lets pass is from the abuser: it may be many behind one address.
 large_share() {
 	local bad
@@ -242,6 +268,7 @@ t 'main: an abuser over real connections is banned, for a while' abuser_is_banne
 t 'main: a second ban is longer, and every command says so' what_says_so
 t 'main: a banned source is refused at services, and nobody else is' banned_is_refused
 t 'main: unban ends one; no ban is longer than max' unban_ends_it
+t 'B18 an automatic ban comes back after a reboot' fresh comes_back
 t 'main: a source with most of the packets is reported, not banned' fresh large_share
 t 'main: a balancer is never banned' fresh balancer_is_never_banned
 t 'main: who is on the allow list is never banned' fresh allowed_is_never_banned
