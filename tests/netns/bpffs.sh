@@ -94,6 +94,19 @@ foreign_pins() {
 	test ! -e "$pins"
 }
 
+# The pin of the policy in force is removed: what is in force stays so, also for an attach.
+policy_pin_removed() {
+	attach "$file" -q
+	crmgate ban 203.0.113.77 -q
+	rm "$(find "$pins" -name front)"
+	crmgate status --check
+	crmgate attach crm0 -q
+	test -e "$(find "$pins" -name front)"
+	expect_json "$(crmgate status -j)" '.policy.generation == 1 and .problems == []'
+	expect_json "$(crmgate bans -j)" '.bans | length == 1'
+	crmgate prove
+}
+
 # Files that are not ours lie where a new state is to be made: they are replaced
 # or refused, but a state that works in part is never left.
 foreign_files() {
@@ -158,6 +171,7 @@ t 'B6 there is no bpffs at all' mounted
 t 'B6 bpffs is read-only' fresh read_only
 t 'B6 bpffs becomes read-only under a state' fresh becomes_read_only
 t 'B6 a map was replaced by another' fresh foreign_pins
+t 'B6 the pin of the policy was removed' fresh policy_pin_removed
 t 'B6 foreign files where the pins go' fresh foreign_files
 t 'B6 the pin folder belongs to somebody else' fresh foreign_owner
 t 'B6 pins and lock are closed to others' fresh modes_of_pins

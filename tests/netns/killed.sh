@@ -139,6 +139,21 @@ attaches() {
 	many "$((ATTACHES / 2 + 1))" attach_one
 }
 
+# The first policy comes with many calls: one that nothing may be mixed up with afterwards
+# is among those that this meets, wherever the random moments are.
+first_policies() {
+	local at left
+	measure attach crm0 crm1 --policy "$closed" -q
+	for ((at = 2; at < calls / 2; at += 8)); do
+		purge -q
+		FAILBPF_KILL=1 FAILBPF_FROM=$at LD_PRELOAD=$BUILD/tests/lib/failbpf.so \
+			crmgate attach crm0 --policy "$closed" -q &>/dev/null || :
+		left=$(find "/sys/fs/bpf/crmgate/$LAB_INSTANCE" -type f | wc -l)
+		crmgate attach crm0 --policy "$closed" -q
+		enforced || { echo "killed before bpf() call $at, $left pins were left"; return 1; }
+	done
+}
+
 # Another build's programs, or the old ones, on each interface; packets are judged throughout.
 upgrade_one() {
 	local before
@@ -164,6 +179,7 @@ upgrades() {
 t 'kill -9: 70 applies' fresh applies
 t 'kill -9: 80 bans and unbans' fresh bans
 t 'kill -9: 13 attaches' fresh attaches
+t 'kill -9: an attach with its first policy' fresh first_policies
 t 'kill -9: 13 attaches with clsact' fresh attaches --tc clsact
 t 'kill -9: 13 upgrades' fresh upgrades
 t 'kill -9: 13 upgrades with clsact' fresh upgrades --tc clsact

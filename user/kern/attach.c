@@ -257,11 +257,10 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 	if (code)
 		return code;
 	crmg_pin_sweep(kern);
-	/* Pinned last: without it an earlier attach did not come to its end. */
-	code = crmg_pin_open(kern, CRMG_FRONT_PIN, true);
-	fresh = code == -ENOENT;
-	if (code >= 0)
-		close(code);
+	fresh = !crmg_state_begun(kern);
+	/* Of an attach that did not come to its end; what is left of it must not mix with ours. */
+	if (fresh)
+		crmg_pin_clear(kern);
 	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
 	if (!code && !fresh)
 		crmg_kern_settle(kern, err);

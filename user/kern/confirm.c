@@ -128,14 +128,29 @@ int crmg_confirm_check(struct crmg_kern *kern, const struct crmg_image *image,
 	return confirm_ns ? crmg_indexes_kept(&kern->image, image, err) : 0;
 }
 
+/* The front that is in force gets its pin again, which somebody removed. */
+static void crmg_front_repin(struct crmg_kern *kern)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	__u32 id;
+	crmg_autoclose int fd = crmg_front_open(kern, CRMG_FRONT_NEW, &id);
+
+	if (fd >= 0)
+		(void)crmg_pin(kern, fd, CRMG_FRONT_PIN, &ignored);
+	crmg_err_clear(&ignored);
+}
+
 /* A pin that a command left which died while it switched. */
 static void crmg_front_pins_settle(struct crmg_kern *kern)
 {
 	__u32 place = CRMG_FRONT_NEW, id = 0, found = 0, entries;
 	crmg_autoclose int fd = crmg_pin_open(kern, CRMG_FRONT_NEXT, true);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (!crmg_pin_there(kern, CRMG_FRONT_PIN))
+			crmg_front_repin(kern);
 		return;
+	}
 	if (!bpf_map_lookup_elem(kern->map[CRMG_MAP_FRONTS], &place, &id) &&
 	    !crmg_part_info(fd, &found, &entries) && id == found)
 		crmg_pin_rename(kern, CRMG_FRONT_NEXT, CRMG_FRONT_PIN);

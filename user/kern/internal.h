@@ -119,6 +119,8 @@ int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg
  * the lock of the instance.
  */
 void crmg_pin_sweep(const struct crmg_kern *kern);
+/* True if a pin of that name is there. */
+bool crmg_pin_there(const struct crmg_kern *kern, const char *name);
 int crmg_unpin(const struct crmg_kern *kern, const char *name);
 int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *to);
 
@@ -145,11 +147,17 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 /* Opens every pinned map. -ENOENT: the folder is empty. */
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err);
 
+/* Has an attach ever put a policy in force here? Asked of the kernel where a pin was removed. */
+bool crmg_state_begun(const struct crmg_kern *kern);
+
 /*
  * Ends what a command before this one began and did not live to end. By every command that
  * writes, once it has the lock and the maps.
  */
 void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err);
+
+/* Removes every pin of the instance, and leaves its folders. */
+void crmg_pin_clear(const struct crmg_kern *kern);
 
 /* Removes every pin of the instance and its folders, or what can be. Negative errno, not said. */
 int crmg_pin_purge(const char *instance);

@@ -111,6 +111,15 @@ static bool crmg_map_skipped(const struct crmg_kern *kern, size_t id)
 		id == CRMG_MAP_KEPT || id == CRMG_MAP_FLOWS || id == CRMG_MAP_AGGREGATES || id == CRMG_MAP_SHARES);
 }
 
+bool crmg_state_begun(const struct crmg_kern *kern)
+{
+	__u32 place = CRMG_FRONT_NEW, id;
+	crmg_autoclose int fronts = crmg_pin_open(kern, crmg_map_info[CRMG_MAP_FRONTS].name, true);
+
+	return crmg_pin_there(kern, CRMG_FRONT_PIN) ||
+	       (fronts >= 0 && !bpf_map_lookup_elem(fronts, &place, &id));
+}
+
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 {
 	size_t i;

@@ -197,6 +197,13 @@ int crmg_unpin(const struct crmg_kern *kern, const char *name)
 	return unlink(crmg_pin_path(kern, name, path, sizeof(path))) ? -errno : 0;
 }
 
+bool crmg_pin_there(const struct crmg_kern *kern, const char *name)
+{
+	char path[CRMG_PIN_LEN];
+
+	return !access(crmg_pin_path(kern, name, path, sizeof(path)), F_OK);
+}
+
 int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *to)
 {
 	char old[CRMG_PIN_LEN], new[CRMG_PIN_LEN];
@@ -285,6 +292,13 @@ static int crmg_pin_empty(const char *path)
 	}
 	closedir(dir);
 	return code;
+}
+
+void crmg_pin_clear(const struct crmg_kern *kern)
+{
+	char path[CRMG_PIN_LEN];
+
+	(void)crmg_pin_empty(crmg_pin_path(kern, "", path, sizeof(path)));
 }
 
 int crmg_pin_purge(const char *instance)

@@ -87,13 +87,6 @@ int crmg_tend_hold(struct crmg_tend *t)
 	return 0;
 }
 
-bool crmg_pin_there(const struct crmg_kern *kern, const char *name)
-{
-	char path[CRMG_PIN_LEN];
-
-	return !access(crmg_pin_path(kern, name, path, sizeof(path)), F_OK);
-}
-
 int crmg_tend_folder(struct crmg_tend *t)
 {
 	char path[CRMG_PIN_LEN];

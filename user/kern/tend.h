@@ -54,9 +54,6 @@ int crmg_tend_folder(struct crmg_tend *t);
 /* Pins again whatever has lost its name, but for the links. Negative errno. */
 int crmg_tend_pins(struct crmg_tend *t);
 
-/* True if a pin of that name is there. */
-bool crmg_pin_there(const struct crmg_kern *kern, const char *name);
-
 /* Pins fd again if its name is gone, and counts it. Negative errno, said. */
 int crmg_tend_pin(struct crmg_tend *t, const char *name, int fd, unsigned int *restored);
 
