@@ -39,6 +39,21 @@ static bool crmg_saved_file(const struct crmg_state *state, const char *name,
 	return !code;
 }
 
+/* What the text of such a file says, to be freed; NULL if there is none that is JSON. */
+static json_t *crmg_saved_json(const struct crmg_state *state, const char *name,
+			       struct crmg_saved *saved, char **ret_text, size_t *ret_size,
+			       struct crmg_err *err)
+{
+	json_t *document;
+
+	if (!crmg_saved_file(state, name, saved, ret_text, ret_size, err))
+		return NULL;
+	document = json_loadb(*ret_text, *ret_size, JSON_REJECT_DUPLICATES, NULL);
+	if (!document)
+		crmg_saved_bad(state, name, saved, NULL, err);
+	return document;
+}
+
 /* 0, -EINVAL: damaged, -EPROTO: of another build. */
 static int crmg_saved_image(const char *file, size_t size, struct crmg_image *ret)
 {
@@ -147,10 +162,8 @@ static void crmg_saved_interfaces(const struct crmg_state *state, struct crmg_sa
 	json_t *document;
 	size_t size;
 
-	if (!crmg_saved_file(state, CRMG_SAVED_INTERFACES, saved, &text, &size, err))
-		return;
-	document = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-	if (!document || !crmg_saved_attachment(document, saved))
+	document = crmg_saved_json(state, CRMG_SAVED_INTERFACES, saved, &text, &size, err);
+	if (document && !crmg_saved_attachment(document, saved))
 		crmg_saved_bad(state, CRMG_SAVED_INTERFACES, saved, NULL, err);
 	json_decref(document);
 }
@@ -189,10 +202,10 @@ static void crmg_saved_bans(const struct crmg_state *state, struct crmg_saved *s
 	json_t *document;
 	size_t size;
 
-	if (!crmg_saved_file(state, CRMG_SAVED_BANS, saved, &text, &size, err))
+	document = crmg_saved_json(state, CRMG_SAVED_BANS, saved, &text, &size, err);
+	if (!document)
 		return;
-	document = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-	file = document ? fmemopen(text, size, "r") : NULL;
+	file = fmemopen(text, size, "r");
 	if (!file || crmg_banlist_read(&saved->bans, file, CRMG_SAVED_BANS, 0, &why)) {
 		crmg_banlist_free(&saved->bans);
 		crmg_saved_bad(state, CRMG_SAVED_BANS, saved, &why, err);
