@@ -482,7 +482,8 @@ struct crmg_label {
 	struct crmg_terms aggregate[CRMG_BUCKET_LIMITS];
 	struct crmg_terms total[CRMG_BUCKET_LIMITS];
 	__u64 shadow_since_ns;	/* CLOCK_REALTIME; over applies; 0: not in shadow */
-	__u8 reserved[104];
+	__u64 counted_since_ns;	/* CLOCK_REALTIME; over applies: when its row began at 0 */
+	__u8 reserved[96];
 };
 #define CRMG_LABEL_CELLS 4
 CRMG_SIZE(struct crmg_label, CRMG_LABEL_CELLS * CRMG_CELL);

@@ -233,17 +233,30 @@ static void test_new_rows(void **state)
 	crmg_image_free(&two);
 }
 
-static uint64_t since_of(const struct crmg_image *image, const char *name)
+static const struct crmg_label *label_of(const struct crmg_image *image, const char *name)
 {
 	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++)
 		if (strcmp(crmg_image_label(image, i)->policy, name) == 0)
-			return crmg_image_label(image, i)->shadow_since_ns;
+			return crmg_image_label(image, i);
 	fail_msg("no policy %s", name);
-	return 0;
+	return NULL;
 }
 
-/* A policy is in shadow since it came into shadow, whatever is applied in between. */
-static void test_shadow_since(void **state)
+static uint64_t since_of(const struct crmg_image *image, const char *name)
+{
+	return label_of(image, name)->shadow_since_ns;
+}
+
+static uint64_t counted_of(const struct crmg_image *image, const char *name)
+{
+	return label_of(image, name)->counted_since_ns;
+}
+
+/*
+ * A policy is in shadow since it came into shadow, and counted since it has its name,
+ * whatever is applied in between.
+ */
+static void test_since(void **state)
 {
 	struct crmg_image one, two, three, four;
 
@@ -259,6 +272,7 @@ static void test_shadow_since(void **state)
 	assert_int_equal(since_of(&one, "p"), 1000);
 	assert_int_equal(since_of(&one, "q"), 0);
 	assert_int_equal(since_of(&one, "allow"), 0);
+	assert_int_equal(counted_of(&one, "q"), 1000);
 
 	policy.policies[1].mode = CRMG_MODE_SHADOW;
 	two = compiled(&policy, &one, 2);
@@ -271,6 +285,7 @@ static void test_shadow_since(void **state)
 	crmg_image_stamp(&three, &two, 3000);
 	assert_int_equal(since_of(&three, "p"), 0);
 	assert_int_equal(since_of(&three, "q"), 2000);
+	assert_int_equal(counted_of(&three, "q"), 1000);
 
 	policy.policies[0].mode = CRMG_MODE_SHADOW;
 	crmg_copy(policy.policies[1].name, CRMG_NAME_LEN, "r");
@@ -278,6 +293,8 @@ static void test_shadow_since(void **state)
 	crmg_image_stamp(&four, &three, 4000);
 	assert_int_equal(since_of(&four, "p"), 4000);
 	assert_int_equal(since_of(&four, "r"), 4000);
+	assert_int_equal(counted_of(&four, "p"), 1000);
+	assert_int_equal(counted_of(&four, "r"), 4000);
 	crmg_image_free(&one);
 	crmg_image_free(&two);
 	crmg_image_free(&three);
@@ -295,7 +312,7 @@ int main(void)
 		cmocka_unit_test(test_no_free_index),
 		cmocka_unit_test(test_many_generations),
 		cmocka_unit_test(test_new_rows),
-		cmocka_unit_test(test_shadow_since),
+		cmocka_unit_test(test_since),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

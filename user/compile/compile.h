@@ -35,7 +35,8 @@ void crmg_image_free(struct crmg_image *image);
 
 /*
  * Notes that image comes into force now (CLOCK_REALTIME) in the place of old, which may be
- * NULL: a policy that was in shadow already has been so since then.
+ * NULL: a policy that was in shadow already has been so since then, and one that was
+ * counted already goes on with its counters.
  */
 void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, uint64_t now_ns);
 

@@ -179,21 +179,33 @@ int crmg_build_rows(struct crmg_build *b)
 	return r;
 }
 
+/* What an image says of the past of a counter row, which has one name as long as it is used. */
+struct past {
+	uint64_t shadow_since_ns;
+	uint64_t counted_since_ns;
+};
+
 void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, uint64_t now_ns)
 {
-	uint64_t since[CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX] = { 0 };	/* by row: it has one name */
+	struct past past[CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX] = { 0 };
 	struct crmg_head *head = (struct crmg_head *)image->cells;
 	struct crmg_label *labels = (struct crmg_label *)
 		&image->cells[head->section[CRMG_SECTION_LABELS].cell];
 
 	head->applied_at_ns = now_ns;
-	for (uint32_t i = 1; old && i <= crmg_image_head(old)->bindings; i++)
-		since[crmg_image_binding(old, i)->row] = crmg_image_label(old, i)->shadow_since_ns;
+	for (uint32_t i = 1; old && i <= crmg_image_head(old)->bindings; i++) {
+		const struct crmg_label *label = crmg_image_label(old, i);
+
+		past[crmg_image_binding(old, i)->row] =
+			(struct past){ label->shadow_since_ns, label->counted_since_ns };
+	}
 	for (uint32_t i = 1; i <= head->bindings; i++) {
 		const struct crmg_binding *binding = crmg_image_binding(image, i);
+		const struct past *was = &past[binding->row];
 
+		labels[i].counted_since_ns = was->counted_since_ns ? was->counted_since_ns : now_ns;
 		if (binding->mode == CRMG_MODE_SHADOW)
-			labels[i].shadow_since_ns = since[binding->row] ? since[binding->row]
-									: now_ns;
+			labels[i].shadow_since_ns = was->shadow_since_ns ? was->shadow_since_ns
+									 : now_ns;
 	}
 }
