@@ -2,6 +2,7 @@
 /* rows.c - joins the bindings of the image with their counters. Prints nothing. */
 #include "rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/util.h"
@@ -138,6 +139,41 @@ uint64_t crmg_row_sum(const __u64 by_verdict[CRMG_VERDICT_COUNT])
 	for (int i = 0; i < CRMG_VERDICT_COUNT; i++)
 		sum += by_verdict[i];
 	return sum;
+}
+
+unsigned int crmg_limit_reasons(void)
+{
+	unsigned int reasons = 1u << CRMG_REASON_AGGREGATE | 1u << CRMG_REASON_TOTAL |
+			       1u << CRMG_REASON_BYTES_OUT;
+
+	for (unsigned int i = 0; i < CRMG_LIMIT_COUNT; i++)
+		reasons |= 1u << crmg_limit_reason(i);
+	return reasons;
+}
+
+uint64_t crmg_refusals(const struct crmg_row *row, unsigned int reasons)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int r = CRMG_REASON_FIRST_REFUSAL; r < CRMG_REASON_COUNT; r++)
+		if (reasons >> r & 1)
+			sum += row->reasons[r] + row->would_drop[r];
+	return sum;
+}
+
+char *crmg_refusals_text(const struct crmg_row *row, unsigned int reasons, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (unsigned int r = CRMG_REASON_FIRST_REFUSAL; r < CRMG_REASON_COUNT; r++) {
+		uint64_t count = row->reasons[r] + row->would_drop[r];
+
+		if (count && reasons >> r & 1 && at < size)
+			at += snprintf(buf + at, size - at, "%s%s %llu", at ? ", " : "",
+				       crmg_reason_name(r), (unsigned long long)count);
+	}
+	return buf;
 }
 
 const struct crmg_ban_entry *crmg_ban_of(const struct crmg_snapshot *snap,

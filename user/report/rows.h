@@ -36,6 +36,17 @@ uint64_t crmg_row_dropped(const struct crmg_row *row);
 uint64_t crmg_row_would_drop(const struct crmg_row *row);
 uint64_t crmg_row_sum(const __u64 by_verdict[CRMG_VERDICT_COUNT]);
 
+/* Bits 1 << reason: the refusals by a limit or a budget. */
+unsigned int crmg_limit_reasons(void);
+
+/*
+ * Refusals that happened, or would have but for shadow, for the reasons in a mask: their
+ * number, and as "packets 120, bytes 3"; buf is returned.
+ */
+uint64_t crmg_refusals(const struct crmg_row *row, unsigned int reasons);
+char *crmg_refusals_text(const struct crmg_row *row, unsigned int reasons, char *buf,
+			 size_t size);
+
 /* The ban, if any, that holds for a source (an address cut to len) at a service. */
 const struct crmg_ban_entry *crmg_ban_of(const struct crmg_snapshot *snap,
 					 const struct crmg_addr *addr, uint32_t service);

@@ -22,4 +22,10 @@ int crmg_status_text(const struct crmg_snapshot *snap, const char *instance,
 json_t *crmg_interfaces_json(const struct crmg_snapshot *snap);
 int crmg_interfaces_text(const struct crmg_snapshot *snap, bool colour, FILE *out);
 
+/* What is in force, and what the last proof came to: parts of the document; lines. */
+json_t *crmg_policy_json(const struct crmg_snapshot *snap);
+json_t *crmg_proof_json(const struct crmg_snapshot *snap, const struct crmg_problems *problems);
+void crmg_policy_text(const struct crmg_snapshot *snap, FILE *out);
+void crmg_proof_text(const struct crmg_snapshot *snap, FILE *out);
+
 #endif

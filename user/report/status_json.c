@@ -11,7 +11,7 @@
 
 /* json_pack() frees what it was given when one of the values is NULL. */
 
-static json_t *policy_json(const struct crmg_snapshot *snap)
+json_t *crmg_policy_json(const struct crmg_snapshot *snap)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
 
@@ -168,7 +168,7 @@ static json_t *sources_json(const struct crmg_snapshot *snap)
 	return object;
 }
 
-static json_t *proof_json(const struct crmg_snapshot *snap, const struct crmg_problems *problems)
+json_t *crmg_proof_json(const struct crmg_snapshot *snap, const struct crmg_problems *problems)
 {
 	const struct crmg_proof *proof = &snap->proof;
 	json_t *texts = json_array();
@@ -202,14 +202,14 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		"schema", 1,
 		"version", CRMG_VERSION,
 		"instance", instance,
-		"policy", policy_json(snap),
+		"policy", crmg_policy_json(snap),
 		"interfaces", crmg_interfaces_json(snap),
 		"services", services_json(snap, &rows),
 		"policies", policies_json(&rows),
 		"sources", sources_json(snap),
 		"bans", crmg_json_count(snap->ban_count + snap->by_state[CRMG_SOURCE_BANNED]),
 		"panic", snap->control.panic != 0,
-		"proof", proof_json(snap, problems),
+		"proof", crmg_proof_json(snap, problems),
 		"events",
 			"written", crmg_json_count(host[CRMG_HOST_EVENTS]),
 			"suppressed", crmg_json_count(host[CRMG_HOST_SUPPRESSED]),

@@ -51,7 +51,7 @@ static void pending_text(const struct crmg_snapshot *snap, FILE *out)
 					sizeof(left)));
 }
 
-static void proof_text(const struct crmg_snapshot *snap, FILE *out)
+void crmg_proof_text(const struct crmg_snapshot *snap, FILE *out)
 {
 	const struct crmg_proof *proof = &snap->proof;
 	char age[CRMG_SHORT_LEN];
@@ -85,12 +85,11 @@ static void odd_text(const struct crmg_snapshot *snap, FILE *out)
 		fputs(" packets of services\n", out);
 }
 
-static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
+void crmg_policy_text(const struct crmg_snapshot *snap, FILE *out)
 {
 	const struct crmg_head *head = crmg_image_head(snap->image);
 	char file[CRMG_ESCAPED(sizeof(head->file))], at[CRMG_TIME_LEN], age[CRMG_SHORT_LEN];
 
-	fprintf(out, "crmgate %s, instance %s\n", CRMG_VERSION, instance);
 	crmg_escape(head->file, sizeof(head->file), file, sizeof(file));
 	fprintf(out, "policy:   %s, generation %u, applied %s (%s ago)%s%s\n",
 		*file ? file : "none, nothing is limited", head->generation,
@@ -100,7 +99,13 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 		head->mode == CRMG_MODE_ENFORCE ? "" : ", at most ",
 		head->mode == CRMG_MODE_ENFORCE ? "" : crmg_mode_name(head->mode));
 	pending_text(snap, out);
-	proof_text(snap, out);
+}
+
+static void head_text(const struct crmg_snapshot *snap, const char *instance, FILE *out)
+{
+	fprintf(out, "crmgate %s, instance %s\n", CRMG_VERSION, instance);
+	crmg_policy_text(snap, out);
+	crmg_proof_text(snap, out);
 	sources_text(snap, out);
 	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
 		snap->host.counter[CRMG_HOST_OTHER], snap->host.counter[CRMG_HOST_FRAGMENTS]);
@@ -134,21 +139,6 @@ int crmg_interfaces_text(const struct crmg_snapshot *snap, bool colour, FILE *ou
 							      false, at, sizeof(at)));
 	}
 	return crmg_table_print(&table, colour, out);
-}
-
-/* "packets 120, bytes 3": the refusals that happened, or would have. */
-static void reasons_text(const struct crmg_row *row, char *buf, size_t size)
-{
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (unsigned int r = CRMG_REASON_FIRST_REFUSAL; r < CRMG_REASON_COUNT; r++) {
-		uint64_t count = row->reasons[r] + row->would_drop[r];
-
-		if (count && at < size)
-			at += snprintf(buf + at, size - at, "%s%s %llu", at ? ", " : "",
-				       crmg_reason_name(r), (unsigned long long)count);
-	}
 }
 
 /* "shadow, 3d": the mode, and how long that has been shadow. */
@@ -198,8 +188,8 @@ static int policies_text(const struct crmg_snapshot *snap, const struct crmg_pol
 								number, sizeof(number)));
 		crmg_table_cell(&table, "%s", crmg_format_short(row->bytes_out, number,
 								sizeof(number)));
-		reasons_text(row, reasons, sizeof(reasons));
-		crmg_table_cell(&table, "%s", reasons);
+		crmg_table_cell(&table, "%s", crmg_refusals_text(row, ~0u, reasons,
+								 sizeof(reasons)));
 	}
 	return crmg_table_print(&table, colour, out);
 }
