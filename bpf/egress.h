@@ -40,16 +40,10 @@ crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
 static __always_inline void crmg_notify(const struct crmg_case *c)
 {
 	struct crmg_telling telling = crmg_telling(c, CRMG_REASON_BYTES_OUT, CRMG_VERDICT_PASS);
-	__u64 now = c->work->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	struct crmg_scratch *shared = crmg_scratch();
 
 	telling.kind = CRMG_EVENT_BUDGET;
 	telling.count = 0;
-	if (shared && crmg_charge(&shared->event_tat, now, CRMG_EVENT_COST,
-				  CRMG_EVENT_COST * CRMG_EVENTS_BURST) == CRMG_CHARGED)
-		crmg_event_write(c->front, shared, &telling);
-	else
-		crmg_count_host(CRMG_HOST_CAPPED);
+	crmg_event_offer(c->front, &telling, c->work->source.now_ns);
 }
 
 /* Charges the budgets of the source; tells what came of it; the verdict. */

@@ -72,23 +72,30 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 	crmg_count_host(CRMG_HOST_EVENTS);
 }
 
+/* Writes an event if the host may have another one now; true if it may. */
+static __always_inline bool
+crmg_event_offer(const struct crmg_front *front, const struct crmg_telling *telling, __u64 now_ns)
+{
+	struct crmg_scratch *shared = crmg_scratch();
+
+	if (shared &&
+	    crmg_charge(&shared->event_tat, now_ns << CRMG_UNITS_PER_NS_SHIFT, CRMG_EVENT_COST,
+			CRMG_EVENT_COST * CRMG_EVENTS_BURST) == CRMG_CHARGED) {
+		crmg_event_write(front, shared, telling);
+		return true;
+	}
+	crmg_count_host(CRMG_HOST_CAPPED);
+	return false;
+}
+
 /* A refusal of a source with a slot of its own, its `refusals`-th. */
 static __always_inline void
 crmg_report(const struct crmg_front *front, struct crmg_detail *detail,
 	    struct crmg_telling *telling, __u32 refusals, __u64 now_ns)
 {
-	struct crmg_scratch *shared = crmg_scratch();
-
 	telling->count = crmg_event_due(detail, refusals, now_ns >> CRMG_SLOT_TICK_SHIFT);
-	if (telling->count && shared &&
-	    crmg_charge(&shared->event_tat, now_ns << CRMG_UNITS_PER_NS_SHIFT, CRMG_EVENT_COST,
-			CRMG_EVENT_COST * CRMG_EVENTS_BURST) == CRMG_CHARGED) {
-		crmg_event_write(front, shared, telling);
-		return;
-	}
-	if (telling->count)
-		crmg_count_host(CRMG_HOST_CAPPED);
-	crmg_count_host(CRMG_HOST_SUPPRESSED);
+	if (!telling->count || !crmg_event_offer(front, telling, now_ns))
+		crmg_count_host(CRMG_HOST_SUPPRESSED);
 }
 
 /* What the strikes of a source have led to: rare, and never left out. */
