@@ -6,6 +6,16 @@
 #ifndef CRMGATE_BPF_EGRESS_H
 #define CRMGATE_BPF_EGRESS_H
 
+/* Looks for a slot of the source; share as for crmg_hash_source(). */
+static __always_inline void
+crmg_leaving_look(struct crmg_case *c, struct crmg_source *source, __u16 share)
+{
+	crmg_hash_source(&source->addr, source->service, share, &source->hash);
+	crmg_place_line(c->work, &source->hash);
+	c->slot = crmg_source_peek(&source->hash, &source->index);
+	c->detail = c->slot ? crmg_detail_at(source->index) : NULL;
+}
+
 /* The slot of the source that a packet goes to, and what holds for it; false: no policy does. */
 static __always_inline bool
 crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
@@ -15,21 +25,13 @@ crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
 
 	source->addr = crmg_source_addr(&pkt->dst, pkt->v4);
 	source->index = 0;
-	crmg_hash_source(&source->addr, source->service, 0, &source->hash);
-	crmg_place_line(c->work, &source->hash);
-	c->slot = crmg_source_peek(&source->hash, &source->index);
-	c->detail = c->slot ? crmg_detail_at(source->index) : NULL;
+	crmg_leaving_look(c, source, 0);
 	if (!(c->slot && crmg_resolved(c->front, c->slot, c->detail,
 				       CRMG_READ_ONCE(control->ban_epoch), &c->standing))) {
 		if (!crmg_resolve(c->front, source->service, &pkt->dst, pkt->v4, &c->standing))
 			return false;
-		if (c->standing.narrow) {
-			crmg_hash_source(&source->addr, source->service, c->standing.binding->row,
-					 &source->hash);
-			crmg_place_line(c->work, &source->hash);
-			c->slot = crmg_source_peek(&source->hash, &source->index);
-			c->detail = c->slot ? crmg_detail_at(source->index) : NULL;
-		}
+		if (c->standing.narrow)
+			crmg_leaving_look(c, source, c->standing.binding->row);
 	}
 	if (!c->detail)
 		c->slot = NULL;
