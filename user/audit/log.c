@@ -6,9 +6,7 @@
 #include "log.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "../base/num.h"
 #include "../base/util.h"
 #include "who.h"
 
@@ -124,12 +122,11 @@ static int add_mark(struct text *text, enum crmg_audit_mark_id id, uint32_t miss
 static int add_mark(struct text *text, enum crmg_audit_mark_id id, uint32_t missing,
 		    const char *format, ...)
 {
-	struct crmg_audit_entry entry = { .missing = missing };
-	struct timespec now;
+	struct crmg_audit_entry entry = {
+		.missing = missing, .real_ns = crmg_clock_ns(CLOCK_REALTIME),
+	};
 	va_list args;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	entry.real_ns = (uint64_t)now.tv_sec * CRMG_NS_PER_SEC + (uint64_t)now.tv_nsec;
 	crmg_copy(entry.what, sizeof(entry.what), crmg_audit_word(id));
 	va_start(args, format);
 	vsnprintf(entry.details, sizeof(entry.details), format, args);

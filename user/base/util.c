@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* util.c - growing arrays, the group of readers, bounded copies, UTF-8. */
+/* util.c - growing arrays, the group of readers, bounded copies, clocks, UTF-8. */
 #include "util.h"
 
 #include <grp.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "num.h"
 
 void *crmg_grow(void *array, size_t *count, size_t size)
 {
@@ -37,6 +39,14 @@ void crmg_copy(char *dst, size_t size, const char *text)
 
 	memcpy(dst, text, length);
 	dst[length] = 0;
+}
+
+uint64_t crmg_clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * CRMG_NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
 size_t crmg_utf8(const char *text, size_t size, uint32_t *ret)

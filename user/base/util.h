@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CRMG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -45,6 +46,9 @@ gid_t crmg_group(void);
 
 /* Copies text into dst[size], cut and always terminated; size > 0. */
 void crmg_copy(char *dst, size_t size, const char *text);
+
+/* What a clock says, in ns. */
+uint64_t crmg_clock_ns(clockid_t clock);
 
 /*
  * The first character of text[size] in *ret and its length in bytes; 0 if it is

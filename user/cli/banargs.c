@@ -3,19 +3,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "../base/num.h"
 #include "../base/util.h"
 #include "banargs.h"
-
-static uint64_t real_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * CRMG_NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
 
 /* O_NONBLOCK: a FIFO without a writer must not hold a command up. */
 static int open_list(const char *path, FILE **ret, struct crmg_err *err)
@@ -43,12 +33,13 @@ static int open_list(const char *path, FILE **ret, struct crmg_err *err)
 static int read_list(const char *path, struct crmg_banlist *list, struct crmg_err *err)
 {
 	crmg_autofclose FILE *file = NULL;
+	uint64_t now = crmg_clock_ns(CLOCK_REALTIME);
 	int code;
 
 	if (strcmp(path, "-") == 0)
-		return crmg_banlist_read(list, stdin, "standard input", real_ns(), err);
+		return crmg_banlist_read(list, stdin, "standard input", now, err);
 	code = open_list(path, &file, err);
-	return code < 0 ? code : crmg_banlist_read(list, file, path, real_ns(), err);
+	return code < 0 ? code : crmg_banlist_read(list, file, path, now, err);
 }
 
 int crmg_cli_banlist(const struct crmg_args *args, struct crmg_banlist *list)

@@ -6,9 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
-#include "../base/num.h"
 #include "../base/util.h"
 #include "../report/event.h"
 #include "cli.h"
@@ -24,18 +22,10 @@ static void stop(int signal_number)
 	stopped = 1;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * CRMG_NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 static void print_batch(const struct crmg_args *args, const struct crmg_event *events,
 			size_t count)
 {
-	uint64_t offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	uint64_t offset = crmg_clock_ns(CLOCK_REALTIME) - crmg_clock_ns(CLOCK_BOOTTIME);
 
 	for (size_t i = 0; i < count; i++) {
 		json_t *line;

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/journal.h"
@@ -47,10 +46,7 @@ struct job {
 
 static uint64_t now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec * CRMG_NS_PER_SEC + ts.tv_nsec;
+	return crmg_clock_ns(CLOCK_BOOTTIME);
 }
 
 static void write_journal(struct manager *m, struct crmg_err *err)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../base/util.h"
 #include "../report/names.h"
 #include "prove.h"
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <time.h>
 
 #include "../audit/log.h"
 #include "kern.h"
@@ -167,14 +166,6 @@ const char *crmg_advice(int code);
 
 /* Says which capability or right is missing after EPERM or EACCES: "needs root or ...". */
 const char *crmg_missing_rights(void);
-
-static inline uint64_t crmg_clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 /* What the kernel or libbpf finds invalid is a failure, and not the operator's usage. */
 static inline int crmg_kern_code(int code)
