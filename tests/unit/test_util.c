@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* test_util.c - growing arrays, bounded copies, UTF-8. */
+/* test_util.c - growing arrays, bounded copies, small files, UTF-8. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -64,6 +64,32 @@ static void test_copy(void **state)
 	assert_string_equal(text, "");
 }
 
+static void test_small_files(void **state)
+{
+	static const struct { const char *content, *line; long long number; } rows[] = {
+		{ "12\n", "12", 12 }, { "-3 of five\n", "-3 of ", -3 }, { "7", "7", 7 },
+		{ "\n8\n", "", -1 }, { "seven\n", "seven", -1 }, { "", "", -1 },
+		{ "4294967295\n", "429496", 4294967295 },
+	};
+	char name[] = "/tmp/test_util.XXXXXX", line[7], boot[CRMG_BOOT_ID_LEN];
+	crmg_autoclose int fd = mkstemp(name);
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
+		ssize_t size = (ssize_t)strlen(rows[i].content);
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, rows[i].content, (size_t)size, 0), size);
+		assert_string_equal(crmg_line_read(name, line, sizeof(line)), rows[i].line);
+		assert_int_equal(crmg_number_read(name, -1), rows[i].number);
+	}
+	assert_int_equal(unlink(name), 0);
+	assert_string_equal(crmg_line_read(name, line, sizeof(line)), "");
+	assert_int_equal(crmg_number_read(name, 5), 5);
+	assert_int_equal(strlen(crmg_boot_id(boot)), 36);
+}
+
 /* Every character goes there and back; what is next to it does not. */
 static void test_utf8(void **state)
 {
@@ -97,6 +123,7 @@ int main(void)
 		cmocka_unit_test(test_grow),
 		cmocka_unit_test(test_grow_without_memory),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_small_files),
 		cmocka_unit_test(test_utf8),
 	};
 

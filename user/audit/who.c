@@ -8,17 +8,6 @@
 #include "../base/util.h"
 #include "../report/text.h"
 
-/* The first line of a small file of /proc, "" if it cannot be read. */
-static char *read_line(const char *path, char *buf, size_t size)
-{
-	crmg_autofclose FILE *file = fopen(path, "re");
-
-	if (!file || !fgets(buf, size, file))
-		buf[0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf;
-}
-
 /* A user's name; null if the number has none, or is none. Several threads may ask. */
 static json_t *name_of(uid_t uid)
 {
@@ -30,21 +19,11 @@ static json_t *name_of(uid_t uid)
 	return found ? crmg_json_text(found->pw_name, SIZE_MAX) : json_null();
 }
 
-static uid_t login_uid(void)
-{
-	char text[24], *end;
-	unsigned long uid;
-
-	read_line("/proc/self/loginuid", text, sizeof(text));
-	uid = strtoul(text, &end, 10);
-	return end == text || *end ? (uid_t)-1 : (uid_t)uid;
-}
-
 json_t *crmg_audit_who(void)
 {
 	const char *sudo = getenv("SUDO_USER");
-	char path[32], parent[32], boot[64];
-	uid_t login = login_uid();
+	char path[32], parent[32], boot[CRMG_BOOT_ID_LEN];
+	uid_t login = (uid_t)crmg_number_read("/proc/self/loginuid", -1);
 	json_t *login_user = name_of(login), *user = name_of(getuid());
 	json_t *sudo_user = sudo && *sudo ? crmg_json_text(sudo, 64) : json_null();
 	json_t *best = !json_is_null(login_user) ? login_user
@@ -58,8 +37,8 @@ json_t *crmg_audit_who(void)
 		"sudo_user", sudo_user,
 		"uid", (json_int_t)getuid(), "euid", (json_int_t)geteuid(),
 		"pid", (int)getpid(),
-		"parent", crmg_json_text(read_line(path, parent, sizeof(parent)), sizeof(parent)),
-		"boot", read_line("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)));
+		"parent", crmg_json_text(crmg_line_read(path, parent, sizeof(parent)), sizeof(parent)),
+		"boot", crmg_boot_id(boot));
 	json_decref(user);
 	return ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* util.c - growing arrays, the group of readers, bounded copies, clocks, UTF-8. */
+/* util.c - growing arrays, the group of readers, bounded copies, clocks, small files, UTF-8. */
 #include "util.h"
 
 #include <grp.h>
@@ -47,6 +47,30 @@ uint64_t crmg_clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * CRMG_NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+char *crmg_line_read(const char *path, char *buf, size_t size)
+{
+	crmg_autofclose FILE *file = fopen(path, "re");
+
+	if (!file || !fgets(buf, (int)size, file))
+		buf[0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return buf;
+}
+
+long long crmg_number_read(const char *path, long long otherwise)
+{
+	char line[64];
+	long long value;
+
+	return sscanf(crmg_line_read(path, line, sizeof(line)), "%lld", &value) == 1 ?
+	       value : otherwise;
+}
+
+char *crmg_boot_id(char buf[CRMG_BOOT_ID_LEN])
+{
+	return crmg_line_read("/proc/sys/kernel/random/boot_id", buf, CRMG_BOOT_ID_LEN);
 }
 
 size_t crmg_utf8(const char *text, size_t size, uint32_t *ret)

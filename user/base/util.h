@@ -50,6 +50,17 @@ void crmg_copy(char *dst, size_t size, const char *text);
 /* What a clock says, in ns. */
 uint64_t crmg_clock_ns(clockid_t clock);
 
+/* The first line of a file, cut to size; "" if it cannot be read. buf is returned. */
+char *crmg_line_read(const char *path, char *buf, size_t size);
+
+/* The number that a file begins with, or otherwise. */
+long long crmg_number_read(const char *path, long long otherwise);
+
+#define CRMG_BOOT_ID_LEN 40
+
+/* Of the boot that runs; "" if it cannot be read. buf is returned. */
+char *crmg_boot_id(char buf[CRMG_BOOT_ID_LEN]);
+
 /*
  * The first character of text[size] in *ret and its length in bytes; 0 if it is
  * not UTF-8 (overlong forms, surrogates and what is cut off included).

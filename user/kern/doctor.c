@@ -22,29 +22,6 @@
 /* libbpf 1.1 has no name for it (kernel 6.6). */
 #define CRMG_BPF_TCX_EGRESS 47
 
-/* The first line of a file, cut; "" if it cannot be read. */
-static void crmg_line_read(const char *path, char *buf, size_t size)
-{
-	crmg_autofree char *text = NULL;
-	size_t length;
-
-	buf[0] = '\0';
-	if (crmg_proc_read(path, &text, &length))
-		return;
-	text[strcspn(text, "\n")] = '\0';
-	crmg_copy(buf, size, text);
-}
-
-/* The number that a file begins with, or otherwise. */
-static long long crmg_number_read(const char *path, long long otherwise)
-{
-	char line[64];
-	long long value;
-
-	crmg_line_read(path, line, sizeof(line));
-	return sscanf(line, "%lld", &value) == 1 ? value : otherwise;
-}
-
 /* Loads a program that passes everything, and lets it go: a descriptor, or negative errno. */
 static int crmg_try_load(enum bpf_prog_type type, __u32 flags)
 {

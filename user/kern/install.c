@@ -256,10 +256,7 @@ static uint32_t crmg_generation_next(const struct crmg_kern *kern)
 /* Bit 1 of the setting: servers take the data of a SYN. Without the setting none does. */
 static bool crmg_fast_open(void)
 {
-	crmg_autofclose FILE *file = fopen("/proc/sys/net/ipv4/tcp_fastopen", "re");
-	unsigned int bits = 0;
-
-	return file && fscanf(file, "%u", &bits) == 1 && bits & 2;
+	return crmg_number_read("/proc/sys/net/ipv4/tcp_fastopen", 0) & 2;
 }
 
 /* The image after the one in force, if there is one. */

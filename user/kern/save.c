@@ -27,16 +27,6 @@ __u32 crmg_saved_layout(void)
 	return layout;
 }
 
-char *crmg_boot_id(char buf[CRMG_BOOT_ID_LEN])
-{
-	crmg_autofclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (!file || !fgets(buf, CRMG_BOOT_ID_LEN, file))
-		buf[0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf;
-}
-
 static int crmg_save_policy(struct crmg_kern *kern, const struct crmg_state *state,
 			    struct crmg_save_marks *marks, struct crmg_err *err)
 {

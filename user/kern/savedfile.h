@@ -23,9 +23,4 @@ CRMG_SIZE(struct crmg_saved_head, 56);
 /* Changes with the size of anything in an image. */
 __u32 crmg_saved_layout(void);
 
-#define CRMG_BOOT_ID_LEN 40
-
-/* Of the boot that runs; "" if it cannot be read. buf is returned. */
-char *crmg_boot_id(char buf[CRMG_BOOT_ID_LEN]);
-
 #endif
