@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <crmgate/abi.h>
+#include <crmgate/hash.h>
 #include <crmgate/window.h>
 
 #include "knobs.h"

@@ -7,12 +7,6 @@
 #ifndef CRMGATE_BPF_SOURCES_H
 #define CRMGATE_BPF_SOURCES_H
 
-struct crmg_hash {
-	__u64 check;
-	__u32 tag;		/* the hash bits of a tag; never 0 */
-	__u32 line;
-};
-
 enum crmg_found {
 	CRMG_FOUND_SLOT,	/* the source's own */
 	CRMG_FOUND_TAG,		/* first packet: no slot */
@@ -67,33 +61,10 @@ static __always_inline struct crmg_addr crmg_source_addr(const struct crmg_addr 
 	return cut;
 }
 
-/*
- * Multilinear hashing over 32-bit words with secret 64-bit keys (pairwise
- * independent, one multiplication a word). Two sums: the first chooses line
- * and tag, with a finaliser so that a run of addresses does not stay a run of lines; the
- * second is kept in the slot, so an address need not be compared. share: 0, or of a
- * source that prefixes divide the row of the binding whose part of it is meant.
- */
 static __always_inline void
 crmg_hash_source(const struct crmg_addr *addr, __u8 service, __u16 share, struct crmg_hash *ret)
 {
-	const volatile __u64 *k = crmg_knobs.hash_key;
-	__u64 w0 = addr->hi >> 32, w1 = (__u32)addr->hi;
-	__u64 w2 = addr->lo >> 32, w3 = (__u32)addr->lo;
-	__u64 a = k[0] + w3 * k[4] + service * k[5];
-	__u64 b = k[6] + w3 * k[10] + service * k[11];
-
-	/* All the rest is the same for IPv4, of which only few are divided. */
-	if (w0 | (w2 ^ CRMG_V4_MAPPED_LO >> 32) | share) {
-		a += w0 * k[1] + w1 * k[2] + w2 * k[3] + share * k[14];
-		b += w0 * k[7] + w1 * k[8] + w2 * k[9] + share * k[15];
-	}
-	a ^= a >> 32;
-	a *= k[12] | 1;
-	a ^= a >> 29;
-	ret->tag = (__u32)(a >> 32 | 1 << CRMG_TAG_HASH_SHIFT) & CRMG_TAG_HASH_MASK;
-	ret->line = a & crmg_knobs.line_mask;
-	ret->check = b;
+	crmg_hash_of(crmg_knobs.hash_key, crmg_knobs.line_mask, addr, service, share, ret);
 }
 
 /* The way in which a source is looked for first; all have the same chance. */
