@@ -27,18 +27,25 @@ __noinline int crmg_window_heavy(const struct crmg_window *w, __u64 now_ns)
 	       crmg_window_level(w, crmg_window_since(w, now_ns)) >= crmg_terms_eighth(w->terms);
 }
 
+/* The detail of the slot is still that of who gives way. */
 static __always_inline void
-crmg_windows_keep(struct crmg_windows *there, __u64 check, __u64 now_ns)
+crmg_windows_keep(struct crmg_windows *there, __u32 index, __u64 check, __u64 now_ns)
 {
+	const struct crmg_detail *detail = crmg_detail_at(index);
 	struct crmg_scratch *shared = crmg_scratch();
+	struct crmg_work *w = crmg_work();
 	int i, heavy = 0;
 
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
 		heavy |= crmg_window_heavy(&there->window[i], now_ns);
-	if (!heavy || !shared || bpf_map_update_elem(&kept, &check, there, BPF_ANY))
+	if (!heavy || !detail || !shared || !w)
 		return;
-	CRMG_WRITE_ONCE(shared->kept, 1);
+	__builtin_memcpy(&w->kept.windows, there, sizeof(*there));
+	w->kept.addr = detail->addr;
+	w->kept.service = detail->service;
+	if (!bpf_map_update_elem(&kept, &check, &w->kept, BPF_ANY))
+		CRMG_WRITE_ONCE(shared->kept, 1);
 }
 
 /*
@@ -47,7 +54,8 @@ crmg_windows_keep(struct crmg_windows *there, __u64 check, __u64 now_ns)
  */
 __noinline int crmg_windows_change(const struct crmg_source *source, __u64 check)
 {
-	struct crmg_windows *there, *known;
+	struct crmg_windows *there;
+	struct crmg_kept *known;
 	struct crmg_scratch *shared = crmg_scratch();
 	__u64 mine;
 
@@ -55,16 +63,17 @@ __noinline int crmg_windows_change(const struct crmg_source *source, __u64 check
 	if (!there || !shared)
 		return 0;
 	if (CRMG_READ_ONCE(there->window[0].terms)) {
-		crmg_windows_keep(there, check, source->now_ns);
+		crmg_windows_keep(there, source->index, check, source->now_ns);
 		__builtin_memset(there, 0, sizeof(*there));
 	}
-	if (!CRMG_READ_ONCE(shared->kept))
+	/* A probe has the address of a client, and what was sent to that is not the probe's. */
+	if (!CRMG_READ_ONCE(shared->kept) || source->index >= crmg_knobs.capacity)
 		return 0;
 	mine = source->hash.check;
 	known = bpf_map_lookup_elem(&kept, &mine);
 	if (!known)
 		return 0;
-	__builtin_memcpy(there, known, sizeof(*there));
+	__builtin_memcpy(there, &known->windows, sizeof(*there));
 	there->window[0].terms &= ~CRMG_WINDOW_BUSY;
 	bpf_map_delete_elem(&kept, &mine);
 	return 0;

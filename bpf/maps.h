@@ -51,7 +51,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, CRMG_KEPT_MAX);
 	__type(key, __u64);
-	__type(value, struct crmg_windows);
+	__type(value, struct crmg_kept);
 } kept SEC(".maps");
 
 struct {

@@ -22,6 +22,7 @@ struct crmg_work {
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	struct crmg_out out;
+	struct crmg_kept kept;	/* of who gives way (kept.h) */
 	__u64 own;		/* enum crmg_reason: what a refusal by the source's limits is called; OK: theirs */
 	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */

@@ -704,10 +704,19 @@ CRMG_SIZE(struct crmg_windows, 128);
 /*
  * Map "kept", by the check of a slot: windows of sources that had to give way while they had
  * used an eighth or more of a quota of more than an hour; they find them again when they
- * come back. Those that were used least recently go first. Written by XDP.
+ * come back. Those that were used least recently go first. Written by XDP, and by user
+ * space after a reboot.
  */
 #define CRMG_KEPT_MAX   16384
 #define CRMG_KEPT_PER_S 3600
+
+struct crmg_kept {
+	struct crmg_windows windows;
+	struct crmg_addr addr;	/* as in the detail, for who writes down what was sent */
+	__u8 service;
+	__u8 pad[7];
+};
+CRMG_SIZE(struct crmg_kept, 152);
 
 /*
  * Map "proved", one per slot: the buckets of a source's limits as its proved segments

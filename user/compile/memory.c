@@ -6,7 +6,7 @@
 #define BAN_BUCKET_BYTES 16
 
 /* Of a hash table that forgets, all at once: an entry beside its value, and its bucket. */
-#define KEPT_ENTRY_BYTES (sizeof(struct crmg_windows) + 80)
+#define KEPT_ENTRY_BYTES (sizeof(struct crmg_kept) + 80)
 
 void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct crmg_memory *ret)
 {
