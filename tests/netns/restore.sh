@@ -5,7 +5,7 @@
 # reboot is what it leaves: no process, no pin, no link, and another boot_id.
 . "$(dirname "$0")/lib.sh"
 
-lab_up || exit 1
+lab_up && lab_nginx || exit 1
 
 state=/var/lib/crmgate/$LAB_INSTANCE
 file=$(policy closed <<-EOF
@@ -46,7 +46,10 @@ unpin() {
 }
 bare() { [[ $(ip -n "$LAB-host" -d link) != *prog/xdp* ]]; }
 edit() { jq "$2" "$state/$1" >"$LAB_DIR/edited" && cat "$LAB_DIR/edited" >"$state/$1"; }
-another_boot() { edit bans.json '.boot_id = "another"'; }
+another_boot() {
+	edit bans.json '.boot_id = "another"'
+	edit budgets.json '.boot_id = "another"'
+}
 
 # reboot [SIGNAL]: until nothing of before runs.
 reboot() {
@@ -101,7 +104,7 @@ all_of_it() {
 	expect 'at most' "$(left 192.0.2.50)" -le 3600
 	expect 'generation' "$(crmgate status -j | jq .policy.generation)" -eq "$generation"
 	refused 100
-	told restored "after a reboot: generation $generation, 4 bans, 2 interfaces"
+	told restored "after a reboot: generation $generation, 4 bans, budgets of 0 sources, 2 interfaces"
 	told restored 'crm0: attached \(xdp, tc\)'
 	expect_json "$(crmgate events -j | jq -s .)" 'all(.[]; .event != "ban")'
 	no_problem
@@ -133,6 +136,69 @@ ban_ends() {
 	manage
 	expect 'left of an hour' "$(left 192.0.2.50)" -gt 3400
 	expect 'left of five minutes' "$(left 192.0.2.51)" -le 300
+}
+
+fetch() { in_bad curl -s --max-time 2 "http://$1:8080/api/$2" -o /dev/null; }
+
+# What was sent stays sent: to a source, and to a part of one that prefixes divide. It counts
+# for what was left of its time, of which in another boot only that boot has passed.
+budgets() {
+	local before before6
+	crmgate apply "$(budget_policy)" -q
+	fetch "$LAB_CRM" export
+	fetch "[$LAB_CRM6]" export
+	before=$(left_of "$LAB_BAD") before6=$(left_of "$LAB_BAD6")
+	expect 'left before' "$before" -lt 2000000
+	expect 'left before' "$before6" -lt 2000000
+	reboot
+	expect_json "$(<"$state/budgets.json")" '(.sources | length == 2) and
+		any(.sources[]; .source == "198.51.100.66" and .policy == "" and
+			[.windows[].per_seconds] == [60, 2678400]) and
+		any(.sources[]; .source == "2001:db8:66::/64" and .policy == "one")'
+	cp "$state/budgets.json" "$LAB_DIR/budgets.json"
+	edit budgets.json '.monotonic_ns = 1000000000000000'
+	manage
+	told restored 'budgets of 2 sources'
+	# Before one of them was seen again.
+	reboot
+	expect_json "$(<"$state/budgets.json")" '.sources | length == 2'
+	manage
+	still_there "$LAB_CRM" "$LAB_BAD" "$before"
+	still_there "[$LAB_CRM6]" "$LAB_BAD6" "$before6"
+	expect_exit 28 fetch "$LAB_CRM" export
+	expect_exit 28 fetch "[$LAB_CRM6]" export
+	# In the same boot, all the time since then; a unit of a month is 82 s.
+	stop
+	unpin
+	cp "$LAB_DIR/budgets.json" "$state/budgets.json"
+	edit budgets.json '.monotonic_ns = 0 | .sources[].windows[].left |= map([., 1] | min)'
+	manage
+	fetch "$LAB_CRM" contacts
+	expect 'left' "$(left_of "$LAB_BAD")" -gt 3400000
+	fetch "$LAB_CRM" export
+}
+left_of() {
+	crmgate why "$1" -j | jq '[.services[].limits[] |
+		select(.name == "bytes_out" and .per == "31d").available] | add'
+}
+# still_there URL ADDRESS BEFORE: a small answer later.
+still_there() {
+	fetch "$1" contacts
+	expect 'left after' "$(left_of "$2")" -le "$3"
+	expect 'left after' "$(left_of "$2")" -ge $(($3 - 10000))
+}
+budget_policy() {
+	policy budget <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {plain: {transport: tcp, ports: [8080]}}
+		clients: {one: {prefixes: ["$LAB_BAD6/128"]}}
+		policies:
+		  - {name: one, service: plain, clients: one, on_budget: cut,
+		     limits: {bytes_out: [{quota: 4MB, per: 31d}]}}
+		  - {name: public, service: plain, clients: any, on_budget: cut,
+		     limits: {bytes_out: [{quota: 4MB, per: 1m}, {quota: 4MB, per: 31d}]}}
+	EOF
 }
 
 late_interface() {
@@ -185,7 +251,7 @@ damaged() {
 	lab_until saved 192.0.2.50
 	stop
 	cp -rp "$state" "$LAB_DIR/whole"
-	for name in policy.image interfaces.json bans.json; do
+	for name in policy.image interfaces.json bans.json budgets.json; do
 		for way in empty cut flipped foreign folder; do
 			unpin
 			rm -rf "$state"
@@ -261,7 +327,7 @@ cannot_write() {
 		lab_until saved "192.0.2.${#how}"
 	done
 	expect 'lines' "$(grep -c 'not on the disk' "$LAB_DIR/manage.log")" -eq 2
-	told manage 'policy and bans are not on the disk'
+	told manage 'policy, bans and budgets are not on the disk'
 }
 no_unsaved() { ! problem state_unsaved; }
 full() {
@@ -289,6 +355,7 @@ purged() {
 
 t 'B18 policy, bans and interfaces come back' with all_of_it
 t 'B18 B19 bans end by the time that is left' with ban_ends
+t 'B18 B19 long budgets go on with the time that is left' with budgets
 t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
 t 'B17 damaged files are put aside' with damaged

@@ -119,7 +119,7 @@ static void prove_changed(struct manager *m, struct crmg_err *err)
 
 static void save_state(struct manager *m, bool all, struct crmg_err *err)
 {
-	static const char unsaved[] = "policy and bans are not on the disk";
+	static const char unsaved[] = "policy, bans and budgets are not on the disk";
 	struct crmg_err why = CRMG_ERR_INIT;
 	bool failed;
 

@@ -57,15 +57,11 @@ static int attach(const char *instance, struct crmg_saved *saved, struct crmg_er
 	return code;
 }
 
-/* Bans, and panic, on the state that was just made. */
-static void follow_up(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
+/* How many came back. */
+static size_t put_bans(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
 {
-	const struct crmg_image *image;
 	size_t count = 0, left_out = 0;
-	char text[200];
 
-	if (saved->panic)
-		crmg_kern_panic(kern, true, "the state before the reboot");
 	if (crmg_saved_ban(kern, saved, &count, &left_out, err)) {
 		saved->incomplete = true;
 		crmg_err_warn(err, "no ban came back");
@@ -74,10 +70,40 @@ static void follow_up(struct crmg_kern *kern, struct crmg_saved *saved, struct c
 			      "addresses that are never banned, or more than there is room for",
 			      left_out);
 	}
+	return count;
+}
+
+static size_t put_budgets(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
+{
+	size_t count = 0, left_out = 0;
+
+	if (crmg_saved_budgets(kern, saved, &count, &left_out, err)) {
+		saved->incomplete = true;
+		crmg_err_warn(err, "not all budgets came back: %zu sources begin anew",
+			      saved->budget_count - count);
+	} else if (left_out) {
+		crmg_err_warn(err, "the budgets of %zu sources did not come back: their services "
+			      "are gone, or sources are of another width now", left_out);
+	}
+	return count;
+}
+
+/* Bans, budgets and panic, on the state that was just made. */
+static void follow_up(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
+{
+	const struct crmg_image *image;
+	size_t bans, budgets;
+	char text[200];
+
+	if (saved->panic)
+		crmg_kern_panic(kern, true, "the state before the reboot");
+	bans = put_bans(kern, saved, err);
+	budgets = put_budgets(kern, saved, err);
 	if (crmg_kern_image(kern, &image, err))
 		return;
-	snprintf(text, sizeof(text), "after a reboot: generation %u, %zu bans, %zu interfaces to attach",
-		 crmg_image_head(image)->generation, count, saved->iface_count);
+	snprintf(text, sizeof(text), "after a reboot: generation %u, %zu bans, budgets of %zu "
+		 "sources, %zu interfaces to attach", crmg_image_head(image)->generation, bans,
+		 budgets, saved->iface_count);
 	crmg_kern_note(kern, CRMG_EVENT_RESTORED, text);
 	crmg_kern_trouble(kern, CRMG_TROUBLE_INCOMPLETE, saved->incomplete,
 			  "not all came back after a reboot");

@@ -7,7 +7,7 @@
 
 /*
  * If nothing is pinned for the instance, and something is saved: the policy as it was, bans
- * with the time that was left of them, and panic; interfaces are put down as wanted, for
+ * and budgets with the time that was left of them, and panic; interfaces are put down as wanted, for
  * crmg_kern_tend() to attach when they are there. What cannot be put back is a trouble of
  * the new state, and a warning in err. 0 also if there is nothing to do; a negative errno,
  * said in err: the state is not there.

@@ -33,7 +33,7 @@
 	X(SHARES,    shares,      "shares",    struct crmg_share,      true) \
 	X(PROOF,     proof,       "proof",     struct crmg_proof,      true) \
 	X(WINDOWS,   windows,     "windows",   struct crmg_windows,    true) \
-	X(KEPT,      kept,        "kept",      struct crmg_windows,    false)
+	X(KEPT,      kept,        "kept",      struct crmg_kept,       false)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };

@@ -9,8 +9,8 @@
 #include "internal.h"
 #include "savedfile.h"
 
-/* What is left of a ban runs on after a reboot: it is written down this often. */
-#define CRMG_SAVE_BANS_NS (60 * CRMG_NS_PER_SEC)
+/* What is left of bans and budgets runs on after a reboot: it is written down this often. */
+#define CRMG_SAVE_LEFT_NS (60 * CRMG_NS_PER_SEC)
 
 __u32 crmg_saved_layout(void)
 {
@@ -131,6 +131,22 @@ static int crmg_save_bans(struct crmg_kern *kern, const struct crmg_state *state
 	return code;
 }
 
+static int crmg_save_budgets(struct crmg_kern *kern, const struct crmg_state *state,
+			     struct crmg_save_marks *marks, struct crmg_err *err)
+{
+	json_t *document = NULL;
+	struct crmg_snapshot snap;
+	int code = crmg_kern_snapshot(kern, CRMG_SNAP_SOURCES, &snap, err);
+
+	if (!code)
+		code = crmg_budgets_json(kern, &snap, &document, err);
+	if (!code)
+		code = crmg_save_json(state, CRMG_SAVED_BUDGETS, document, NULL, err);
+	if (!code)
+		marks->budgets_ns = snap.boot_ns;
+	return code;
+}
+
 /* A policy that may be taken back yet. */
 static bool crmg_save_waits(const struct crmg_control *control)
 {
@@ -155,8 +171,12 @@ int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *mar
 	one = crmg_save_interfaces(kern, &state, marks, err);
 	code = code ? code : one;
 	if (all || marks->ban_epoch != control->ban_epoch || !marks->bans_ns ||
-	    now - marks->bans_ns > CRMG_SAVE_BANS_NS) {
+	    now - marks->bans_ns > CRMG_SAVE_LEFT_NS) {
 		one = crmg_save_bans(kern, &state, marks, err);
+		code = code ? code : one;
+	}
+	if (all || !marks->budgets_ns || now - marks->budgets_ns > CRMG_SAVE_LEFT_NS) {
+		one = crmg_save_budgets(kern, &state, marks, err);
 		code = code ? code : one;
 	}
 	/* Purged while it was written: no command can have removed what came after it. */

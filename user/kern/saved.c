@@ -215,6 +215,22 @@ static void crmg_saved_bans(const struct crmg_state *state, struct crmg_saved *s
 	json_decref(document);
 }
 
+static int crmg_saved_budgets_read(const struct crmg_state *state, struct crmg_saved *saved,
+				   struct crmg_err *err)
+{
+	crmg_autofree char *text = NULL;
+	json_t *document;
+	size_t size;
+	int code;
+
+	document = crmg_saved_json(state, CRMG_SAVED_BUDGETS, saved, &text, &size, err);
+	code = document ? crmg_budgets_read(document, saved) : 0;
+	json_decref(document);
+	if (code == -EINVAL)
+		crmg_saved_bad(state, CRMG_SAVED_BUDGETS, saved, NULL, err);
+	return code == -ENOMEM ? code : 0;
+}
+
 int crmg_saved_read(const char *instance, struct crmg_saved *ret, struct crmg_err *err)
 {
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
@@ -227,6 +243,8 @@ int crmg_saved_read(const char *instance, struct crmg_saved *ret, struct crmg_er
 	crmg_saved_interfaces(&state, &saved, err);
 	code = crmg_saved_policy(&state, &saved, err);
 	crmg_saved_bans(&state, &saved, err);
+	if (!code)
+		code = crmg_saved_budgets_read(&state, &saved, err);
 	if (!code && !saved.image.cells && !saved.file[0] && !saved.iface_count &&
 	    !saved.incomplete)
 		code = -ENOENT;
@@ -241,6 +259,8 @@ void crmg_saved_free(struct crmg_saved *saved)
 {
 	crmg_image_free(&saved->image);
 	crmg_banlist_free(&saved->bans);
+	free(saved->budgets);
+	saved->budgets = NULL;
 }
 
 /* The requests that can be met; how many. automatic: those too that are automatic. */
@@ -298,7 +318,7 @@ int crmg_saved_ban(struct crmg_kern *kern, const struct crmg_saved *saved, size_
 int crmg_saved_remove(const char *instance, struct crmg_err *err)
 {
 	static const char *const names[] = {
-		CRMG_SAVED_POLICY, CRMG_SAVED_INTERFACES, CRMG_SAVED_BANS,
+		CRMG_SAVED_POLICY, CRMG_SAVED_INTERFACES, CRMG_SAVED_BANS, CRMG_SAVED_BUDGETS,
 	};
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	int code = crmg_state_open(instance, false, &state, err), one;

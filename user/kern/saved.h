@@ -2,11 +2,14 @@
 /*
  * saved.h - what outlives a reboot, in the state folder of an instance: policy.image, the
  * compiled policy in force; interfaces.json, what is attached, and panic; bans.json, as
- * `bans -j` prints them. The managing daemon writes them, and reads them when nothing is
- * pinned. `detach --purge` removes them.
+ * `bans -j` prints them; budgets.json, what sources were sent under budgets of more than an
+ * hour. The managing daemon writes them, and reads them when nothing is pinned. `detach
+ * --purge` removes them.
  */
 #ifndef CRMGATE_KERN_SAVED_H
 #define CRMGATE_KERN_SAVED_H
+
+#include <crmgate/window.h>
 
 #include "../report/bans.h"
 #include "kern.h"
@@ -14,6 +17,7 @@
 #define CRMG_SAVED_POLICY     "policy.image"
 #define CRMG_SAVED_INTERFACES "interfaces.json"
 #define CRMG_SAVED_BANS       "bans.json"
+#define CRMG_SAVED_BUDGETS    "budgets.json"
 
 /* What the files are of; all 0: nothing was saved yet. */
 struct crmg_save_marks {
@@ -21,15 +25,27 @@ struct crmg_save_marks {
 	uint8_t interfaces[32];	/* hash of the file */
 	uint32_t ban_epoch;
 	uint64_t bans_ns;	/* CLOCK_BOOTTIME */
+	uint64_t budgets_ns;	/* the same */
 };
 
 /*
- * Writes those files whose content changed since marks, and once a minute the bans, for the
- * time that is left of them; all: these now. A policy that waits to be confirmed is not
+ * Writes those files whose content changed since marks, and once a minute bans and budgets,
+ * for the time that is left of them; all: these now. A policy that waits to be confirmed is not
  * saved. A failure leaves the files as they were, and is said in err. For CRMG_KERN_MANAGE.
  */
 int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *marks,
 		   struct crmg_err *err);
+
+/* What a source was sent. */
+struct crmg_saved_budget {
+	struct crmg_pfx source;
+	char service[CRMG_NAME_LEN];
+	char policy[CRMG_NAME_LEN];	/* of the part that is meant, if prefixes divide it; else "" */
+	struct crmg_window_past past[CRMG_WINDOWS_MAX];	/* terms 0: none */
+};
+
+/* Half of what map "kept" takes: the rest is for sources that give way from now on. */
+#define CRMG_SAVED_BUDGETS_MAX (CRMG_KEPT_MAX / 2)
 
 struct crmg_saved {
 	struct crmg_image image;	/* no cells: there is none, or none that can be used */
@@ -40,6 +56,8 @@ struct crmg_saved {
 	struct crmg_iface ifaces[CRMG_IFACES_MAX];	/* name and modes */
 	size_t iface_count;
 	struct crmg_banlist bans;	/* for_ns: what is left now */
+	struct crmg_saved_budget *budgets;	/* what still counts now */
+	size_t budget_count;
 };
 
 /*
@@ -56,6 +74,13 @@ void crmg_saved_free(struct crmg_saved *saved);
  */
 int crmg_saved_ban(struct crmg_kern *kern, const struct crmg_saved *saved, size_t *ret_count,
 		   size_t *ret_left_out, struct crmg_err *err);
+
+/*
+ * The same of budgets: each source finds them with its first packet. Left out are those whose
+ * service is gone, or whose prefix is no source any more. Needs the lock.
+ */
+int crmg_saved_budgets(struct crmg_kern *kern, const struct crmg_saved *saved,
+		       size_t *ret_count, size_t *ret_left_out, struct crmg_err *err);
 
 /* Removes the files; that there are none is no error. */
 int crmg_saved_remove(const char *instance, struct crmg_err *err);

@@ -23,4 +23,23 @@ CRMG_SIZE(struct crmg_saved_head, 56);
 /* Changes with the size of anything in an image. */
 __u32 crmg_saved_layout(void);
 
+/*
+ * budgets.json: {"version", "boot_id", "monotonic_ns", "sources": [{"source", "service",
+ * "policy", "windows": [{"per_seconds", "eighth_bytes", "used_bytes", "left"}]}]}. policy: ""
+ * unless prefixes divide the source. used_bytes: of the eighth of the quota that was begun;
+ * left: how long the end of it and of those before still counts, in 2^-15 of the window, the
+ * latest first (struct crmg_window_past).
+ */
+
+/* Of a snapshot with CRMG_SNAP_SOURCES: a new document in *ret, or NULL: out of memory. */
+int crmg_budgets_json(struct crmg_kern *kern, const struct crmg_snapshot *snap, json_t **ret,
+		      struct crmg_err *err);
+
+/* What map "kept", and a slot, know a source by; share: see crmg_hash_of(). */
+uint64_t crmg_check_of(const struct crmg_setup *setup, const struct crmg_addr *addr,
+		       uint8_t service, uint16_t share);
+
+/* The way back, to what still counts now: 0, -ENOMEM, or -EINVAL: it makes no sense. */
+int crmg_budgets_read(const json_t *document, struct crmg_saved *saved);
+
 #endif
