@@ -73,6 +73,7 @@ PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 MANDIR     ?= $(PREFIX)/share/man
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
+DOCDIR     ?= $(PREFIX)/share/doc/crmgate
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 
@@ -110,6 +111,7 @@ install: all docs ## install it: DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc)
 	$(call fill,packaging/crmgate.service.in,$(UNITDIR)/crmgate.service)
 	$(call place,644,packaging/crmgate.sysusers,$(PREFIX)/lib/sysusers.d/crmgate.conf)
 	$(call place,644,packaging/crmgate.tmpfiles,$(PREFIX)/lib/tmpfiles.d/crmgate.conf)
+	$(call place,644,packaging/crmgate.rules.yml,$(DOCDIR)/examples/crmgate.rules.yml)
 	$(call keep,packaging/policy.yaml,$(SYSCONFDIR)/crmgate/policy.yaml)
 	$(call keep,packaging/crmgate.default,$(SYSCONFDIR)/default/crmgate)
 
