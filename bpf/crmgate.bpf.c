@@ -340,7 +340,7 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	w->ifindex = ctx->ingress_ifindex;
 	verdict = crmg_judge(w, front, service);
 	if (verdict == CRMG_VERDICT_RESET)
-		return crmg_reset(ctx, &w->pkt);
+		return crmg_xdp_reset(ctx, w);
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
 
@@ -379,7 +379,7 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);
 	verdict = crmg_judge(w, front, service);
 	if (verdict == CRMG_VERDICT_RESET)
-		return crmg_skb_reset(skb, &w->pkt);
+		return crmg_skb_reset(skb, w);
 	return verdict == CRMG_VERDICT_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 

@@ -225,26 +225,34 @@ crmg_struck(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdic
 	crmg_report_strike(c->front, &telling, strike);
 }
 
-/*
- * Only to a source that is proven: else who forges an address has this host send RSTs
- * there. What is malformed proves nothing, so a segment that is answered is well-formed.
- */
-static __always_inline bool crmg_may_reset(const struct crmg_case *c)
+/* True if the host has not sent too many RST lately. */
+static __always_inline bool crmg_reset_granted(__u64 now_ns)
 {
 	const __u64 cost = (CRMG_NS_PER_SEC << CRMG_UNITS_PER_NS_SHIFT) / CRMG_RESETS_PER_SEC;
-	const struct crmg_source *source = &c->work->source;
-	const struct crmg_pkt *pkt = &c->work->pkt;
-	struct crmg_scratch *shared;
+	struct crmg_scratch *shared = crmg_scratch();
 
-	if (c->standing.binding->on_exceed != CRMG_ACTION_RESET || !source->proven ||
-	    pkt->transport != CRMG_TRANSPORT_TCP || pkt->tcp_flags & CRMG_TCP_RST)
-		return false;
-	shared = crmg_scratch();
-	if (shared && crmg_charge(&shared->reset_tat, source->now_ns << CRMG_UNITS_PER_NS_SHIFT,
-				  cost, cost * CRMG_RESETS_PER_SEC / 10) == CRMG_CHARGED)
+	if (shared && crmg_charge(&shared->reset_tat, now_ns << CRMG_UNITS_PER_NS_SHIFT, cost,
+				  cost * CRMG_RESETS_PER_SEC / 10) == CRMG_CHARGED)
 		return true;
 	crmg_count_host(CRMG_HOST_RESETS_CAPPED);
 	return false;
+}
+
+/*
+ * Only to a source that is proven: else who forges an address has this host send RSTs
+ * there. What is malformed proves nothing, so a segment that is answered is well-formed.
+ * A source that was cut is told in any case: nothing comes of its open connections.
+ */
+static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_reason reason)
+{
+	const struct crmg_source *source = &c->work->source;
+	const struct crmg_pkt *pkt = &c->work->pkt;
+	bool ends = reason == CRMG_REASON_BYTES_OUT && pkt->tcp_flags & CRMG_TCP_ACK;
+
+	if ((c->standing.binding->on_exceed != CRMG_ACTION_RESET && !ends) || !source->proven ||
+	    pkt->transport != CRMG_TRANSPORT_TCP || pkt->tcp_flags & CRMG_TCP_RST)
+		return false;
+	return crmg_reset_granted(source->now_ns);
 }
 
 /* Counts, and turns the reason into the verdict; the caller carries it out. */
@@ -261,7 +269,7 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		if (!crmg_enforced(binding, reason))
 			reason = CRMG_REASON_OK;
 		else
-			verdict = reason != CRMG_REASON_SANITY && crmg_may_reset(c) ?
+			verdict = reason != CRMG_REASON_SANITY && crmg_may_reset(c, reason) ?
 				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
 	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, source);

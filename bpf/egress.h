@@ -48,6 +48,24 @@ static __always_inline void crmg_notify(const struct crmg_case *c)
 	crmg_event_offer(c->front, &telling, c->work->source.now_ns);
 }
 
+/* True while nothing is sent to the source. Under another policy it has to be cut again. */
+static __always_inline bool crmg_stays_cut(const struct crmg_case *c, __u32 index)
+{
+	if (CRMG_SLOT_GENERATION(CRMG_READ_ONCE(c->slot->resolved)) !=
+		    c->standing.binding->generation ||
+	    !crmg_is_cut(c->slot))
+		return false;
+	crmg_cut_review(c->slot, index, crmg_exact_ns());
+	return crmg_is_cut(c->slot);
+}
+
+/* True for a segment of a connection that may be open: of one that is not nothing hangs. */
+static __always_inline bool crmg_ends_flow(const struct crmg_pkt *pkt)
+{
+	return pkt->transport == CRMG_TRANSPORT_TCP && !pkt->malformed &&
+	       (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_ACK;
+}
+
 /* Charges the budgets of the source; tells what came of it; the verdict. */
 static __always_inline enum crmg_verdict
 crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg_source *source,
@@ -60,10 +78,14 @@ crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg
 	enum crmg_reason reason = CRMG_REASON_BYTES_OUT;
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
 	__u32 packets = source->packets;
+	bool closed = false;
 	int result;
 
-	result = quotas ? crmg_quotas_charge(c->work, quotas, c->detail, source->index, bytes,
-					     drops) : 0;
+	if (drops && crmg_stays_cut(c, source->index))
+		result = CRMG_OUT_REFUSED;
+	else
+		result = quotas ? crmg_quotas_charge(c->work, quotas, c->detail, source->index,
+						     bytes, drops) : 0;
 	if (!result)
 		return verdict;
 	/* Something is to tell. */
@@ -78,12 +100,18 @@ crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg
 		return verdict;
 	if (result & CRMG_OUT_EXCEEDED)
 		row->budgets_exceeded++;
+	/* A large packet may be refused while a small one is not: then nothing is cut yet. */
 	if (result & CRMG_OUT_CONTENDED)
 		reason = CRMG_REASON_CONTENTION;
-	else if (cuts)
+	else if (cuts && crmg_windows_closed(crmg_windows_at(source->index),
+					     c->work->source.now_ns))
+		closed = true;
+	if (closed)
 		crmg_cut_begin(c->slot);
 	if (drops) {
-		verdict = CRMG_VERDICT_DROP;
+		verdict = closed && crmg_ends_flow(&c->work->pkt) &&
+			  crmg_reset_granted(c->work->source.now_ns) ?
+			  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 		row->reasons[reason] += packets;
 	} else if (cuts) {
 		row->would_drop[reason] += packets;
@@ -102,6 +130,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = skb->ifindex };
 	const struct crmg_pkt *pkt = &w->pkt;
 	const struct crmg_binding *binding;
+	enum crmg_verdict verdict;
 	struct crmg_row *row;
 
 	source.service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
@@ -115,12 +144,14 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	row = crmg_row(crmg_place_row(w, binding));
 	if (!row)
 		return TC_ACT_UNSPEC;
+	/* A RST carries nothing out, and is what a source that was cut is told. */
 	if (c.slot && binding->quotas && binding->mode != CRMG_MODE_OFF && !w->probe &&
-	    !CRMG_READ_ONCE(control->panic)) {
-		if (crmg_budgeted(&c, row, &source, bytes) == CRMG_VERDICT_DROP) {
+	    !(pkt->tcp_flags & CRMG_TCP_RST) && !CRMG_READ_ONCE(control->panic)) {
+		verdict = crmg_budgeted(&c, row, &source, bytes);
+		if (verdict != CRMG_VERDICT_PASS) {
 			row->dropped_out += segments;
 			row->dropped_bytes_out += bytes;
-			return TC_ACT_SHOT;
+			return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, pkt) : TC_ACT_SHOT;
 		}
 	} else if (c.detail) {
 		__sync_fetch_and_add(&c.detail->bytes_out, bytes);

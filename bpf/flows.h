@@ -191,6 +191,32 @@ static __always_inline bool crmg_flow_may_prove(const struct crmg_pkt *pkt)
 }
 
 /*
+ * Forgets the flow of an arriving segment, which is to end; 1 if it is known to be open. A
+ * function of its own, verified once.
+ */
+__noinline int crmg_flow_end(const struct crmg_pkt *pkt)
+{
+	struct crmg_flow_key key;
+	struct crmg_flows *line;
+	__u64 flow;
+	__u32 way;
+
+	if (!pkt || !crmg_flow_may_prove(pkt))
+		return false;
+	key = crmg_flow_key(&pkt->src, &pkt->dst, pkt->sport, pkt->dport);
+	line = bpf_map_lookup_elem(&flows, &key.line);
+	if (!line)
+		return false;
+	way = crmg_flow_way(line, key.hash);
+	if (way >= CRMG_WAYS)
+		return false;
+	flow = CRMG_READ_ONCE(line->flow[way & 7]);
+	return crmg_flow_state(flow) == CRMG_FLOW_OPEN &&
+	       crmg_flow_seq(flow) - crmg_ntohl(pkt->ack) < CRMG_FLOW_WINDOW &&
+	       __sync_val_compare_and_swap(&line->flow[way & 7], flow, 0) == flow;
+}
+
+/*
  * True if an arriving segment acknowledges what only the one who receives at its source
  * address can know: the handshake, or data of a flow that is known to be open.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * reset.h - turns a refused TCP segment into the RST that answers it (RFC 9293,
- * 3.5.2), in place: the headers, and the frame under XDP (skb.h has that of TC). The
- * caller has made sure that it is TCP, no RST, well-formed, of a proven source and within
- * the rate of resets.
+ * 3.5.2), or that goes on in its place, in place: the headers, and the frame under XDP
+ * (skb.h has that of TC). The caller has made sure that it is TCP, no RST, well-formed, of
+ * a proven source and within the rate of resets.
  */
 #ifndef CRMGATE_BPF_RESET_H
 #define CRMGATE_BPF_RESET_H
@@ -41,6 +41,19 @@ struct crmg_reset {
 	bool ack;
 };
 
+/* True if the segment is of an open connection of a source that was cut, and the first such. */
+static __always_inline bool crmg_reset_ends(const struct crmg_work *w)
+{
+	return CRMG_READ_ONCE(w->reason) == CRMG_REASON_BYTES_OUT && crmg_flow_end(&w->pkt);
+}
+
+/* What the RST says that goes on in place of a segment. */
+static __always_inline void
+crmg_reset_onward(const struct crmg_pkt *pkt, struct crmg_reset *ret)
+{
+	*ret = (struct crmg_reset){ .seq = pkt->seq, .sport = pkt->sport, .dport = pkt->dport };
+}
+
 /* What the RST says that answers a segment. */
 static __always_inline void
 crmg_reset_from(const struct crmg_pkt *pkt, struct crmg_reset *ret)
@@ -61,9 +74,17 @@ crmg_reset_from(const struct crmg_pkt *pkt, struct crmg_reset *ret)
 	}
 }
 
+/*
+ * The TCP header of the RST. Its checksum is right whether the stack takes it for complete,
+ * or for the sum of the pseudo-header, which it has to complete: what became of the segment
+ * that came in (skb->ip_summed) cannot be seen here. Of a RST the window means nothing, so
+ * it is chosen such that both are the same number.
+ */
 static __always_inline void
 crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
 {
+	__u16 partial = ~crmg_csum_fold(pseudo);
+
 	__builtin_memset(tcp, 0, sizeof(*tcp));
 	tcp->source = reset->sport;
 	tcp->dest = reset->dport;
@@ -73,14 +94,15 @@ crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
 	tcp->rst = 1;
 	tcp->ack = reset->ack;
 	tcp->check = crmg_csum_fold(pseudo + crmg_csum_words(tcp, sizeof(*tcp) / 2));
+	tcp->window = ~crmg_csum_fold((__u64)tcp->check + (__u16)~partial);
+	tcp->check = partial;
 }
 
-/* Both write the headers and return the sum of the pseudo-header, for crmg_csum_fold(). */
-static __always_inline __u64
+/* Both write the headers of the way back. */
+static __always_inline void
 crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
 {
 	__be32 from = ip->daddr, to = ip->saddr;
-	__u64 pseudo;
 
 	__builtin_memset(ip, 0, sizeof(*ip));
 	ip->version = 4;
@@ -92,17 +114,14 @@ crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *res
 	ip->saddr = from;
 	ip->daddr = to;
 	ip->check = crmg_csum_fold(crmg_csum_words(ip, sizeof(*ip) / 2));
-	pseudo = crmg_csum_words(&ip->saddr, 4) + bpf_htons(IPPROTO_TCP) +
-		 bpf_htons(sizeof(*tcp));
-	crmg_reset_tcp(tcp, reset, pseudo);
-	return pseudo;
+	crmg_reset_tcp(tcp, reset, crmg_csum_words(&ip->saddr, 4) + bpf_htons(IPPROTO_TCP) +
+				   bpf_htons(sizeof(*tcp)));
 }
 
-static __always_inline __u64
+static __always_inline void
 crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
 {
 	struct in6_addr from = ip->daddr, to = ip->saddr;
-	__u64 pseudo;
 
 	__builtin_memset(ip, 0, sizeof(*ip));
 	ip->version = 6;
@@ -111,36 +130,21 @@ crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *r
 	ip->hop_limit = CRMG_RESET_TTL;
 	ip->saddr = from;
 	ip->daddr = to;
-	pseudo = crmg_csum_words(&ip->saddr, 16) + bpf_htons(IPPROTO_TCP) +
-		 bpf_htons(sizeof(*tcp));
-	crmg_reset_tcp(tcp, reset, pseudo);
-	return pseudo;
+	crmg_reset_tcp(tcp, reset, crmg_csum_words(&ip->saddr, 16) + bpf_htons(IPPROTO_TCP) +
+				   bpf_htons(sizeof(*tcp)));
 }
 
-/* Rewrites the frame and sends it back. VLAN tags stay; options and extension headers go. */
-static __noinline int crmg_reset(struct xdp_md *ctx, const struct crmg_pkt *pkt)
+/* Turns a frame that has the length of a RST round into one. */
+static __noinline long
+crmg_xdp_turn(struct xdp_md *ctx, const struct crmg_pkt *pkt, const struct crmg_reset *reset)
 {
 	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 l3 = pkt->l3, need;
-	struct crmg_reset reset;
-	struct ethhdr *eth;
+	struct ethhdr *eth = (void *)data;
+	__u32 l3 = pkt->l3;
 	__u8 mac[ETH_ALEN];
 
-	if (l3 > ETH_HLEN + 4 * CRMG_VLAN_TAGS)
-		return XDP_DROP;
-	crmg_reset_from(pkt, &reset);
-	need = l3 + (pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
-	       sizeof(struct tcphdr);
-	if (need < CRMG_FRAME_MIN && pkt->len >= CRMG_FRAME_MIN)
-		need = CRMG_FRAME_MIN;
-	if (bpf_xdp_adjust_tail(ctx, (int)(need - pkt->len)))
-		return XDP_DROP;
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
-
-	eth = (void *)data;
-	if (data + sizeof(*eth) > end)
-		return XDP_DROP;
+	if (l3 > ETH_HLEN + 4 * CRMG_VLAN_TAGS || data + sizeof(*eth) > end)
+		return -1;
 	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
 	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
@@ -152,18 +156,42 @@ static __noinline int crmg_reset(struct xdp_md *ctx, const struct crmg_pkt *pkt)
 		struct tcphdr *tcp = (void *)(ip + 1);
 
 		if ((void *)(tcp + 1) > (void *)end)
-			return XDP_DROP;
-		crmg_reset_v4(ip, tcp, &reset);
+			return -1;
+		crmg_reset_v4(ip, tcp, reset);
 	} else {
 		struct ipv6hdr *ip = (void *)data;
 		struct tcphdr *tcp = (void *)(ip + 1);
 
 		if ((void *)(tcp + 1) > (void *)end)
-			return XDP_DROP;
-		crmg_reset_v6(ip, tcp, &reset);
+			return -1;
+		crmg_reset_v6(ip, tcp, reset);
 	}
+	return 0;
+}
+
+/*
+ * Rewrites the frame and sends it back. VLAN tags stay; options and extension headers go. Of
+ * a connection that is to end at both ends the server gets the first RST; the client, when
+ * it sends again.
+ */
+static __noinline int crmg_xdp_reset(struct xdp_md *ctx, struct crmg_work *w)
+{
+	const struct crmg_pkt *pkt = &w->pkt;
+	struct crmg_reset reset;
+	__u32 need;
+
+	need = pkt->l3 + (pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+	       sizeof(struct tcphdr);
+	if (need < CRMG_FRAME_MIN && pkt->len >= CRMG_FRAME_MIN)
+		need = CRMG_FRAME_MIN;
+	crmg_reset_from(pkt, &reset);
+	if (bpf_xdp_adjust_tail(ctx, (int)(need - pkt->len)) || crmg_xdp_turn(ctx, pkt, &reset))
+		return XDP_DROP;
 	crmg_count_host(CRMG_HOST_RESETS);
-	return XDP_TX;
+	if (!crmg_reset_ends(w))
+		return XDP_TX;
+	crmg_reset_onward(pkt, &reset);
+	return crmg_xdp_turn(ctx, pkt, &reset) ? XDP_DROP : XDP_PASS;
 }
 
 #endif

@@ -152,7 +152,9 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 
 	flags = (standing->banned_until_ns ? CRMG_SLOT_BANNED : 0) |
 		(standing->narrow ? CRMG_SLOT_NARROW : 0);
-	flags |= CRMG_SLOT_FLAGS(old) & CRMG_SLOT_CUT;
+	/* Another policy may let in what this one has cut; if not, the next answer cuts it again. */
+	if (CRMG_SLOT_GENERATION(old) == standing->binding->generation)
+		flags |= CRMG_SLOT_FLAGS(old) & CRMG_SLOT_CUT;
 	new = standing->binding->generation | (__u64)standing->index << 32 | flags << 48;
 	/* Before the flag that makes others look at it. */
 	if (standing->banned_until_ns)

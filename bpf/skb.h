@@ -65,20 +65,6 @@ crmg_skb_bytes(const struct __sk_buff *skb, const struct crmg_pkt *pkt, __u32 se
 
 /* ------------------------------------------------------------------- reset */
 
-/*
- * Makes the checksum of a RST right whether the stack takes it for complete, or for the
- * sum of the pseudo-header, which it has to complete: what became of the segment that came
- * in (skb->ip_summed) cannot be seen here. Of a RST the window means nothing, so it is
- * chosen such that both are the same number.
- */
-static __always_inline void crmg_reset_either_sum(struct tcphdr *tcp, __u64 pseudo)
-{
-	__u16 partial = ~crmg_csum_fold(pseudo);
-
-	tcp->window = ~crmg_csum_fold((__u64)tcp->check + (__u16)~partial);
-	tcp->check = partial;
-}
-
 static __always_inline long crmg_skb_swap_macs(struct __sk_buff *skb)
 {
 	__u8 old[2 * ETH_ALEN], new[2 * ETH_ALEN];
@@ -91,12 +77,25 @@ static __always_inline long crmg_skb_swap_macs(struct __sk_buff *skb)
 }
 
 /*
- * Rewrites the packet and sends it back. What lies between the IP and the TCP header is
- * cut out there, so that the place where the stack may complete the checksum stays that
- * of the TCP header. Written by calls: direct writes would have every packet copied that
- * somebody else (tcpdump) looks at. Leaves by TC egress, so it is counted there.
+ * Leaves nothing but the headers of IP and TCP. What lies between them is cut out there, so
+ * that the place where the stack may complete the checksum stays that of the TCP header.
  */
-static __noinline int crmg_skb_reset(struct __sk_buff *skb, const struct crmg_pkt *pkt)
+static __always_inline long crmg_skb_bare(struct __sk_buff *skb, const struct crmg_pkt *pkt)
+{
+	__u32 ip = pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	__u32 extra = pkt->l4 - pkt->l3 - ip;
+
+	if (extra && bpf_skb_adjust_room(skb, -(int)extra, BPF_ADJ_ROOM_NET, 0))
+		return -1;
+	return bpf_skb_change_tail(skb, pkt->l3 + ip + sizeof(struct tcphdr), 0);
+}
+
+/*
+ * Turns bare headers round into a RST. Written by calls: direct writes would have every
+ * packet copied that somebody else (tcpdump) looks at.
+ */
+static __noinline long crmg_skb_turn(struct __sk_buff *skb, const struct crmg_pkt *pkt,
+				     const struct crmg_reset *reset)
 {
 	struct {
 		struct iphdr ip;
@@ -106,26 +105,55 @@ static __noinline int crmg_skb_reset(struct __sk_buff *skb, const struct crmg_pk
 		struct ipv6hdr ip;
 		struct tcphdr tcp;
 	} v6;
-	__u32 ip = pkt->v4 ? sizeof(v4.ip) : sizeof(v6.ip);
-	__u32 extra = pkt->l4 - pkt->l3 - ip;
-	struct crmg_reset reset;
-	long failed;
+	long failed = crmg_skb_swap_macs(skb);
 
-	if (extra && bpf_skb_adjust_room(skb, -(int)extra, BPF_ADJ_ROOM_NET, 0))
-		return TC_ACT_SHOT;
-	if (bpf_skb_change_tail(skb, pkt->l3 + ip + sizeof(v4.tcp), 0) || crmg_skb_swap_macs(skb))
-		return TC_ACT_SHOT;
-	crmg_reset_from(pkt, &reset);
 	if (pkt->v4) {
-		failed = bpf_skb_load_bytes(skb, pkt->l3, &v4.ip, sizeof(v4.ip));
-		crmg_reset_either_sum(&v4.tcp, crmg_reset_v4(&v4.ip, &v4.tcp, &reset));
+		failed |= bpf_skb_load_bytes(skb, pkt->l3, &v4.ip, sizeof(v4.ip));
+		crmg_reset_v4(&v4.ip, &v4.tcp, reset);
 		failed |= bpf_skb_store_bytes(skb, pkt->l3, &v4, sizeof(v4), 0);
 	} else {
-		failed = bpf_skb_load_bytes(skb, pkt->l3, &v6.ip, sizeof(v6.ip));
-		crmg_reset_either_sum(&v6.tcp, crmg_reset_v6(&v6.ip, &v6.tcp, &reset));
+		failed |= bpf_skb_load_bytes(skb, pkt->l3, &v6.ip, sizeof(v6.ip));
+		crmg_reset_v6(&v6.ip, &v6.tcp, reset);
 		failed |= bpf_skb_store_bytes(skb, pkt->l3, &v6, sizeof(v6), 0);
 	}
-	if (failed)
+	return failed;
+}
+
+/*
+ * Sends a packet that arrived back as a RST, or (crmg_xdp_reset()) passes it on as one. Leaves
+ * by TC egress, so it is counted there.
+ */
+static __noinline int crmg_skb_reset(struct __sk_buff *skb, struct crmg_work *w)
+{
+	const struct crmg_pkt *pkt = &w->pkt;
+	struct crmg_reset reset;
+
+	crmg_reset_from(pkt, &reset);
+	if (crmg_skb_bare(skb, pkt) || crmg_skb_turn(skb, pkt, &reset))
+		return TC_ACT_SHOT;
+	crmg_count_host(CRMG_HOST_RESETS);
+	if (!crmg_reset_ends(w))
+		return bpf_redirect(skb->ifindex, 0);
+	crmg_reset_onward(pkt, &reset);
+	return crmg_skb_turn(skb, pkt, &reset) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+/*
+ * Instead of a segment that was to leave both ends of its connection get a RST. The number
+ * of each is the one that the end expects: what the segment acknowledges, and its own, if
+ * all before it arrived. If not, the end asks with an ACK, or this one sends again.
+ */
+static __noinline int crmg_skb_end(struct __sk_buff *skb, const struct crmg_pkt *pkt)
+{
+	struct crmg_reset reset;
+
+	crmg_reset_from(pkt, &reset);
+	if (crmg_skb_bare(skb, pkt) || crmg_skb_turn(skb, pkt, &reset))
+		return TC_ACT_SHOT;
+	if (!bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
+		crmg_count_host(CRMG_HOST_RESETS);
+	crmg_reset_onward(pkt, &reset);
+	if (crmg_skb_turn(skb, pkt, &reset))
 		return TC_ACT_SHOT;
 	crmg_count_host(CRMG_HOST_RESETS);
 	return bpf_redirect(skb->ifindex, 0);

@@ -107,7 +107,8 @@
 /* What comes of it when a source has used up a budget of bytes_out. */
 #define CRMG_ON_BUDGETS(X) \
 	X(ALERT, "alert", "it is told, and everything passes") \
-	X(CUT,   "cut",   "nothing leaves, and requests are refused, until the budget lets them")
+	X(CUT,   "cut",   "nothing leaves, requests are refused and open connections reset, until " \
+			  "the budget lets them")
 
 /* What a binding is; a policy of its own or one of the built-in labels. */
 #define CRMG_BINDINGS(X) \

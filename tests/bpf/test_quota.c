@@ -30,7 +30,7 @@ static const char services[] =
 	"  off: {transport: tcp, ports: [448]}\n"
 	"  dns: {transport: udp, ports: [53]}\n"
 	"  long: {transport: udp, ports: [54]}\n"
-	"  both: {transport: tcp, ports: [449]}\n"
+	"  both: {transport: udp, ports: [55]}\n"
 	"policies:\n"
 	POLICY("both", "both", "on_budget: cut, limits: {bytes_out: [{quota: 400MB, per: 1h}]}")
 	POLICY("long", "long", "on_budget: cut, limits: {bytes_out: [{quota: 80kB, per: 2h}]}")
@@ -69,6 +69,11 @@ static void apply(const char *more)
 		rig = crmg_rig_new(text);
 }
 
+static uint8_t protocol_of(uint16_t port)
+{
+	return port == 53 || port == 54 || port == 55 ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
 static struct crmg_test_packet asking(struct crmg_addr peer, uint16_t port)
 {
 	struct crmg_test_packet p = tcp_packet(peer, port, CRMG_TEST_ACK);
@@ -81,8 +86,7 @@ static uint32_t arrives(struct crmg_addr peer, uint16_t port, uint8_t flags, uin
 {
 	struct crmg_test_packet p = tcp_packet(peer, port, flags);
 
-	if (port == 53 || port == 54)
-		p.protocol = IPPROTO_UDP;
+	p.protocol = protocol_of(port);
 	p.payload = payload;
 	return crmg_rig_xdp_packet(rig, &p);
 }
@@ -93,7 +97,7 @@ static bool leaves_as(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint
 	const struct crmg_rig_gso gso = { segments, segments > 1 ? 1448 : 0, bytes };
 	struct crmg_test_packet p = {
 		.src = peer.hi ? SERVER6 : SERVER4, .dst = peer, .sport = port, .dport = 40000,
-		.protocol = port == 53 || port == 54 ? IPPROTO_UDP : IPPROTO_TCP,
+		.protocol = protocol_of(port),
 		.tcp_flags = CRMG_TEST_ACK,
 	};
 
@@ -252,7 +256,7 @@ static void test_slow_drip(void **state)
 	assert_in_range(now - START_NS, 7 * DAY_NS + 999 * step, 7 * DAY_NS + 1000 * step + DAY_NS / 500);
 }
 
-/* A super-packet passes whole, or not at all. */
+/* A super-packet passes whole, or not at all; who was refused one gets nothing smaller either. */
 static void test_super_packets(void **state)
 {
 	struct crmg_row was = crmg_rig_row(rig, "cut", "cut"), is;
@@ -267,7 +271,12 @@ static void test_super_packets(void **state)
 	assert_int_equal(is.bytes_out - was.bytes_out, 12 * 65000);
 	assert_int_equal(is.packets_out - was.packets_out, 12 * 45);
 	assert_int_equal(is.dropped_out - was.dropped_out, 8 * 45);
-	assert_int_equal(leave(PEER4, 443, 100), 20);
+	assert_int_equal(leave(PEER4, 443, 100), 0);
+	/* Of a quota that still has an eighth a smaller one is let out: nothing was cut. */
+	meet(PEER4, 53);
+	assert_int_equal(leave(PEER4, 53, 30), 30);
+	assert_false(leaves_as(PEER4, 53, 60000, 42));
+	assert_int_equal(leave(PEER4, 53, 60), 50);
 }
 
 /* T5, IPv6: all addresses of a /64 share its budget. UDP: every packet asks for something. */
@@ -395,8 +404,8 @@ static void *send_all(void *cpu)
 {
 	const struct crmg_rig_gso gso = { 1, 0, 1000 };
 	struct crmg_test_packet p = {
-		.src = SERVER4, .dst = PEER4, .sport = 449, .dport = 40000,
-		.protocol = IPPROTO_TCP, .tcp_flags = CRMG_TEST_ACK,
+		.src = SERVER4, .dst = PEER4, .sport = 55, .dport = 40000,
+		.protocol = IPPROTO_UDP,
 	};
 	struct crmg_test_frame *own = malloc(sizeof(*own));
 
@@ -415,7 +424,7 @@ static void test_two_cpus(void **state)
 	struct crmg_row row;
 
 	(void)state;
-	begin(449);
+	begin(55);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, send_all, &cpus[i]), 0);
 	for (int i = 0; i < 2; i++)

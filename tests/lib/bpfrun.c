@@ -259,6 +259,22 @@ static uint32_t xdp_action(uint32_t action)
 	return XDP_ABORTED;
 }
 
+/* The same, and the frame that came of it; output may be NULL. */
+static uint32_t run_out(int program, size_t length, struct bpf_test_run_opts *opts,
+			struct crmg_rig_output *output)
+{
+	uint32_t action;
+
+	if (output) {
+		opts->data_out = output->data;
+		opts->data_size_out = sizeof(output->data);
+	}
+	action = run(program, length, opts);
+	if (output)
+		output->len = opts->data_size_out;
+	return action;
+}
+
 uint32_t crmg_rig_xdp(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		      struct crmg_rig_output *output)
 {
@@ -266,15 +282,8 @@ uint32_t crmg_rig_xdp(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		    .data_size_in = (uint32_t)frame->len, .repeat = 1);
 	int program = rig->tc_ingress ? crmg_rig_tc_in_fd(rig) :
 					bpf_program__fd(rig->skel->progs.crmg_xdp);
-	uint32_t action;
+	uint32_t action = run_out(program, frame->len, &opts, output);
 
-	if (output) {
-		opts.data_out = output->data;
-		opts.data_size_out = sizeof(output->data);
-	}
-	action = run(program, frame->len, &opts);
-	if (output)
-		output->len = opts.data_size_out;
 	return rig->tc_ingress ? xdp_action(action) : action;
 }
 
@@ -309,7 +318,8 @@ bool crmg_rig_tc_takes(const struct crmg_test_frame *frame)
 }
 
 static uint32_t run_tc(int program, const struct crmg_test_frame *frame,
-		       const struct crmg_rig_gso *gso, uint32_t repeat)
+		       const struct crmg_rig_gso *gso, uint32_t repeat,
+		       struct crmg_rig_output *output)
 {
 	struct __sk_buff context = {
 		.gso_segs = gso ? gso->segments : 0,
@@ -320,25 +330,31 @@ static uint32_t run_tc(int program, const struct crmg_test_frame *frame,
 		    .data_size_in = (uint32_t)frame->len, .repeat = (int)repeat,
 		    .ctx_in = &context, .ctx_size_in = sizeof(context));
 
-	return run(program, frame->len, &opts);
+	return run_out(program, frame->len, &opts, output);
 }
 
 uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
 			const struct crmg_rig_gso *gso)
 {
-	return run_tc(program, frame, gso, 1);
+	return run_tc(program, frame, gso, 1, NULL);
 }
 
 void crmg_rig_tc_repeat(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 			const struct crmg_rig_gso *gso, uint32_t repeat)
 {
-	run_tc(crmg_rig_tc_fd(rig), frame, gso, repeat);
+	run_tc(crmg_rig_tc_fd(rig), frame, gso, repeat, NULL);
 }
 
 uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		     const struct crmg_rig_gso *gso)
 {
 	return crmg_rig_tc_by(crmg_rig_tc_fd(rig), frame, gso);
+}
+
+uint32_t crmg_rig_tc_output(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+			    struct crmg_rig_output *output)
+{
+	return run_tc(crmg_rig_tc_fd(rig), frame, NULL, 1, output);
 }
 
 uint32_t crmg_rig_tc_packet(struct crmg_rig *rig, const struct crmg_test_packet *packet)

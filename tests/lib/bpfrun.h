@@ -96,6 +96,10 @@ bool crmg_rig_tc_takes(const struct crmg_test_frame *frame);
 uint32_t crmg_rig_tc(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 		     const struct crmg_rig_gso *gso);
 
+/* The same, and what became of the frame. */
+uint32_t crmg_rig_tc_output(struct crmg_rig *rig, const struct crmg_test_frame *frame,
+			    struct crmg_rig_output *output);
+
 /* The frame `repeat` times; threads may do so at once. */
 void crmg_rig_tc_repeat(struct crmg_rig *rig, const struct crmg_test_frame *frame,
 			const struct crmg_rig_gso *gso, uint32_t repeat);

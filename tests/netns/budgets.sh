@@ -62,7 +62,7 @@ says_so() {
 			.available < 1000000))'
 	expect_json "$(crmgate events -j | jq -s .)" --arg a "$LAB_BAD" \
 		'any(.[]; .event == "budget" and .address == $a and .reason == "bytes_out") and
-		 any(.[]; .event == "exceeded" and .address == $a and .verdict == "drop")'
+		 any(.[]; .event == "exceeded" and .address == $a and .verdict == "reset")'
 	dropped=$(metric 'crmgate_drops_total{reason="bytes_out"}')
 	expect_exit 28 in_bad curl -sk --max-time 0.5 "$1"
 	expect 'refused connections' "$(metric 'crmgate_drops_total{reason="bytes_out"}')" -gt "$dropped"
@@ -72,16 +72,18 @@ says_so() {
 			.value] | add // 0) == .dropped_packets)'
 }
 
-# cut URL GSO [MORE]...: between 7/8 of the quota and all of it arrives, then nothing.
+# cut URL GSO [MORE]...: between 7/8 of the quota and all of it arrives, then nothing but
+# the end of the connections, which neither the client nor the server waits for.
 cut() {
 	local before
 	in_host ethtool -K crm1 gso "$2" tso "$2"
 	both_attach cut
-	expect_exit 28 exports "$1"
+	expect_exit 56 exports "$1"
 	before=$(arrived)
-	expect 'arrived' "$before" -le "$QUOTA"
+	expect 'arrived' "$before" -le $((QUOTA + 60 * $(metric crmgate_resets_total)))
 	expect 'arrived' "$before" -ge $((QUOTA / 8 * 7))
 	expect_near '1/2 % of what left' "$(left)" "$before"
+	lab_until drained
 	measured "$(arrived) bytes of $QUOTA arrived, $(left) were counted"
 	"${@:3}" "$1"
 }
@@ -93,6 +95,36 @@ lets_in_again() {
 	cmp "$LAB_DIR/export.bin" "$LAB_DIR/got"
 	lab_until in_bad curl -skf --max-time 0.5 "${1%/*}/contacts"
 	expect_json "$(crmgate why "$LAB_BAD" -j)" 'all(.services[]; .cut | not)'
+}
+
+# A client that keeps a connection: after its first answer it says "open", and on a word
+# asks again; then why that ended.
+KEEPS='
+	ask() { printf "GET /api/contacts HTTP/1.1\r\nHost: crm\r\n\r\n" >&3; }
+	exec 3<>"/dev/tcp/$1/8080" 2>&1
+	ask
+	until read -ru 3 && [[ $REPLY == *Turing* ]]; do :; done
+	echo open
+	read -r
+	ask
+	cat <&3'
+
+# kept MODE: a connection on which nothing is sent when its source is cut ends with the
+# next request.
+kept() {
+	local answer
+	both_attach cut
+	if [[ $1 == tc ]]; then
+		crmgate detach --all -q
+		crmgate attach crm0 crm1 --mode tc -q
+	fi
+	coproc in_bad bash -c "$KEEPS" - "$LAB_CRM"
+	read -ru "${COPROC[0]}" answer
+	expect_exit 56 exports "http://$LAB_CRM:8080/api/export"
+	echo again >&"${COPROC[1]}"
+	read -ru "${COPROC[0]}" answer
+	expect 'the connection' "$answer" =~ 'reset by peer'
+	lab_until drained
 }
 
 # Nobody is refused anything, and it is told.
@@ -128,6 +160,8 @@ t 'the same over IPv6' fresh cut "http://[$LAB_CRM6]:8080/api/export" on :
 t 'the same without GSO' fresh cut "http://$LAB_CRM:8080/api/export" off :
 t 'the same without GSO over IPv6' fresh cut "https://[$LAB_CRM6]/api/export" off :
 in_host ethtool -K crm1 gso on tso on
+t 'an idle connection of who was cut is reset at both ends' fresh kept xdp
+t 'the same with TC ingress' fresh kept tc
 t 'a budget alerts, and nothing is refused' fresh alert
 t 'a budget survives apply, detach and attach' fresh survives
 t_done
