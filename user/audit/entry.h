@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * entry.h - one entry of the audit log: a line of JSON whose last member, "hash", is the
- * SHA-256 of the bytes of the line before `,"hash":`, and whose "prev" is the hash of the
- * entry before it.
+ * entry.h - one entry of the audit log: a sealed line whose "prev" is the hash of the entry
+ * before it.
  */
 #ifndef CRMGATE_AUDIT_ENTRY_H
 #define CRMGATE_AUDIT_ENTRY_H
@@ -16,9 +15,10 @@
 #include <crmgate/abi.h>
 
 #include "../base/addr.h"
+#include "../state/sealed.h"
 
-#define CRMG_AUDIT_HASH 32	/* bytes */
-#define CRMG_AUDIT_HEX  (2 * CRMG_AUDIT_HASH + 1)	/* as text, with NUL */
+#define CRMG_AUDIT_HASH CRMG_SHA256_SIZE	/* bytes */
+#define CRMG_AUDIT_HEX  CRMG_SHA256_HEX
 #define CRMG_AUDIT_LINE 8192	/* no line is longer */
 
 /*
@@ -76,12 +76,6 @@ struct crmg_audit_line {
  * Reads a line (without newline): 0, or -EBADMSG: it is no entry, or its hash does not fit.
  */
 int crmg_audit_parse(const char *text, size_t size, struct crmg_audit_line *ret);
-
-void crmg_audit_sha256(const void *data, size_t size, uint8_t ret[CRMG_AUDIT_HASH]);
-
-/* Bytes as hex, of which text has room; and back: 0 or -EINVAL. */
-char *crmg_audit_hex(const uint8_t *bytes, size_t count, char *text);
-int crmg_audit_unhex(const char *text, size_t count, uint8_t *ret);
 
 /* The half of a hash that fits into the kernel's mark. */
 bool crmg_audit_mark_fits(const struct crmg_audit_mark *mark, const struct crmg_audit_head *head);

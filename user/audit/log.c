@@ -89,7 +89,7 @@ static int read_tail(const struct crmg_state *state, const struct crmg_audit_mar
 		read_tail_line(at, ret->torn, mark, ret);
 		ret->complete = !ret->odd;
 		ret->odd = odd;
-		crmg_audit_sha256(at, ret->torn, ret->torn_hash);
+		crmg_sha256(at, ret->torn, ret->torn_hash);
 	}
 	return 0;
 }
@@ -143,7 +143,7 @@ static int add_torn(struct text *text, const struct tail *tail)
 	text->size = 1;
 	return !text->data ? -ENOMEM : tail->complete ? 0 :
 	       add_mark(text, CRMG_AUDIT_TORN, 0, "the line before was only begun, SHA-256 %s",
-			crmg_audit_hex(tail->torn_hash, CRMG_AUDIT_HASH, hex));
+			crmg_hex(tail->torn_hash, CRMG_AUDIT_HASH, hex));
 }
 
 /* What the end of the log and the kernel's mark have to say about one another. */
@@ -158,7 +158,7 @@ static int add_marks(struct text *text, const struct tail *tail,
 		code = add_mark(text, CRMG_AUDIT_DAMAGE, behind > 1 ? behind : 0,
 				"the log was cut or changed: the kernel knows entry %u, hash %s..., "
 				"and the log ended with %u", mark->seq,
-				crmg_audit_hex((const uint8_t *)mark->head, sizeof(mark->head), hex),
+				crmg_hex((const uint8_t *)mark->head, sizeof(mark->head), hex),
 				tail->head.seq);
 	if (!code && mark->lost)
 		code = add_mark(text, CRMG_AUDIT_HOLE, mark->lost, "%u entr%s could not be written",

@@ -50,8 +50,8 @@ static void take_bad(struct reader *reader, const char *text, size_t size)
 
 	report_bad(reader);
 	reader->bad = reader->ret->lines;
-	crmg_audit_sha256(text, size, hash);
-	crmg_audit_hex(hash, CRMG_AUDIT_HASH, reader->bad_hash);
+	crmg_sha256(text, size, hash);
+	crmg_hex(hash, CRMG_AUDIT_HASH, reader->bad_hash);
 }
 
 /* What the entries about the log itself say, and whether the line before was theirs. */

@@ -41,7 +41,7 @@ static int crmg_save_policy(struct crmg_kern *kern, const struct crmg_state *sta
 	if (!file)
 		return -ENOMEM;
 	memcpy(head.magic, CRMG_SAVED_MAGIC, sizeof(head.magic));
-	crmg_audit_sha256(image->cells, size, head.sha256);
+	crmg_sha256(image->cells, size, head.sha256);
 	memcpy(file, &head, sizeof(head));
 	memcpy(file + sizeof(head), image->cells, size);
 	code = crmg_state_write(state, CRMG_SAVED_POLICY, file, sizeof(head) + size, err);
@@ -55,13 +55,13 @@ static int crmg_save_json(const struct crmg_state *state, const char *name, json
 			  uint8_t *hash, struct crmg_err *err)
 {
 	crmg_autofree char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
-	uint8_t found[CRMG_AUDIT_HASH];
+	uint8_t found[CRMG_SHA256_SIZE];
 	int code;
 
 	json_decref(document);
 	if (!text)
 		return -ENOMEM;
-	crmg_audit_sha256(text, strlen(text), found);
+	crmg_sha256(text, strlen(text), found);
 	if (hash && !memcmp(hash, found, sizeof(found)))
 		return 0;
 	code = crmg_state_write(state, name, text, strlen(text), err);

@@ -58,14 +58,14 @@ static json_t *crmg_saved_json(const struct crmg_state *state, const char *name,
 static int crmg_saved_image(const char *file, size_t size, struct crmg_image *ret)
 {
 	struct crmg_saved_head head;
-	uint8_t hash[CRMG_AUDIT_HASH];
+	uint8_t hash[CRMG_SHA256_SIZE];
 	struct crmg_image image;
 
 	if (size < sizeof(head))
 		return -EINVAL;
 	memcpy(&head, file, sizeof(head));
 	size -= sizeof(head);
-	crmg_audit_sha256(file + sizeof(head), size, hash);
+	crmg_sha256(file + sizeof(head), size, hash);
 	if (memcmp(head.magic, CRMG_SAVED_MAGIC, sizeof(head.magic)) ||
 	    memcmp(head.sha256, hash, sizeof(hash)) || head.cells != size / sizeof(*image.cells) ||
 	    size % sizeof(*image.cells))

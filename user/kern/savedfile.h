@@ -3,7 +3,7 @@
 #ifndef CRMGATE_KERN_SAVEDFILE_H
 #define CRMGATE_KERN_SAVEDFILE_H
 
-#include "../audit/entry.h"
+#include "../state/sealed.h"
 #include "saved.h"
 
 #define CRMG_SAVED_VERSION 1	/* of the JSON files */
@@ -14,7 +14,7 @@ struct crmg_saved_head {
 	__u32 abi;
 	__u32 layout;		/* crmg_saved_layout() of the build that wrote it */
 	__u64 cells;
-	__u8 sha256[CRMG_AUDIT_HASH];	/* of the cells */
+	__u8 sha256[CRMG_SHA256_SIZE];	/* of the cells */
 };
 CRMG_SIZE(struct crmg_saved_head, 56);
 
