@@ -26,7 +26,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -D__T
 LIBS    := -lbpf -lelf -lz -lyaml -lmicrohttpd -ljansson -lnettle -lncursesw -ltinfo -lpthread
 
 # Folders that build and test without root, kernel and libbpf.
-PURE_DIRS := base state model config compile report audit
+PURE_DIRS := base state model config compile report audit ledger
 KERN_DIRS := kern daemon cli
 PURE_SRC := $(sort $(foreach d,$(PURE_DIRS),$(wildcard user/$(d)/*.c)))
 KERN_SRC := $(sort $(foreach d,$(KERN_DIRS),$(wildcard user/$(d)/*.c)))

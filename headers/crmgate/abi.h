@@ -911,7 +911,8 @@ struct crmg_host {
 /* X(ID, "name", "help"): what the managing daemon could not do; bits of control.troubles. */
 #define CRMG_TROUBLES(X) \
 	X(UNSAVED,    "state_unsaved",      "policy and bans are not on the disk") \
-	X(INCOMPLETE, "restore_incomplete", "not all came back after a reboot")
+	X(INCOMPLETE, "restore_incomplete", "not all came back after a reboot") \
+	X(LEDGER,     "ledger_unsaved",     "the ledger is not on the disk")
 
 #define CRMG_ENUM_TROUBLE(ID, ...) CRMG_TROUBLE_##ID,
 enum crmg_trouble { CRMG_TROUBLES(CRMG_ENUM_TROUBLE) CRMG_TROUBLE_COUNT };
@@ -929,6 +930,14 @@ struct crmg_audit_mark {
 	__u64 head[2];		/* the first half of that entry's hash, as bytes */
 };
 CRMG_SIZE(struct crmg_audit_mark, 32);
+
+/* How far the ledger is on the disk. Zero: it has nothing yet of what the maps counted. */
+struct crmg_ledger_mark {
+	__u64 to_ns;		/* CLOCK_REALTIME: end of its last record */
+	__u32 seq;		/* number of that record */
+	__u32 pad;
+};
+CRMG_SIZE(struct crmg_ledger_mark, 16);
 
 /*
  * Map "control", one entry: what an operator changes outside a policy. Written
@@ -952,8 +961,9 @@ struct crmg_control {
 	__u32 troubles;		/* bits 1 << enum crmg_trouble; written by daemon --manage */
 	__u32 purged;		/* 1: the state was removed on purpose: nobody pins it again */
 	struct crmg_audit_mark audit;
+	struct crmg_ledger_mark ledger;	/* written by daemon --manage */
 };
-CRMG_SIZE(struct crmg_control, 120);
+CRMG_SIZE(struct crmg_control, 136);
 
 /*
  * Map "setup", one entry, mode 0600 (the key): fixed at the first attach, and

@@ -326,7 +326,7 @@ cannot_write() {
 		lab_until no_unsaved
 		lab_until saved "192.0.2.${#how}"
 	done
-	expect 'lines' "$(grep -c 'not on the disk' "$LAB_DIR/manage.log")" -eq 2
+	expect 'lines' "$(grep -c 'policy, bans and budgets are not on the disk' "$LAB_DIR/manage.log")" -eq 2
 	told manage 'policy, bans and budgets are not on the disk'
 }
 no_unsaved() { ! problem state_unsaved; }

@@ -10,9 +10,10 @@ declare -A may=(
 	[base]="base" [state]="base state" [model]="base model" [config]="base model config"
 	[compile]="base model compile" [report]="base compile report"
 	[audit]="base state report audit"
+	[ledger]="base state compile report ledger"
 	[kern]="base model compile report state audit kern"
-	[daemon]="base state model config kern report daemon"
-	[cli]="base state model config compile report audit kern daemon cli"
+	[daemon]="base state model config kern report ledger daemon"
+	[cli]="base state model config compile report audit ledger kern daemon cli"
 )
 
 # violations FOLDER...: a line for each include that is not allowed.

@@ -118,7 +118,7 @@ static char *head_text(const struct crmg_audit_head *head, char *buf, size_t siz
 {
 	char hex[CRMG_AUDIT_HEX];
 
-	snprintf(buf, size, "%u:%s", head->seq, crmg_audit_hex(head->hash, CRMG_AUDIT_HASH, hex));
+	snprintf(buf, size, "%u:%s", head->seq, crmg_hex(head->hash, CRMG_AUDIT_HASH, hex));
 	return buf;
 }
 
@@ -135,7 +135,7 @@ static int head_from(const char *text, struct crmg_audit_head *ret)
 	if (crmg_parse_count(number, &seq) < 0 || !seq || seq > UINT32_MAX)
 		return -EINVAL;
 	ret->seq = seq;
-	return crmg_audit_unhex(colon + 1, CRMG_AUDIT_HASH, ret->hash);
+	return crmg_unhex(colon + 1, CRMG_AUDIT_HASH, ret->hash);
 }
 
 /* The kernel's mark; false: there is none (nothing pinned, a copy, no right to read it). */

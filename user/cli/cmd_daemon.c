@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* cmd_daemon.c - the options of the daemon. */
+#include "../base/num.h"
 #include "../daemon/daemon.h"
 #include "cli.h"
+
+#define LEDGER_EVERY_NS (60 * CRMG_NS_PER_SEC)
 
 static int run(const struct crmg_args *args)
 {
@@ -11,11 +14,19 @@ static int run(const struct crmg_args *args)
 		.user = crmg_arg(args, "user"),
 		.quiet = args->quiet,
 		.manage = crmg_arg(args, "manage"),
+		.ledger_every_ns = LEDGER_EVERY_NS,
 	};
+	const char *every = crmg_arg(args, "ledger-every");
 	const char *listen;
 	size_t at = 0;
 	int code;
 
+	if (every && !options.manage)
+		return crmg_cli_usage(args, "--ledger-every: only with --manage, which keeps the ledger");
+	if (every && (crmg_parse_time(every, &options.ledger_every_ns) < 0 ||
+		      options.ledger_every_ns < CRMG_NS_PER_SEC ||
+		      options.ledger_every_ns > 3600 * CRMG_NS_PER_SEC))
+		return crmg_cli_usage(args, "--ledger-every %s: a time from 1s to 1h, like 1m", every);
 	while ((listen = crmg_arg_next(args, "listen", &at))) {
 		if (options.listen_count == CRMG_LISTEN_MAX)
 			return crmg_cli_usage(args, "--listen: at most %d times",
@@ -41,11 +52,14 @@ const struct crmg_command crmg_command_daemon = {
 		"CAP_PERFMON only. Within seconds it puts back pins that were removed and programs\n"
 		"that were taken off, also of interfaces that were renamed, or come back; it proves\n"
 		"each minute, and after each apply, what is enforced. `crmgate events` says what it\n"
-		"did, `crmgate status` what it cannot do.",
+		"did, `crmgate status` what it cannot do. It keeps the ledger of `crmgate ledger`: a\n"
+		"record each minute, and when what is enforced changes, or it ends.",
 	.options = (const struct crmg_option[]){
 		{ "listen", 0, true, "ADDR:PORT", "where (default: 127.0.0.1:9750); again for more" },
 		{ "user", 0, false, "NAME", "whom to become (default: crmgate, else nobody)" },
 		{ "manage", 0, false, NULL, "put back programs and pins that go missing" },
+		{ "ledger-every", 0, false, "TIME", "with --manage: between records of the ledger "
+		  "(default: 1m)" },
 		{ 0 },
 	},
 	.run = run,

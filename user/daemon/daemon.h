@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../base/err.h"
 
@@ -22,6 +23,7 @@ struct crmg_daemon_options {
 	const char *user;			/* NULL: CRMG_DAEMON_USER, or nobody */
 	bool quiet;				/* no warnings */
 	bool manage;				/* keep in force what was attached, too */
+	uint64_t ledger_every_ns;		/* with manage: a record of the ledger */
 };
 
 /*

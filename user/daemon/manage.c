@@ -19,6 +19,7 @@
 #include "../base/num.h"
 #include "../base/util.h"
 #include "../kern/saved.h"
+#include "ledger.h"
 #include "panicfile.h"
 #include "parts.h"
 
@@ -35,6 +36,7 @@ struct manager {
 	bool prove_now;
 	struct crmg_save_marks saved;
 	uint64_t save_ns;		/* not before; CLOCK_BOOTTIME */
+	struct crmg_ledger_keeper ledger;
 	struct crmg_journal journal;
 };
 
@@ -138,11 +140,17 @@ static void save(struct manager *m, struct crmg_err *err)
 	save_state(m, false, err);
 }
 
+static void keep_ledger(struct manager *m, struct crmg_err *err)
+{
+	crmg_ledger_keep(&m->ledger, m->kern, false, err);
+}
+
 /* In this order: what was put back is proven at once. */
 static struct job jobs[] = {
 	{ 1, tend, 0 },
 	{ 1, prove_changed, 0 },
 	{ 1, save, 0 },
+	{ 1, keep_ledger, 0 },
 	{ PROVE_PERIOD_S, prove, 0 },
 };
 
@@ -263,11 +271,13 @@ static void stop(struct manager *m)
 
 	if (m->kern) {
 		save_state(m, true, &err);
+		crmg_ledger_keep(&m->ledger, m->kern, true, &err);
 		crmg_kern_note(m->kern, CRMG_EVENT_MANAGE, "managing ends");
 		crmg_kern_beat(m->kern, false);
 		(void)crmg_kern_prove(m->options->instance, 0, &proof, &err);
 	}
 	crmg_err_clear(&err);
+	crmg_ledger_keeper_close(&m->ledger);
 	crmg_kern_close(&m->kern);
 	close(m->exporter->leash);
 	if (m->exporter->pid > 0)
@@ -279,6 +289,7 @@ int crmg_manage_run(const struct crmg_daemon_options *options, struct crmg_expor
 {
 	struct manager m = {
 		.options = options, .exporter = exporter, .journal.quiet = options->quiet,
+		.ledger = { .instance = options->instance, .every_ns = options->ledger_every_ns },
 	};
 	struct pollfd sources[SOURCE_COUNT];
 	struct crmg_panic_watch *panic = NULL;

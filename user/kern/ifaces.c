@@ -242,3 +242,20 @@ size_t crmg_ifaces_read(struct crmg_kern *kern)
 	}
 	return count;
 }
+
+void crmg_kern_standing(struct crmg_kern *kern, struct crmg_standing *ret)
+{
+	const struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	const struct crmg_image *image;
+	size_t i;
+
+	*ret = (struct crmg_standing){ .wanted = (uint32_t)crmg_ifaces_read(kern) };
+	ret->panic = __atomic_load_n(&control->panic, __ATOMIC_RELAXED);
+	for (i = 0; i < ret->wanted; i++)
+		ret->whole += kern->ifaces[i].present && kern->ifaces[i].xdp_ours &&
+			      kern->ifaces[i].tc_ours;
+	if (!crmg_kern_image(kern, &image, &ignored))
+		ret->generation = crmg_image_head(image)->generation;
+	crmg_err_clear(&ignored);
+}

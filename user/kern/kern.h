@@ -138,6 +138,18 @@ void crmg_kern_beat(struct crmg_kern *kern, bool alive);
 /* Shows or ends a trouble in status; true if that is news, and an event with text. */
 bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text);
 
+/* What the ledger looks at each second: what is enforced, and where. */
+struct crmg_standing {
+	uint32_t generation;
+	bool panic;
+	uint32_t wanted;		/* interfaces */
+	uint32_t whole;			/* of them, those with both programs */
+};
+void crmg_kern_standing(struct crmg_kern *kern, struct crmg_standing *ret);
+
+/* Keeps in the kernel how far the ledger is on the disk. For CRMG_KERN_MANAGE. */
+void crmg_kern_ledger(struct crmg_kern *kern, const struct crmg_ledger_mark *mark);
+
 /* An event of the daemon's own. */
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text);
 

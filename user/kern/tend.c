@@ -292,6 +292,14 @@ bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, co
 	return true;
 }
 
+void crmg_kern_ledger(struct crmg_kern *kern, const struct crmg_ledger_mark *mark)
+{
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+
+	__atomic_store_n(&control->ledger.to_ns, mark->to_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&control->ledger.seq, mark->seq, __ATOMIC_RELEASE);
+}
+
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text)
 {
 	kern->actor = "";

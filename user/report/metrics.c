@@ -188,6 +188,20 @@ static void write_beat(const struct crmg_family *family, const struct crmg_scrap
 	fprintf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", family->name, ms / 1000, ms % 1000);
 }
 
+/* Its last record, by the time of the kernel's mark. */
+static void write_ledger(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	uint64_t ms = ctx->snap->control.ledger.to_ns / 1000000;
+
+	fprintf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", family->name, ms / 1000, ms % 1000);
+}
+
+static void write_ledger_records(const struct crmg_family *family, const struct crmg_scrape *ctx,
+				 FILE *out)
+{
+	fprintf(out, "%s %u\n", family->name, ctx->snap->control.ledger.seq);
+}
+
 static void write_build(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
 {
 	(void)ctx;
@@ -290,6 +304,11 @@ const struct crmg_family crmg_families[] = {
 	{ "crmgate_manager_heartbeat_timestamp_seconds", GAUGE,
 	  "When daemon --manage last showed that it lives, each second; 0: none runs.",
 	  write_beat, 0 },
+	{ "crmgate_ledger_timestamp_seconds", GAUGE,
+	  "Until when the ledger is on the disk; 0: it has no record of what is attached now.",
+	  write_ledger, 0 },
+	{ "crmgate_ledger_record", GAUGE, "Number of the last record of the ledger; 0: as above.",
+	  write_ledger_records, 0 },
 	{ "crmgate_problem", GAUGE, "1 while there is such a problem; see crmgate status.",
 	  write_problem, 0 },
 };

@@ -209,6 +209,10 @@ static void judge_troubles(const struct crmg_snapshot *snap, struct crmg_problem
 		add(ret, CRMG_PROBLEM_RESTORE_INCOMPLETE, 0,
 		    "not all came back after a reboot, the log of the daemon says what: attach what "
 		    "is missing, and apply the policy");
+	if (snap->control.troubles >> CRMG_TROUBLE_LEDGER & 1)
+		add(ret, CRMG_PROBLEM_LEDGER_UNSAVED, 0,
+		    "the ledger is not on the disk; what it lacks is written when it can be: make "
+		    "room in /var/lib/crmgate, or mount it writable");
 }
 
 bool crmg_is_enforced(const struct crmg_snapshot *snap, const struct crmg_problems *problems)

@@ -29,7 +29,8 @@
 	X(PROOF_STALE,       "proof_stale",       true) \
 	X(AUDIT_LOG,         "audit_log",         false) \
 	X(STATE_UNSAVED,     "state_unsaved",     false) \
-	X(RESTORE_INCOMPLETE, "restore_incomplete", true)
+	X(RESTORE_INCOMPLETE, "restore_incomplete", true) \
+	X(LEDGER_UNSAVED,    "ledger_unsaved",    false)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

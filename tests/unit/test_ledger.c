@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * test_ledger.c - the files of the ledger: a crash at every byte, every byte changed; and the
+ * book: nothing is counted twice or left out, whatever becomes of the table, the daemon and
+ * the disk.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "../../user/ledger/book.h"
+#include "../../user/ledger/totals.h"
+#include "snapshot.h"
+
+#define MB    1000000
+#define TODAY "ledger-2027-01-15.jsonl"
+
+static char base[32];
+static struct crmg_state folder;
+static struct crmg_err err;
+static char *data;		/* a file, as it was written */
+static size_t size;
+
+static int set_up(void **state)
+{
+	(void)state;
+	fixture_init();
+	strcpy(base, "/tmp/crmg-ledger-XXXXXX");
+	folder = (struct crmg_state)CRMG_STATE_INIT;
+	return mkdtemp(base) ? crmg_state_open_below(base, "one", true, &folder, &err) : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[64];
+
+	(void)state;
+	crmg_state_close(&folder);
+	crmg_err_clear(&err);
+	crmg_image_free(&fx.image);
+	free(data);
+	data = NULL;
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	return system(command);
+}
+
+static void tick(unsigned int seconds)
+{
+	fx.snap.real_ns += seconds * CRMG_NS_PER_SEC;
+	fx.snap.boot_ns += seconds * CRMG_NS_PER_SEC;
+	fx.snap.mono_ns += seconds * CRMG_NS_PER_SEC;
+}
+
+/* A proven source, first seen now, and so many megabytes to it, which its policy counts too. */
+static void sends(uint32_t index, const char *source, unsigned int mb)
+{
+	struct crmg_detail *detail = &fx.details[index];
+
+	if (!detail->service) {
+		detail = add_source(index, source);
+		set_tag(index, CRMG_TAG_PROVEN);
+		detail->first_seen = (uint32_t)(fx.snap.mono_ns >> CRMG_SLOT_TICK_SHIFT);
+		fx.slots[index].check = index + 1;
+	}
+	fx.slots[index].last_seen = (uint32_t)(fx.snap.mono_ns >> CRMG_SLOT_TICK_SHIFT);
+	detail->bytes_out += mb * MB;
+	row_of("web", "public")->bytes_out += mb * MB;
+}
+
+static struct crmg_ledger_book *opened(int expected)
+{
+	struct crmg_ledger_book *book = NULL;
+
+	assert_int_equal(crmg_ledger_book_open(&folder, &fx.snap, &book, &err), expected);
+	assert_non_null(book);
+	return book;
+}
+
+static int record(struct crmg_ledger_book *book, enum crmg_ledger_state state)
+{
+	assert_int_equal(crmg_ledger_book_sources(book, &fx.snap), 0);
+	assert_int_equal(crmg_ledger_book_policies(book, &fx.snap, state), 0);
+	return crmg_ledger_book_write(book, &folder, &fx.snap.control.ledger, &err);
+}
+
+/* Megabytes out in all records, and how many these are. */
+static unsigned int sum(size_t *ret_records, size_t *ret_damaged)
+{
+	const struct crmg_ledger_filter all = { .to_ns = UINT64_MAX };
+	struct crmg_ledger_totals totals;
+	unsigned int mb;
+
+	assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
+	mb = (unsigned int)(totals.sum.of[CRMG_LEDGER_BYTES_OUT] / MB);
+	if (ret_records)
+		*ret_records = totals.records;
+	if (ret_damaged)
+		*ret_damaged = totals.damage.lines;
+	crmg_ledger_totals_free(&totals);
+	return mb;
+}
+
+static unsigned int of_source(const char *source)
+{
+	struct crmg_pfx prefix = pfx(source);
+	const struct crmg_ledger_filter only = { .to_ns = UINT64_MAX, .source = &prefix };
+	struct crmg_ledger_totals totals;
+	unsigned int mb;
+
+	assert_int_equal(crmg_ledger_totals(&folder, &only, &totals, &err), 0);
+	mb = (unsigned int)(totals.sum.of[CRMG_LEDGER_BYTES_OUT] / MB);
+	crmg_ledger_totals_free(&totals);
+	return mb;
+}
+
+static void load(void)
+{
+	free(data);
+	data = NULL;
+	assert_int_equal(crmg_state_read(&folder, TODAY, 1 << 20, &data, &size, &err), 0);
+}
+
+/* Three records: 5 MB to one source, 3 to another, 1 to each. */
+static void write_three(void)
+{
+	struct crmg_ledger_book *book = opened(0);
+
+	sends(0, "198.51.100.66", 5);
+	tick(60);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	sends(8, "2001:db8:66::1", 3);
+	tick(60);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	sends(0, NULL, 1);
+	sends(8, NULL, 1);
+	tick(60);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_PANIC), 0);
+	crmg_ledger_book_close(&book);
+}
+
+static void test_sums(void **state)
+{
+	size_t records, damaged;
+
+	(void)state;
+	write_three();
+	assert_int_equal(sum(&records, &damaged), 10);
+	assert_int_equal(records, 3);
+	assert_int_equal(damaged, 0);
+	assert_int_equal(of_source("198.51.100.66"), 6);
+	assert_int_equal(of_source("2001:db8:66::/48"), 4);
+	assert_int_equal(of_source("0.0.0.0/0"), 6);
+	assert_int_equal(of_source("198.51.101.0/24"), 0);
+	assert_int_equal(fx.snap.control.ledger.seq, 3);
+}
+
+/* A crash while the last record was written: those before it are there, and it is or is not. */
+static void test_cut_at_every_byte(void **state)
+{
+	struct crmg_ledger_mark mark;
+	struct crmg_ledger_book *book;
+	size_t second, records, damaged;
+
+	(void)state;
+	write_three();
+	mark = fx.snap.control.ledger;
+	load();
+	second = strchr(strchr(data, '\n') + 1, '\n') + 1 - data;
+	for (size_t cut = second; cut < size; cut++) {
+		int fd = openat(folder.dir, TODAY, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+		assert_int_equal(write(fd, data, cut), cut);
+		close(fd);
+		sum(&records, &damaged);
+		assert_int_equal(records, 2 + (cut == size - 1));
+		assert_int_equal(damaged, cut > second && cut < size - 1);
+		/* The kernel was told of two; what the third had is in the next one, once. */
+		fx.snap.control.ledger = (struct crmg_ledger_mark){ .seq = 2 };
+		book = opened(0);
+		assert_int_equal(record(book, CRMG_LEDGER_STATE_UNWATCHED), 0);
+		crmg_ledger_book_close(&book);
+		assert_int_equal(sum(&records, NULL), 10);
+		assert_int_equal(records, 3 + (cut == size - 1));
+	}
+	fx.snap.control.ledger = mark;
+}
+
+static void test_each_byte_changed(void **state)
+{
+	size_t records, damaged;
+
+	(void)state;
+	write_three();
+	load();
+	for (size_t at = 0; at < size; at++) {
+		int fd = openat(folder.dir, TODAY, O_WRONLY | O_CLOEXEC);
+		char changed = (char)(data[at] ^ 1);
+
+		assert_int_equal(pwrite(fd, &changed, 1, at), 1);
+		sum(&records, &damaged);
+		/* Without a newline two lines are one, which is none; the last one needs none. */
+		assert_int_equal(records, data[at] == '\n' && at < size - 1 ? 1 : 2);
+		assert_int_equal(damaged, 1);
+		assert_int_equal(pwrite(fd, &data[at], 1, at), 1);
+		close(fd);
+	}
+}
+
+/* The same slot, another source; the same source, a new life; one that was only passing. */
+static void test_table_changes(void **state)
+{
+	struct crmg_ledger_book *book = opened(0);
+
+	(void)state;
+	sends(0, "198.51.100.66", 5);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	memset(&fx.details[0], 0, sizeof(fx.details[0]));
+	tick(60);
+	sends(0, "203.0.113.9", 7);
+	fx.slots[0].check = 77;
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(of_source("203.0.113.9"), 7);
+	memset(&fx.details[0], 0, sizeof(fx.details[0]));
+	tick(60);
+	sends(0, "203.0.113.9", 9);
+	fx.slots[0].check = 77;
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(of_source("203.0.113.9"), 16);
+	sends(1, "192.0.2.3", 2);
+	set_tag(1, CRMG_TAG_EMPTY);
+	sends(2, "192.0.2.4", 2);
+	set_tag(2, CRMG_TAG_LIVE);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(of_source("192.0.2.0/24"), 0);
+	assert_int_equal(sum(NULL, NULL), 25);
+	/* From now on it is who it says. */
+	set_tag(2, CRMG_TAG_PROVEN);
+	sends(2, NULL, 3);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(of_source("192.0.2.4"), 3);
+	assert_int_equal(sum(NULL, NULL), 28);
+	crmg_ledger_book_close(&book);
+}
+
+/* A daemon that did not run: of a source of before it, the part is not known. */
+static void test_not_kept(void **state)
+{
+	struct crmg_ledger_book *book;
+
+	(void)state;
+	write_three();
+	tick(600);
+	sends(0, NULL, 20);
+	sends(3, "203.0.113.9", 30);
+	book = opened(0);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_UNWATCHED), 0);
+	assert_int_equal(of_source("198.51.100.66"), 6);
+	assert_int_equal(of_source("203.0.113.9"), 30);
+	assert_int_equal(sum(NULL, NULL), 60);
+	sends(0, NULL, 1);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(of_source("198.51.100.66"), 7);
+	assert_int_equal(sum(NULL, NULL), 61);
+	crmg_ledger_book_close(&book);
+	/* New maps, that have counted since they were made. */
+	memset(fx.rows, 0, sizeof(fx.rows));
+	memset(fx.details, 0, sizeof(fx.details));
+	fx.snap.control.ledger = (struct crmg_ledger_mark){ 0 };
+	sends(0, "198.51.100.66", 2);
+	book = opened(0);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_UNWATCHED), 0);
+	assert_int_equal(of_source("198.51.100.66"), 9);
+	assert_int_equal(sum(NULL, NULL), 63);
+	assert_int_equal(fx.snap.control.ledger.seq, 6);
+	crmg_ledger_book_close(&book);
+	/* The end of the ledger was taken away: what was counted since is not made up. */
+	assert_int_equal(crmg_state_remove(&folder, TODAY, &err), 0);
+	sends(0, NULL, 40);
+	book = opened(-EBADMSG);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_UNWATCHED), 0);
+	sends(0, NULL, 1);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(sum(NULL, NULL), 1);
+	assert_int_equal(fx.snap.control.ledger.seq, 8);
+	crmg_ledger_book_close(&book);
+}
+
+/* What could not be written is in the next record, with the weaker state of the two. */
+static void test_disk_full(void **state)
+{
+	const struct crmg_ledger_filter all = { .to_ns = UINT64_MAX };
+	struct crmg_ledger_book *book = opened(0);
+	struct rlimit limit, none = { .rlim_cur = 10, .rlim_max = RLIM_INFINITY };
+	struct crmg_ledger_totals totals;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	sends(0, "198.51.100.66", 5);
+	tick(60);
+	none.rlim_max = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_PANIC), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	sends(0, NULL, 1);
+	tick(60);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
+	assert_int_equal(totals.records, 1);
+	assert_int_equal(totals.row_count, 1);
+	assert_int_equal(totals.rows[0].key.state, CRMG_LEDGER_STATE_PANIC);
+	assert_int_equal(totals.rows[0].sums.of[CRMG_LEDGER_BYTES_OUT], 6 * MB);
+	assert_int_equal(totals.to_ns - totals.from_ns, 120 * CRMG_NS_PER_SEC);
+	crmg_ledger_totals_free(&totals);
+	crmg_ledger_book_close(&book);
+}
+
+/* A record is of the day on which it began; days go when their time is over. */
+static void test_days(void **state)
+{
+	struct crmg_ledger_book *book = opened(0);
+	struct crmg_ledger_filter day = { 0 };
+	struct crmg_ledger_totals totals;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		sends(0, "198.51.100.66", 1);
+		tick(86400);
+		assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	}
+	crmg_ledger_book_close(&book);
+	assert_int_equal(crmg_parse_date("2027-01-16", &day.from_ns), 0);
+	assert_int_equal(crmg_parse_date("2027-01-17", &day.to_ns), 0);
+	assert_int_equal(crmg_ledger_totals(&folder, &day, &totals, &err), 0);
+	assert_int_equal(totals.row_count, 2);
+	assert_int_equal(totals.rows[0].key.day_ns, day.from_ns);
+	assert_int_equal(totals.rows[1].key.day_ns, day.to_ns);
+	crmg_ledger_totals_free(&totals);
+	assert_int_equal(crmg_ledger_expire(&folder, day.to_ns, &err), 2);
+	assert_int_equal(sum(NULL, NULL), 2);
+}
+
+static void test_dates(void **state)
+{
+	static const char *const bad[] = { "", "today", "2027-1-15", "2027-13-01", "2027-01-15x",
+					   "2027-01-1 " };
+	uint64_t ns;
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(bad); i++)
+		assert_int_equal(crmg_parse_date(bad[i], &ns), -EINVAL);
+}
+
+#define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LEDGER_TEST(sums), LEDGER_TEST(cut_at_every_byte), LEDGER_TEST(each_byte_changed),
+		LEDGER_TEST(table_changes), LEDGER_TEST(not_kept), LEDGER_TEST(disk_full),
+		LEDGER_TEST(days), cmocka_unit_test(test_dates),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * book.c - the difference between two readings of the kernel's counters. Of each slot of the
+ * source table and of each policy it knows what was counted the last time.
+ */
+#include "book.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../base/num.h"
+#include "../base/util.h"
+#include "../compile/map.h"
+#include "../report/rows.h"
+#include "../report/text.h"
+#include "slots.h"
+
+/* Sources named in a record: a botnet must not fill the disk. */
+#define SOURCES_MAX 16384
+
+/* What is known of a policy beside the record that is being kept. */
+struct tally {
+	struct crmg_ledger_sums named;	/* of sources, since the last reading of the policy */
+	bool present;			/* in force at that reading */
+};
+
+struct crmg_ledger_book {
+	struct crmg_ledger_interval kept;
+	struct crmg_map policy_index;	/* hash of both names -> index in kept.policies */
+	struct crmg_map source_index;
+	struct tally *tallies;		/* of kept.policies */
+	size_t tally_count;
+	struct crmg_ledger_base *bases;		/* capacity; pages of slots never used take no memory */
+	uint32_t capacity;
+	uint32_t seq;			/* of the last record */
+	uint64_t known_ns;		/* sources first seen until then were counted in part */
+	bool blind;			/* so were policies: what they counted is not known */
+};
+
+/* ------------------------------------------------------------- what is kept */
+
+/* The place of a policy; -ENOMEM. */
+static int policy_at(struct crmg_ledger_book *book, const char *service, const char *name)
+{
+	struct crmg_ledger_interval *kept = &book->kept;
+	uint64_t key = crmg_hash(name, strlen(name), crmg_hash(service, strlen(service), 0));
+	uint32_t at = crmg_map_find(&book->policy_index, key);
+	struct crmg_ledger_policy *policy;
+
+	if (at != CRMG_MAP_NONE)
+		return (int)at;
+	policy = crmg_grow(&kept->policies, &kept->policy_count, sizeof(*policy));
+	if (!policy || !crmg_grow(&book->tallies, &book->tally_count, sizeof(*book->tallies)) ||
+	    crmg_map_put(&book->policy_index, key, kept->policy_count - 1))
+		return -ENOMEM;
+	crmg_copy(policy->service, sizeof(policy->service), service);
+	crmg_copy(policy->policy, sizeof(policy->policy), name);
+	return (int)kept->policy_count - 1;
+}
+
+/* Where a source is summed up; NULL in *ret: there is no place left for it. */
+static int source_at(struct crmg_ledger_book *book, uint32_t policy, const char *client,
+		     const struct crmg_pfx *prefix, struct crmg_ledger_source **ret)
+{
+	struct crmg_ledger_interval *kept = &book->kept;
+	uint64_t key = crmg_hash(client, strlen(client),
+				 crmg_hash(&prefix->addr, sizeof(prefix->addr), policy));
+	uint32_t at = crmg_map_find(&book->source_index, key);
+	struct crmg_ledger_source *source;
+
+	*ret = NULL;
+	if (at != CRMG_MAP_NONE) {
+		source = &kept->sources[at];
+		if (source->policy == policy && strcmp(source->client, client) == 0 &&
+		    !crmg_addr_cmp(&source->prefix.addr, &prefix->addr))
+			*ret = source;
+		return 0;
+	}
+	if (kept->source_count == SOURCES_MAX)
+		return 0;
+	source = crmg_grow(&kept->sources, &kept->source_count, sizeof(*source));
+	if (!source || crmg_map_put(&book->source_index, key, kept->source_count - 1))
+		return -ENOMEM;
+	source->policy = policy;
+	source->prefix = *prefix;
+	crmg_copy(source->client, sizeof(source->client), client);
+	*ret = source;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ sources */
+
+static int add_source(struct crmg_ledger_book *book, const struct crmg_snapshot *snap,
+		      const struct crmg_source_record *source,
+		      const struct crmg_ledger_sums *sums)
+{
+	const struct crmg_label *label = crmg_source_label(snap, &source->detail);
+	struct crmg_pfx prefix = crmg_ledger_shown(snap, &source->detail.addr);
+	uint64_t first = crmg_tick_to_real(snap, source->detail.first_seen);
+	uint64_t last = crmg_tick_to_real(snap, source->slot.last_seen);
+	struct crmg_ledger_source *to;
+	int policy = label ? policy_at(book, label->service, label->policy) : -ENOENT, code;
+
+	if (policy < 0)
+		return policy == -ENOENT ? 0 : policy;
+	code = source_at(book, policy, label->client, &prefix, &to);
+	if (code || !to)
+		return code;
+	/* Of what is summed up here, nothing was before this record. */
+	first = first > book->kept.from_ns ? first : book->kept.from_ns;
+	to->first_ns = to->first_ns && to->first_ns < first ? to->first_ns : first;
+	to->last_ns = to->last_ns > last ? to->last_ns : last;
+	crmg_ledger_add(&to->sums, sums);
+	crmg_ledger_add(&book->tallies[policy].named, sums);
+	return 0;
+}
+
+int crmg_ledger_book_sources(struct crmg_ledger_book *book, const struct crmg_snapshot *snap)
+{
+	int code = 0;
+
+	if (snap->capacity != book->capacity)
+		return -EINVAL;
+	for (uint32_t i = 0; !code && i < snap->capacity; i++) {
+		struct crmg_source_record source;
+		struct crmg_ledger_sums sums;
+		unsigned int state;
+
+		if (!crmg_tag_in_use(crmg_tag_state_of(snap, i)))
+			continue;
+		state = crmg_source_read(snap, i, &source);
+		if (!state)
+			continue;
+		sums = crmg_ledger_since(&book->bases[i], &source);
+		/* Of it a part may be in an earlier record already. */
+		if (book->known_ns &&
+		    crmg_tick_to_real(snap, source.detail.first_seen) <= book->known_ns)
+			continue;
+		if (!crmg_ledger_is_zero(&sums) && crmg_ledger_is_known(snap, state, &source.detail))
+			code = add_source(book, snap, &source, &sums);
+	}
+	book->known_ns = 0;
+	return code;
+}
+
+/* ----------------------------------------------------------------- policies */
+
+static struct crmg_ledger_sums row_sums(const struct crmg_row *row)
+{
+	return (struct crmg_ledger_sums){ {
+		[CRMG_LEDGER_PACKETS] = crmg_row_sum(row->packets),
+		[CRMG_LEDGER_BYTES] = crmg_row_sum(row->bytes),
+		[CRMG_LEDGER_BYTES_OUT] = row->bytes_out,
+		[CRMG_LEDGER_CONNECTIONS] = row->connections[CRMG_VERDICT_PASS],
+		[CRMG_LEDGER_DROPPED] = crmg_row_dropped(row),
+	} };
+}
+
+static enum crmg_ledger_state state_of(const struct crmg_binding *binding)
+{
+	switch (binding->mode) {
+	case CRMG_MODE_SHADOW:
+		return CRMG_LEDGER_STATE_SHADOW;
+	case CRMG_MODE_OFF:
+		return CRMG_LEDGER_STATE_OFF;
+	default:
+		return CRMG_LEDGER_STATE_ENFORCED;
+	}
+}
+
+static void add_policy(struct crmg_ledger_book *book, int at, const struct crmg_policy_row *row)
+{
+	struct crmg_ledger_policy *policy = &book->kept.policies[at];
+	struct crmg_ledger_sums now = row_sums(row->row), *named = &book->tallies[at].named;
+	bool anew = false;
+
+	for (int i = 0; i < CRMG_LEDGER_COUNT; i++)
+		anew |= now.of[i] < policy->counter.of[i];
+	for (int i = 0; i < CRMG_LEDGER_COUNT; i++) {
+		uint64_t grown = now.of[i] - (anew ? 0 : policy->counter.of[i]);
+
+		/* A packet that is counted for its source and not yet for its policy: no step back. */
+		if (!book->blind && grown > named->of[i])
+			policy->other.of[i] += grown - named->of[i];
+	}
+	policy->counter = now;
+	policy->state = crmg_ledger_weaker(policy->state, state_of(row->binding));
+	book->tallies[at] = (struct tally){ .present = true };
+}
+
+int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_snapshot *snap,
+			      enum crmg_ledger_state state)
+{
+	struct crmg_policy_rows rows = { 0 };
+	int code = crmg_policy_rows(snap, &rows), at;
+
+	for (size_t i = 0; i < book->tally_count; i++)
+		book->tallies[i].present = false;
+	for (size_t i = 0; !code && i < rows.count; i++) {
+		at = policy_at(book, rows.items[i].label->service, rows.items[i].label->policy);
+		if (at < 0)
+			code = at;
+		else
+			add_policy(book, at, &rows.items[i]);
+	}
+	crmg_policy_rows_free(&rows);
+	book->blind = false;
+	book->kept.to_ns = snap->real_ns;
+	book->kept.generation = crmg_image_head(snap->image)->generation;
+	book->kept.state = crmg_ledger_weaker(book->kept.state, state);
+	return code;
+}
+
+/* -------------------------------------------------------------------- write */
+
+/* Begins the next record: policies that are in force stay, with what they counted. */
+static int begin_next(struct crmg_ledger_book *book)
+{
+	struct crmg_ledger_interval old = book->kept;
+	struct tally *tallies = book->tallies;
+	int code = 0, at;
+
+	book->kept = (struct crmg_ledger_interval){ .from_ns = old.to_ns, .to_ns = old.to_ns };
+	book->tallies = NULL;
+	book->tally_count = 0;
+	crmg_map_free(&book->policy_index);
+	crmg_map_free(&book->source_index);
+	for (size_t i = 0; !code && i < old.policy_count; i++) {
+		if (!tallies[i].present)
+			continue;
+		at = policy_at(book, old.policies[i].service, old.policies[i].policy);
+		if (at < 0)
+			code = at;
+		else
+			book->kept.policies[at].counter = old.policies[i].counter;
+	}
+	free(tallies);
+	crmg_ledger_interval_clear(&old);
+	return code;
+}
+
+int crmg_ledger_book_write(struct crmg_ledger_book *book, const struct crmg_state *state,
+			   struct crmg_ledger_mark *mark, struct crmg_err *err)
+{
+	int code;
+
+	book->kept.seq = book->seq + 1;
+	code = crmg_ledger_append(state, &book->kept, err);
+	if (code)
+		return code;
+	book->seq++;
+	*mark = (struct crmg_ledger_mark){ .to_ns = book->kept.to_ns, .seq = book->seq };
+	return begin_next(book);
+}
+
+uint64_t crmg_ledger_book_from(const struct crmg_ledger_book *book)
+{
+	return book->kept.from_ns;
+}
+
+/* --------------------------------------------------------------------- open */
+
+/* When the first of the programs that are attached was; now, if none is. */
+static uint64_t attached_since(const struct crmg_snapshot *snap)
+{
+	uint64_t first = snap->real_ns;
+
+	for (size_t i = 0; i < snap->iface_count; i++) {
+		uint64_t at = snap->ifaces[i].wanted.attached_at_ns;
+
+		first = at && at < first ? at : first;
+	}
+	return first;
+}
+
+/* What the policies had counted when the last record ended. */
+static int take_up(struct crmg_ledger_book *book, const struct crmg_ledger_interval *last)
+{
+	int at;
+
+	for (size_t i = 0; i < last->policy_count; i++) {
+		at = policy_at(book, last->policies[i].service, last->policies[i].policy);
+		if (at < 0)
+			return at;
+		book->kept.policies[at].counter = last->policies[i].counter;
+	}
+	return 0;
+}
+
+static int find_begin(struct crmg_ledger_book *book, const struct crmg_state *state,
+		      const struct crmg_snapshot *snap, struct crmg_err *err)
+{
+	const struct crmg_ledger_mark *mark = &snap->control.ledger;
+	struct crmg_ledger_interval last = { 0 };
+	int code = crmg_ledger_last(state, &last, err);
+
+	if (code && code != -ENOENT)
+		return code;
+	book->seq = last.seq > mark->seq ? last.seq : mark->seq;
+	book->kept.from_ns = book->kept.to_ns = snap->real_ns;
+	code = 0;
+	if (!mark->seq) {
+		book->kept.from_ns = attached_since(snap);
+	} else if (last.seq >= mark->seq) {
+		book->kept.from_ns = last.to_ns;
+		/* The record's time has whole seconds: of a source of that second, too little. */
+		book->known_ns = last.to_ns + CRMG_NS_PER_SEC;
+		code = take_up(book, &last);
+	} else {
+		book->known_ns = UINT64_MAX;
+		book->blind = true;
+		code = -EBADMSG;
+	}
+	crmg_ledger_interval_clear(&last);
+	return code;
+}
+
+int crmg_ledger_book_open(const struct crmg_state *state, const struct crmg_snapshot *snap,
+			  struct crmg_ledger_book **ret, struct crmg_err *err)
+{
+	struct crmg_ledger_book *book = calloc(1, sizeof(*book));
+	int code = book ? 0 : -ENOMEM;
+
+	if (!code) {
+		book->capacity = snap->capacity;
+		book->bases = calloc(book->capacity, sizeof(*book->bases));
+		code = book->bases ? find_begin(book, state, snap, err) : -ENOMEM;
+	}
+	if (code && code != -EBADMSG)
+		crmg_ledger_book_close(&book);
+	else
+		*ret = book;
+	return code;
+}
+
+void crmg_ledger_book_close(struct crmg_ledger_book **book)
+{
+	if (!*book)
+		return;
+	crmg_ledger_interval_clear(&(*book)->kept);
+	crmg_map_free(&(*book)->policy_index);
+	crmg_map_free(&(*book)->source_index);
+	free((*book)->tallies);
+	free((*book)->bases);
+	free(*book);
+	*book = NULL;
+}

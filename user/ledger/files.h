@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * files.h - the files of the ledger in the state folder of an instance, one a day (UTC):
+ * ledger-2026-11-30.jsonl, a record a line. They are only added to; a line that a crash or a
+ * bad disk left behind is left out, and the records around it are not touched by it.
+ */
+#ifndef CRMGATE_LEDGER_FILES_H
+#define CRMGATE_LEDGER_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/err.h"
+#include "../base/num.h"
+#include "../state/state.h"
+#include "record.h"
+
+#define CRMG_LEDGER_NAME "ledger-YYYY-MM-DD.jsonl"
+#define CRMG_DAY_NS      (86400 * CRMG_NS_PER_SEC)
+#define CRMG_DATE_LEN    11	/* "2026-11-30", with NUL */
+
+/* "2026-11-30": the first moment of that day (UTC), or -EINVAL. */
+int crmg_parse_date(const char *text, uint64_t *ret_real_ns);
+char *crmg_format_date(uint64_t real_ns, char buf[CRMG_DATE_LEN]);
+
+/*
+ * Adds a record to the file of the day on which it begins; returns when it is on the disk.
+ * On failure the file is as it was. What a crash left at its end stays apart from it.
+ */
+int crmg_ledger_append(const struct crmg_state *state,
+		       const struct crmg_ledger_interval *interval, struct crmg_err *err);
+
+/* Called for each record, in the order of the files. Not 0: ends the reading with that code. */
+typedef int crmg_ledger_visit(const struct crmg_ledger_interval *interval, void *context);
+
+struct crmg_ledger_damage {
+	size_t lines;		/* that are no records */
+	char first[sizeof(CRMG_LEDGER_NAME)];	/* file of the first of them */
+	size_t line;		/* from 1 */
+};
+
+/*
+ * Reads the days from..to (any moment of each). What is damaged is told in *ret, and is no
+ * error. -ENOMEM, -EIO, or what visit returned.
+ */
+int crmg_ledger_read(const struct crmg_state *state, uint64_t from_ns, uint64_t to_ns,
+		     crmg_ledger_visit *visit, void *context, struct crmg_ledger_damage *ret,
+		     struct crmg_err *err);
+
+/* The last record of all; -ENOENT, not said: there is none. */
+int crmg_ledger_last(const struct crmg_state *state, struct crmg_ledger_interval *ret,
+		     struct crmg_err *err);
+
+/* Removes the files of days that ended at or before a moment; the number of them. */
+size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t before_ns,
+			  struct crmg_err *err);
+
+#endif

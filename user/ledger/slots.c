@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/* slots.c - what a slot of the source table has to tell the ledger. */
+#include "slots.h"
+
+/* How much of an address is told. */
+#define SHOWN_V4 (96 + 24)
+#define SHOWN_V6 48
+
+struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
+					  const struct crmg_source_record *source)
+{
+	const struct crmg_slot *slot = &source->slot;
+	const struct crmg_detail *detail = &source->detail;
+	struct crmg_ledger_base now = {
+		.check = slot->check,
+		.packets = crmg_source_packets(slot, detail),
+		.bytes = crmg_source_bytes(slot, detail),
+		.bytes_out = detail->bytes_out,
+		.connections = detail->connections,
+		.dropped = (uint32_t)crmg_source_dropped(slot, detail),
+		.first_seen = detail->first_seen,
+	};
+	struct crmg_ledger_base before = *base;
+
+	if (before.check != now.check || before.first_seen != now.first_seen ||
+	    before.packets > now.packets || before.bytes > now.bytes ||
+	    before.bytes_out > now.bytes_out || before.connections > now.connections)
+		before = (struct crmg_ledger_base){ 0 };
+	*base = now;
+	return (struct crmg_ledger_sums){ {
+		[CRMG_LEDGER_PACKETS] = now.packets - before.packets,
+		[CRMG_LEDGER_BYTES] = now.bytes - before.bytes,
+		[CRMG_LEDGER_BYTES_OUT] = now.bytes_out - before.bytes_out,
+		[CRMG_LEDGER_CONNECTIONS] = now.connections - before.connections,
+		/* Of shadow's refusals some may be known before the others: no step back. */
+		[CRMG_LEDGER_DROPPED] = (int32_t)(now.dropped - before.dropped) > 0 ?
+					now.dropped - before.dropped : 0,
+	} };
+}
+
+bool crmg_ledger_is_known(const struct crmg_snapshot *snap, unsigned int state,
+			  const struct crmg_detail *detail)
+{
+	const struct crmg_service *service = crmg_image_service(snap->image, detail->service);
+
+	return crmg_tag_is_proven(state) ||
+	       (service && service->transport != CRMG_TRANSPORT_TCP);
+}
+
+struct crmg_pfx crmg_ledger_shown(const struct crmg_snapshot *snap, const struct crmg_addr *addr)
+{
+	uint8_t len = crmg_source_len(snap, addr);
+	uint8_t most = crmg_addr_is_v4(addr) ? SHOWN_V4 : SHOWN_V6;
+
+	len = len < most ? len : most;
+	return (struct crmg_pfx){ .addr = crmg_addr_cut(*addr, len), .len = len };
+}
