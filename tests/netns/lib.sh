@@ -173,6 +173,10 @@ during() {
 }
 received() { ip -n "$LAB-host" -s -j link show crm1 | jq '.[0].stats64.rx.packets'; }
 
+# The ABI of the build, and the folder of what it pins for the lab.
+abi() { "$CRMGATE" version -j | jq .abi; }
+pins() { echo "/sys/fs/bpf/crmgate/$LAB_INSTANCE/v$(abi)"; }
+
 # policy NAME: writes $LAB_DIR/NAME.yaml from stdin and prints its path.
 policy() {
 	cat >"$LAB_DIR/$1.yaml"

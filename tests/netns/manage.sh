@@ -8,7 +8,7 @@
 lab_up || exit 1
 
 listen=127.0.0.1:9750
-pins=/sys/fs/bpf/crmgate/$LAB_INSTANCE/v4
+pins=$(pins)
 file=$(policy closed <<-EOF
 	version: 1
 	capacity: {sources: 65536}

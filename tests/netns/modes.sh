@@ -131,7 +131,7 @@ refused_changes_nothing() {
 # A link that somebody took off is put back by attach.
 severed_link() {
 	attach "$(public 'limits: {packets: {rate: 1000/s}}')" -q
-	bpftool link detach pinned "/sys/fs/bpf/crmgate/$LAB_INSTANCE/v4/xdp_crm0"
+	bpftool link detach pinned "$(pins)/xdp_crm0"
 	expect_exit 4 crmgate status --check
 	crmgate attach crm0 -q
 	crmgate status --check

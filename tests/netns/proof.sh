@@ -7,7 +7,7 @@
 
 lab_up || exit 1
 
-PINS=/sys/fs/bpf/crmgate/$LAB_INSTANCE/v4
+PINS=$(pins)
 OTHER=/sys/fs/bpf/crmgate/$LAB_INSTANCE-proof	# lab_down removes it
 mkdir -p "$OTHER"
 bpftool prog load "$LAB_TOOLS/pass.bpf.o" "$OTHER/pass" type xdp

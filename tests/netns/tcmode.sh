@@ -88,7 +88,7 @@ foreign_filter() {
 
 severed() {
 	attach "$few" --mode tc -q
-	bpftool link detach pinned "/sys/fs/bpf/crmgate/$LAB_INSTANCE/v4/xdp_crm0"
+	bpftool link detach pinned "$(pins)/xdp_crm0"
 	expect_exit 4 crmgate status --check
 	crmgate attach crm0 --mode tc -q
 	crmgate status --check

@@ -7,7 +7,7 @@
 
 lab_up || exit 1
 
-ABI=$(awk '$2 == "CRMG_ABI" && NF == 3 { print $3 }' "$(dirname "$0")/../../headers/crmgate/abi.h")
+ABI=$(abi)
 THIS=$CRMGATE NEWER=$BUILD/tests/upgrade/newer/crmgate REFUSED=$BUILD/tests/upgrade/refused/crmgate
 NEXT=$BUILD/tests/upgrade/next/crmgate
 UPGRADES=100 PACKETS=10000000
