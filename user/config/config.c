@@ -11,9 +11,6 @@
 #include "node.h"
 #include "reader.h"
 
-#define CAPACITY_MIN 1024
-#define CAPACITY_MAX (16 << 20)
-
 static void read_version(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			 unsigned int arg)
 {
@@ -51,10 +48,10 @@ static void read_top_mode(struct crmg_reader *r, const struct crmg_node *node, v
 /* A number of entries, rounded up to a power of two. */
 static void read_entries(struct crmg_reader *r, const struct crmg_node *node, uint32_t *ret)
 {
-	uint32_t entries = CAPACITY_MIN;
+	uint32_t entries = CRMG_CAPACITY_MIN;
 	uint64_t wanted;
 
-	if (!crmg_read_count(r, node, CAPACITY_MIN, CAPACITY_MAX, &wanted))
+	if (!crmg_read_count(r, node, CRMG_CAPACITY_MIN, CRMG_CAPACITY_MAX, &wanted))
 		return;
 	while (entries < wanted)
 		entries *= 2;

@@ -36,6 +36,20 @@ static struct crmg_model *read_policy(const struct crmg_saved *saved, struct crm
 	return model;
 }
 
+/* No policy, in tables of the size that they had: any policy of before can be applied again. */
+static struct crmg_model *no_policy(const struct crmg_saved *saved)
+{
+	struct crmg_model *model = NULL;
+
+	if (!saved->capacity || crmg_model_new(&model))
+		return NULL;
+	model->capacity = saved->capacity;
+	model->flows = saved->flows;
+	model->v4_prefix = saved->v4_prefix;
+	model->v6_prefix = saved->v6_prefix;
+	return model;
+}
+
 static int attach(const char *instance, struct crmg_saved *saved, struct crmg_err *err)
 {
 	struct crmg_attach_options options = {
@@ -49,8 +63,10 @@ static int attach(const char *instance, struct crmg_saved *saved, struct crmg_er
 		options.image = &saved->image;
 	} else {
 		model = read_policy(saved, err);
-		options.model = model;
 		saved->incomplete |= !model;
+		if (!model)
+			model = no_policy(saved);
+		options.model = model;
 	}
 	code = crmg_kern_attach(&options, err);
 	crmg_model_free(&model);

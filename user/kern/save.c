@@ -92,9 +92,11 @@ static int crmg_save_interfaces(struct crmg_kern *kern, const struct crmg_state 
 	const struct crmg_head *head = crmg_image_head(&kern->image);
 
 	return crmg_save_json(state, CRMG_SAVED_INTERFACES, json_pack(
-		"{s:i, s:o, s:i, s:b, s:o}", "version", CRMG_SAVED_VERSION,
+		"{s:i, s:o, s:i, s:b, s:{s:i, s:i, s:i, s:i}, s:o}", "version", CRMG_SAVED_VERSION,
 		"policy_file", crmg_json_text(head->file, sizeof(head->file)), "mode_cap", head->mode_cap,
-		"panic", (int)control->panic, "interfaces", crmg_save_ifaces(kern)),
+		"panic", (int)control->panic, "tables", "sources", (int)head->capacity, "flows",
+		(int)head->flows, "ipv4_prefix", head->v4_prefix, "ipv6_prefix", head->v6_prefix,
+		"interfaces", crmg_save_ifaces(kern)),
 		marks->interfaces, err);
 }
 

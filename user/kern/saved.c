@@ -131,16 +131,39 @@ static bool crmg_saved_iface(const json_t *from, struct crmg_iface *ret)
 	return true;
 }
 
+static bool crmg_saved_is_size(int entries)
+{
+	return entries >= CRMG_CAPACITY_MIN && entries <= CRMG_CAPACITY_MAX &&
+	       !(entries & (entries - 1));
+}
+
+/* What a policy without its image and file leaves to go on from: tables of the same size. */
+static bool crmg_saved_tables(const json_t *from, struct crmg_saved *saved)
+{
+	int capacity, flows, v4_prefix, v6_prefix;
+
+	if (json_unpack((json_t *)from, "{s:i, s:i, s:i, s:i}", "sources", &capacity, "flows", &flows,
+			"ipv4_prefix", &v4_prefix, "ipv6_prefix", &v6_prefix) ||
+	    !crmg_saved_is_size(capacity) || !crmg_saved_is_size(flows) ||
+	    v4_prefix < 8 || v4_prefix > 32 || v6_prefix < 32 || v6_prefix > 128)
+		return false;
+	saved->capacity = (uint32_t)capacity;
+	saved->flows = (uint32_t)flows;
+	saved->v4_prefix = (uint8_t)v4_prefix;
+	saved->v6_prefix = (uint8_t)v6_prefix;
+	return true;
+}
+
 static bool crmg_saved_attachment(const json_t *document, struct crmg_saved *saved)
 {
-	const json_t *list, *item;
+	const json_t *list, *item, *tables;
 	int version, mode_cap, panic;
 	const char *file;
 	size_t i;
 
-	if (json_unpack((json_t *)document, "{s:i, s:s, s:i, s:b, s:o}", "version", &version,
+	if (json_unpack((json_t *)document, "{s:i, s:s, s:i, s:b, s:o, s:o}", "version", &version,
 			"policy_file", &file, "mode_cap", &mode_cap, "panic", &panic,
-			"interfaces", &list) ||
+			"tables", &tables, "interfaces", &list) ||
 	    version != CRMG_SAVED_VERSION || mode_cap < CRMG_MODE_OFF ||
 	    mode_cap > CRMG_MODE_ENFORCE || strlen(file) >= sizeof(saved->file) ||
 	    !json_is_array(list) || json_array_size(list) > CRMG_IFACES_MAX)
@@ -148,6 +171,8 @@ static bool crmg_saved_attachment(const json_t *document, struct crmg_saved *sav
 	json_array_foreach(list, i, item)
 		if (!crmg_saved_iface(item, &saved->ifaces[i]))
 			return false;
+	if (!crmg_saved_tables(tables, saved))
+		return false;
 	saved->iface_count = i;
 	saved->panic = panic;
 	crmg_copy(saved->file, sizeof(saved->file), file);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * saved.h - what outlives a reboot, in the state folder of an instance: policy.image, the
- * compiled policy in force; interfaces.json, what is attached, and panic; bans.json, as
- * `bans -j` prints them; budgets.json, what sources were sent under budgets of more than an
- * hour. The managing daemon writes them, and reads them when nothing is pinned. `detach
- * --purge` removes them.
+ * compiled policy in force; interfaces.json, what is attached, panic, and the size of tables;
+ * bans.json, as `bans -j` prints them; budgets.json, what sources were sent under budgets of
+ * more than an hour. The managing daemon writes them, and reads them when nothing is pinned.
+ * `detach --purge` removes them.
  */
 #ifndef CRMGATE_KERN_SAVED_H
 #define CRMGATE_KERN_SAVED_H
@@ -51,6 +51,8 @@ struct crmg_saved {
 	struct crmg_image image;	/* no cells: there is none, or none that can be used */
 	char file[512];			/* that the policy was read from; "": none */
 	enum crmg_mode mode_cap;
+	uint32_t capacity, flows;	/* sizes of the tables; 0: not known */
+	uint8_t v4_prefix, v6_prefix;	/* width of a source */
 	bool panic;
 	bool incomplete;		/* something could not be used; said in err */
 	struct crmg_iface ifaces[CRMG_IFACES_MAX];	/* name and modes */

@@ -126,6 +126,10 @@ struct crmg_model_policy {
 	struct crmg_place place;
 };
 
+/* Entries of a table: a power of two. */
+#define CRMG_CAPACITY_MIN 1024
+#define CRMG_CAPACITY_MAX (16 << 20)
+
 struct crmg_model {
 	char *file;			/* absolute path */
 	char *shown;			/* as the operator named it: for messages */
