@@ -132,8 +132,8 @@ static __always_inline void crmg_slot_carry(struct crmg_slot *slot, __u32 index)
 }
 
 /*
- * Once a tick, when a word is nearly full, and for each packet while it is cut, a slot is looked after. A function of its
- * own, verified once.
+ * Once a tick, when a word is nearly full, and for each packet while it is cut, a slot is
+ * looked after. A function of its own, verified once.
  */
 __noinline int crmg_slot_tend(struct crmg_source *source)
 {

@@ -2,8 +2,8 @@
 /*
  * fast.h - a packet that raises no question: from a source that is known, under a policy
  * that has only limits of the source, neither banned nor watched; or from a stranger
- * (stranger.h), or for no service. It stays in registers and costs half. Whatever is not so plain is left, with nothing
- * counted or charged, to the whole path, which reads it again.
+ * (stranger.h), or for no service. It stays in registers and costs half. Whatever is not
+ * so plain is left, with nothing counted or charged, to the whole path, which reads it again.
  */
 #ifndef CRMGATE_BPF_FAST_H
 #define CRMGATE_BPF_FAST_H

@@ -23,7 +23,7 @@ struct crmg_work {
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	struct crmg_out out;
 	struct crmg_kept kept;	/* of who gives way (kept.h) */
-	__u64 own;		/* enum crmg_reason: what a refusal by the source's limits is called; OK: theirs */
+	__u64 own;		/* enum crmg_reason: of a refusal by the source's limits; OK: theirs */
 	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */

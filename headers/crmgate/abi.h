@@ -446,7 +446,10 @@ struct crmg_quota {
 };
 CRMG_SIZE(struct crmg_quota, 24);
 
-/* quotas[binding.quotas]: those of each source under a policy, shortest time first. Entry 0 is unused. */
+/*
+ * quotas[binding.quotas]: those of each source under a policy, shortest time first. Entry 0
+ * is unused.
+ */
 struct crmg_quotas {
 	struct crmg_quota quota[CRMG_WINDOWS_MAX];
 	__u8 on_budget;		/* enum crmg_on_budget */
@@ -693,7 +696,7 @@ struct crmg_window {
 	 * the last one still counts, in 2^-15 of the window; the latest first.
 	 */
 	__u16 left[CRMG_WINDOW_STAMPS];
-	__u16 begun;		/* low 16 of 40 bits: CLOCK_MONOTONIC in 2^16 ns, when the present eighth was begun */
+	__u16 begun;		/* of the present eighth: low 16 of 40 bits, CLOCK_MONOTONIC in 2^16 ns */
 };
 CRMG_SIZE(struct crmg_window, 32);
 
@@ -776,10 +779,10 @@ struct crmg_proof {
 	__u32 period_s;		/* of the daemon that repeats it; 0: nobody does */
 	char text[CRMG_PROOF_TEXTS][CRMG_PROOF_TEXT];	/* of the first failures */
 
-	/* Packets of services, by index, at window_ns; and (bit) those of which only what leaves was seen since. */
+	/* Packets of services, by index, at window_ns. */
 	__u64 window_ns;	/* CLOCK_BOOTTIME */
 	__u64 one_way_ns;	/* CLOCK_REALTIME since when `one_way` is not 0 */
-	__u64 one_way;		/* bit index - 1 */
+	__u64 one_way;		/* bit index - 1: since then only what leaves was seen */
 	__u64 in[CRMG_SERVICES_MAX + 1];
 	__u64 out[CRMG_SERVICES_MAX + 1];
 };

@@ -241,7 +241,7 @@ crmg_window_adopt(struct crmg_window *w, const struct crmg_window_past *past, __
 	}
 }
 
-/* Which of the old windows a new one goes on from: of the same time, or the next longer, or the longest. */
+/* The old window that a new one goes on from: of its time, or the next longer, or the longest. */
 CRMG_WINDOW_FN __u32 crmg_window_from(const struct crmg_window_past *past, __u64 terms)
 {
 	__u32 from = 0, i;

@@ -13,7 +13,10 @@ static bool is_judged(const struct crmg_event *event)
 	return event->kind == CRMG_EVENT_EXCEEDED || event->kind == CRMG_EVENT_REFUSED;
 }
 
-/* Also a budget that is nearly used up; of an automatic ban, or one that was not made, the limit that was exceeded is the reason. */
+/*
+ * Also a budget that is nearly used up. Of an automatic ban, or of one that was not made, the
+ * limit that was exceeded is the reason.
+ */
 static bool has_reason(const struct crmg_event *event)
 {
 	return is_judged(event) || (event->reason && (event->kind == CRMG_EVENT_BAN ||

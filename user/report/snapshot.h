@@ -72,7 +72,7 @@ struct crmg_snapshot {
 	uint32_t tracked;		/* sources with a tag: seen once, or with a slot */
 	uint32_t recent;		/* of them, those that sent something in the last minute */
 	uint32_t by_state[CRMG_SOURCE_STATE_COUNT];
-	uint64_t unread_ns;		/* real_ns since when the policy cannot be read again; 0: it can */
+	uint64_t unread_ns;		/* real_ns: the policy cannot be read again since; 0: it can */
 	uint64_t pressure_ns;		/* boot_ns when a packet last found no slot; 0: never */
 	const struct crmg_tags *tags;	/* these three may change while they are read */
 	const struct crmg_slot *slots;	/* capacity; unless asked for, of banned sources only */

@@ -15,7 +15,7 @@ struct crmg_why_service {
 	const struct crmg_service *service;
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
-	const struct crmg_label *gate;		/* what holds by one interface instead; NULL: nothing */
+	const struct crmg_label *gate;		/* holds by one interface instead; NULL: nothing */
 	const struct crmg_ban_entry *ban;	/* manual; NULL: none */
 	bool seen;				/* source is valid */
 	bool proven;				/* the source completed a TCP handshake */
@@ -41,7 +41,7 @@ struct crmg_why_limit {
 	unsigned int limit;
 	enum crmg_scope scope;
 	const struct crmg_terms *terms;		/* as the operator wrote it, ... */
-	const struct crmg_quota *quota;		/* ... or (not NULL) of bytes_out; limit is not valid */
+	const struct crmg_quota *quota;		/* not NULL: of bytes_out; limit is not valid */
 	struct crmg_pfx sharers;		/* scope source, aggregate: whose budget it is */
 	bool known;				/* available is valid: not for aggregates */
 	uint64_t available;			/* units that may still pass at once */
