@@ -26,8 +26,6 @@ static const struct {
 } later[] = {
 	{ "capture", NULL, "" },
 	{ "attach", "chain", "; '--mode tc' judges beside another XDP program" },
-	{ "attach", "rehearse", "" },
-	{ "daemon", "manage", "" },
 };
 
 /* What to do instead of what is not there yet, or ""; NULL: there is no such thing. */
