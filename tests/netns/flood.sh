@@ -83,31 +83,23 @@ warm() {
 	pour --dst "${3-$LAB_SINK}" --src "${2-$KNOWN}" --sources "$1" --repeat 12 --count $((12 * $1))
 }
 
-# One packet of each forged source, and every 1001st packet from one of 200 known ones:
-# between two of its packets come three times as many sources as the table has slots.
+# one_packet_sources ipv4|ipv6: one packet of each forged source, and every 1001st packet
+# from one of 200 known ones: between two of its packets come three times as many sources
+# as the table has slots.
 one_packet_sources() {
-	local host
+	local dst=$LAB_SINK known=$KNOWN forged=("${FORGED[@]}") source
+	local some=(192.168.7.{1,100,200})
+	if [[ $1 == ipv6 ]]; then
+		dst=$SINK6 known=$KNOWN6 forged=("${FORGED6[@]}")
+		some=(fd07:0:0:{0,63,c7}::1)
+	fi
 	attach "$(floods)" -q
-	warm 200
-	pour --dst "$LAB_SINK" "${FORGED[@]}" --kind syn,ack,data --count 2002000 \
-		--known "$KNOWN" --knowns 200 --known-every 1001
+	warm 200 "$known" "$dst"
+	pour --dst "$dst" "${forged[@]}" --kind syn,ack,data --count 2002000 \
+		--known "$known" --knowns 200 --known-every 1001
 	known_keep_their_state
-	for host in 1 100 200; do
-		known_keep_their_level "192.168.7.$host"
-	done
-	expect 'evictions' "$(crmgate status -j | jq .sources.evictions)" -gt 1500000
-	expect 'tracked' "$(metric crmgate_sources_tracked)" -le 65536
-}
-
-one_packet_sources6() {
-	local subnet
-	attach "$(floods)" -q
-	warm 200 "$KNOWN6" "$SINK6"
-	pour --dst "$SINK6" "${FORGED6[@]}" --kind syn,ack,data --count 2002000 \
-		--known "$KNOWN6" --knowns 200 --known-every 1001
-	known_keep_their_state
-	for subnet in 0 63 c7; do
-		known_keep_their_level "fd07:0:0:$subnet::1"
+	for source in "${some[@]}"; do
+		known_keep_their_level "$source"
 	done
 	expect 'evictions' "$(crmgate status -j | jq .sources.evictions)" -gt 1500000
 	expect 'tracked' "$(metric crmgate_sources_tracked)" -le 65536
@@ -290,8 +282,8 @@ events_are_bounded() {
 	expect 'lines in the ring' "$(crmgate events -j | wc -l)" -le 4096
 }
 
-t 'D3 forged sources of one packet: the known ones keep their state' fresh one_packet_sources
-t 'D3 the same over IPv6, forged /64s' fresh one_packet_sources6
+t 'D3 forged sources of one packet: the known ones keep their state' fresh one_packet_sources ipv4
+t 'D3 the same over IPv6, forged /64s' fresh one_packet_sources ipv6
 t 'D3 forged sources of two packets: the known ones keep their state' \
 	fresh two_packet_sources
 t 'D3 forged sources of two packets: pressure is reported, a proven client loses nothing' \
