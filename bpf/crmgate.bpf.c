@@ -37,6 +37,9 @@
 #include "claim.h"
 #include "bans.h"
 #include "flows.h"
+#include "gauges.h"
+#include "contags.h"
+#include "conns.h"
 #include "probe.h"
 #include "budgets.h"
 #include "proved.h"
@@ -239,6 +242,20 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 	return reason == CRMG_REASON_OK ? crmg_passes(binding) : reason;
 }
 
+/* Caps come first: what one refuses is charged to no limit. */
+static __always_inline enum crmg_reason
+crmg_capped(const struct crmg_case *c, enum crmg_found found)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	enum crmg_reason reason = CRMG_REASON_OK;
+
+	if (c->work->source.syn && crmg_has_conn(c->work, binding))
+		reason = crmg_conn_ask(c->work, binding->cap[CRMG_CAP_OPEN_CONNECTIONS],
+				       binding->cap[CRMG_CAP_HALF_OPEN]);
+	reason = crmg_forget(c->work, reason);
+	return reason == CRMG_REASON_OK ? crmg_limited(c, found) : reason;
+}
+
 /* Decides on w->pkt, a packet for this service; len and packets of w->source are set. */
 static __always_inline enum crmg_verdict
 crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
@@ -248,6 +265,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 	const struct crmg_control *control;
 	struct crmg_source *source = &w->source;
 	struct crmg_pkt *pkt = &w->pkt;
+	enum crmg_verdict verdict;
 	enum crmg_reason reason;
 	__u32 epoch;
 
@@ -263,6 +281,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 		      (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
 	source->proven = 0;
 	w->exceeded = 0;
+	w->step.begun = 0;
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
 		crmg_hash_source(&source->addr, service, 0, &source->hash);
@@ -302,8 +321,11 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 	crmg_look(w, front, c.standing.binding);
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
-		reason = crmg_limited(&c, found);
-	return crmg_decide(&c, crmg_forget(w, reason));
+		reason = crmg_capped(&c, found);
+	verdict = crmg_decide(&c, crmg_forget(w, reason));
+	if (crmg_has_conn(w, c.standing.binding))
+		crmg_conn_judged(w, verdict == CRMG_VERDICT_PASS);
+	return verdict;
 }
 
 /* The service that a packet is for, or 0: then it passes, and that is counted here. */

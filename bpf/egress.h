@@ -158,6 +158,12 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	}
 	row->packets_out += segments;
 	row->bytes_out += bytes;
+	if (crmg_has_conn(w, binding)) {
+		w->source = source;
+		w->source.now_ns = crmg_now_ns(&w->clock);
+		w->source.len = bytes;
+		crmg_conn_left(w);
+	}
 	return TC_ACT_UNSPEC;
 }
 

@@ -24,6 +24,7 @@
 
 struct crmg_flow_key {
 	__u64 hash;		/* in its place of a flow */
+	__u64 conn;		/* in its place of a connection's tag (conns.h) */
 	__u32 line;
 };
 
@@ -43,7 +44,10 @@ crmg_flow_key(const struct crmg_addr *source, const struct crmg_addr *local, __u
 	h *= k[12] | 1;
 	h ^= h >> 29;
 	return (struct crmg_flow_key){
-		h & (0xfffffULL << CRMG_FLOW_HASH_SHIFT), h >> 32 & crmg_knobs.flow_mask
+		.hash = h & (0xfffffULL << CRMG_FLOW_HASH_SHIFT),
+		/* Not the bits that chose the line. */
+		.conn = h << 32 | h >> 56 << CRMG_CONN_HASH_SHIFT,
+		.line = h >> 32 & crmg_knobs.flow_mask,
 	};
 }
 

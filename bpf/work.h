@@ -17,6 +17,18 @@ struct crmg_out {
 	struct crmg_window_past past[CRMG_WINDOWS_MAX];
 };
 
+/* What a segment says of its connection (conns.h). */
+struct crmg_step {
+	__u64 hash;		/* its bits of the tag */
+	__u32 line;
+	__u32 way;		/* that has its tag; CRMG_WAYS: it is not known */
+	__u32 state;		/* 0, or CRMG_CONN_*: what it becomes, unless it is that or more */
+	__u64 marks;		/* CRMG_CONN_FIN_IN and others that it gets, ... */
+	__u64 clears;		/* ... and loses */
+	__u32 begun;		/* 1: by this segment */
+	__u32 pad;
+};
+
 struct crmg_work {
 	struct crmg_pkt pkt;
 	struct crmg_source source;
@@ -29,6 +41,7 @@ struct crmg_work {
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
 	__u32 ifindex;		/* by which it came or goes */
 	__u32 pad;
+	struct crmg_step step;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */

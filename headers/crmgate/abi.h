@@ -41,7 +41,9 @@
 	X(AGGREGATE,   "aggregate",   "too much from the wider prefix of the source") \
 	X(TOTAL,       "total",       "too much from all sources together") \
 	X(SANITY,      "sanity",      "well-formed, but what no honest sender sends") \
-	X(BYTES_OUT,   "bytes_out",   "too many leaving bytes, a budget is used up")
+	X(BYTES_OUT,   "bytes_out",   "too many leaving bytes, a budget is used up") \
+	X(OPEN_CONNECTIONS, "open_connections", "too many TCP connections open at once") \
+	X(HALF_OPEN,   "half_open",   "too many TCP handshakes begun and not finished")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -56,6 +58,14 @@
 	X(CONNECTIONS, "connections", "connections", 0,  "new TCP connections (SYN without ACK)") \
 	X(PACKETS,     "packets",     "packets",     0,  "arriving packets") \
 	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included")
+
+/*
+ * X(ID, "name", "help"): what each source may have so many of at once, in the order of
+ * decision. ID names the reason too; only a SYN is ever refused for it.
+ */
+#define CRMG_CAPS(X) \
+	X(OPEN_CONNECTIONS, "open_connections", "TCP connections, those in their handshake included") \
+	X(HALF_OPEN,        "half_open",        "TCP handshakes begun and not finished")
 
 /* X(ID, "name", "help"): who shares one budget of a limit. */
 #define CRMG_SCOPES(X) \
@@ -139,6 +149,7 @@
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
+#define CRMG_ENUM_CAP(ID, ...)       CRMG_CAP_##ID,
 #define CRMG_ENUM_SCOPE(ID, ...)     CRMG_SCOPE_##ID,
 #define CRMG_ENUM_VERDICT(ID, ...)   CRMG_VERDICT_##ID,
 #define CRMG_ENUM_MODE(ID, ...)      CRMG_MODE_##ID,
@@ -153,6 +164,7 @@
 
 enum crmg_reason    { CRMG_REASONS(CRMG_ENUM_REASON) CRMG_REASON_COUNT };
 enum crmg_limit_id  { CRMG_LIMITS(CRMG_ENUM_LIMIT) CRMG_LIMIT_COUNT };
+enum crmg_cap       { CRMG_CAPS(CRMG_ENUM_CAP) CRMG_CAP_COUNT };
 enum crmg_scope     { CRMG_SCOPES(CRMG_ENUM_SCOPE) CRMG_SCOPE_COUNT };
 enum crmg_verdict   { CRMG_VERDICTS(CRMG_ENUM_VERDICT) CRMG_VERDICT_COUNT };
 enum crmg_mode      { CRMG_MODES(CRMG_ENUM_MODE) CRMG_MODE_COUNT };
@@ -175,6 +187,8 @@ enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 #define CRMG_PREFIXES_MAX   (1 << 20)
 #define CRMG_GATES_MAX      16		/* interfaces that `allow` may name */
 #define CRMG_LIMIT_SLOTS    6		/* room for limit kinds in a binding */
+#define CRMG_CAP_SLOTS      4		/* room for caps in a binding */
+#define CRMG_CAP_MAX        1000000	/* of any of them */
 #define CRMG_BUCKET_LIMITS  3		/* limits that a bucket has a word for */
 
 /* Time units of the limiters: 1/256 ns, so that 100 Gbit/s is 20 units a byte. */
@@ -374,8 +388,9 @@ CRMG_SIZE(struct crmg_budget, 64);
 #define CRMG_BINDING_BAN       8	/* ban is set */
 #define CRMG_BINDING_BALANCER  16	/* the client is a balancer: never banned */
 #define CRMG_BINDING_WIDER     7	/* any of the wider scopes */
-#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, with no wider scope */
+#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, with no wider scope and no cap */
 #define CRMG_BINDING_CUTS      64	/* a policy that is not off, with quotas and on_budget: cut */
+#define CRMG_BINDING_CAPS      128	/* a policy that is not off, with a cap: knows its connections */
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
@@ -415,7 +430,7 @@ struct crmg_binding {
 	__u8 sanity;		/* enum crmg_sanity, of the service */
 	__u8 gate;		/* 1 + index in head.gate: holds for this interface only; 0: for all */
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
-	__u8 reserved[16];
+	__u32 cap[CRMG_CAP_SLOTS];	/* by enum crmg_cap, 1 .. CRMG_CAP_MAX; 0: any number */
 
 	struct crmg_limit aggregate[CRMG_BUCKET_LIMITS];
 	struct crmg_limit total[CRMG_BUCKET_LIMITS];
@@ -854,6 +869,77 @@ struct crmg_flows {
 };
 CRMG_SIZE(struct crmg_flows, 64);
 
+/*
+ * Map "contags": lines of eight TCP connections, of services under a policy with a cap,
+ * chosen by the same hash. Tag i of line l belongs to entry l * 8 + i of "conns". Who
+ * changes one does so with compare-and-swap, so whoever ends a connection ends it alone.
+ * Written by XDP and TC, read by everybody.
+ *
+ *   63..24 hash   23 ..19 marks   18..16 state   15..0 age
+ *
+ * The age is in ticks of 2^30 ns (1.07 s) and wraps after 19 hours.
+ */
+#define CRMG_CONN_HASH_SHIFT   24
+#define CRMG_CONN_HASH_MASK    (~0ULL << CRMG_CONN_HASH_SHIFT)
+#define CRMG_CONN_STATE_SHIFT  16
+#define CRMG_CONN_STATE_MASK   7
+#define CRMG_CONN_AGE_MASK     0xffffULL
+#define CRMG_CONN_AGE_NS_SHIFT 30
+
+#define CRMG_CONN_FIN_IN  (1ULL << 19)	/* the client sent its last byte, ... */
+#define CRMG_CONN_FIN_OUT (1ULL << 20)	/* the server did */
+#define CRMG_CONN_PROVEN  (1ULL << 21)	/* the client acknowledged the server's SYN */
+#define CRMG_CONN_MIDDLE  (1ULL << 22)	/* first met after its handshake */
+#define CRMG_CONN_RESET   (1ULL << 23)	/* a RST came that the server may not have taken */
+
+enum crmg_conn_state {
+	CRMG_CONN_EMPTY,	/* the whole word is 0 */
+	CRMG_CONN_BUSY,		/* a CPU is writing the entry */
+	CRMG_CONN_CLOSED,	/* ended; not counted, and nothing of it begins a new one */
+	CRMG_CONN_SYN,		/* the client sent a SYN */
+	CRMG_CONN_SYN_ACK,	/* the server answered it */
+	CRMG_CONN_OPEN,		/* the handshake is complete, as far as anybody knows */
+};
+
+struct crmg_contags {
+	__u64 tag[CRMG_WAYS];
+};
+CRMG_SIZE(struct crmg_contags, 64);
+
+/* Map "conns", one per tag. Written by XDP and TC, read by everybody. */
+struct crmg_conn {
+	__u32 gauge;		/* entry of "gauges" that counts it */
+	__u32 begun;		/* tick of 2^24 ns in which it was first met */
+	__u32 client_next;	/* what the client sends next, as far as it came in order; ... */
+	__u32 server_next;	/* what the server sends next */
+	__u32 server_acked;	/* what the server last acknowledged */
+	__u32 reserved[3];
+	__u64 packets_in;
+	__u64 bytes_in;
+	__u64 packets_out;
+	__u64 bytes_out;
+};
+CRMG_SIZE(struct crmg_conn, 64);
+
+/*
+ * Map "gauges": how many connections a source has, in lines of eight words, chosen by
+ * the `check` of the source (gauge.h); as many words as there are tags of connections. A
+ * word that counts any belongs to the source whose connections it counts, and to nobody else
+ * before they have ended; so it needs no sweep, and the source table may forget its owner.
+ * Only in a line without a word that is free sources share one, that of their home. Written
+ * by XDP and TC, read by everybody.
+ *
+ *   63..40 hash   39..20 half open   19..0 all
+ */
+#define CRMG_GAUGE_HASH_SHIFT 40
+#define CRMG_GAUGE_HALF_SHIFT 20
+#define CRMG_GAUGE_MASK       0xfffffULL
+
+struct crmg_gauges {
+	__u64 word[CRMG_WAYS];
+};
+CRMG_SIZE(struct crmg_gauges, 64);
+
 /* ---------------------------------------------------------------- counters */
 
 /*
@@ -895,7 +981,8 @@ struct crmg_row {
 	X(PROVEN,      proven,      "sources that completed a TCP handshake for the first time") \
 	X(STRIKES,     strikes,     "refusals that count towards an automatic ban") \
 	X(AUTO_BANS,   auto_bans,   "automatic bans") \
-	X(LARGE_SHARES, large_shares, "bans not made: the source has most of the service's packets")
+	X(LARGE_SHARES, large_shares, "bans not made: the source has most of the service's packets") \
+	X(CONNS_FORGOTTEN, conns_forgotten, "open connections forgotten to make room for others")
 
 #define CRMG_ENUM_HOST(ID, ...) CRMG_HOST_##ID,
 enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
@@ -1008,7 +1095,8 @@ struct crmg_scratch {
 	__u64 event_seq;	/* last sequence number given; also taken by user space */
 	__u64 pressure_ns;	/* CLOCK_MONOTONIC of a packet that found no slot; 0: none yet */
 	__u64 kept;		/* 1: there were entries in map "kept" */
-	__u64 reserved[2];
+	__u64 conn_sweep;	/* lines of connections that were looked at for idle ones */
+	__u64 reserved;
 	__u64 unread_ns;	/* CLOCK_REALTIME since when the policy cannot be read again; 0: it can */
 };
 CRMG_SIZE(struct crmg_scratch, 64);

@@ -20,6 +20,7 @@
 #include "../../user/base/util.h"
 #include "../../user/config/config.h"
 #include "../../user/kern/internal.h"
+#include "../../user/report/sources.h"
 #include "test.skel.h"
 
 #define INSTANCE "test"
@@ -82,6 +83,9 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 	bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.proved_map, CRMG_SLOTS(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.windows, CRMG_SLOTS(setup->capacity));
+	bpf_map__set_max_entries(skel->maps.contags, setup->flows / CRMG_WAYS);
+	bpf_map__set_max_entries(skel->maps.conns, setup->flows);
+	bpf_map__set_max_entries(skel->maps.gauges, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATES(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);
@@ -214,7 +218,7 @@ void crmg_rig_forget(struct crmg_rig *rig)
 	static const enum crmg_map_id forgotten[] = {
 		/* A slot is cleared by who claims it. */
 		CRMG_MAP_TAGS, CRMG_MAP_FLOWS, CRMG_MAP_AGGREGATES, CRMG_MAP_TOTALS,
-		CRMG_MAP_SHARES,
+		CRMG_MAP_SHARES, CRMG_MAP_CONTAGS, CRMG_MAP_GAUGES,
 	};
 	struct crmg_scratch *scratch = rig->kern->view[CRMG_MAP_SCRATCH].memory;
 
@@ -225,6 +229,7 @@ void crmg_rig_forget(struct crmg_rig *rig)
 	}
 	scratch->reset_tat = 0;
 	scratch->event_tat = 0;
+	scratch->conn_sweep = 0;
 }
 
 /* ----------------------------------------------------------------- running */
@@ -451,6 +456,15 @@ const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
 	int64_t index = find_source(rig, service, addr, &state);
 
 	return index < 0 ? NULL : &slots[index];
+}
+
+uint32_t crmg_rig_has(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
+		      enum crmg_cap cap)
+{
+	const struct crmg_slot *slot = crmg_rig_slot(rig, service, addr);
+	struct crmg_snapshot snap = snapshot(rig, CRMG_SNAP_SOURCES);
+
+	return slot ? crmg_source_has(&snap, slot, cap) : 0;
 }
 
 enum crmg_tag_state crmg_rig_state(struct crmg_rig *rig, const char *service,

@@ -125,6 +125,9 @@ uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id);
 /* The live slot and detail of a source (cut to its prefix) at a service, or NULL. */
 const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
 				      struct crmg_addr addr);
+/* How many connections a source that has a slot has, as reports tell it; 0: it has none. */
+uint32_t crmg_rig_has(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
+		      enum crmg_cap cap);
 struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
 				    struct crmg_addr addr);
 uint32_t crmg_rig_tracked(struct crmg_rig *rig);

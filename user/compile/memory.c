@@ -29,7 +29,10 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
 		       CRMG_KEPT_MAX * KEPT_ENTRY_BYTES +
 		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share);
-	ret->flows = head->flows / CRMG_WAYS * (uint64_t)sizeof(struct crmg_flows);
+	ret->flows = head->flows / CRMG_WAYS *
+		     (uint64_t)(sizeof(struct crmg_flows) + sizeof(struct crmg_contags) +
+				sizeof(struct crmg_gauges)) +
+		     head->flows * (uint64_t)sizeof(struct crmg_conn);
 	ret->policy = 2 * head->cells * CRMG_CELL;
 	ret->counters = chunks * CRMG_ROW_CHUNK * cpus * sizeof(struct crmg_row);
 	ret->bans = CRMG_BANS_MAX * BAN_BUCKET_BYTES + sizeof(struct crmg_ban_filter);

@@ -30,6 +30,9 @@
 	X(AGGREGATES, aggregates, "aggregates", struct crmg_aggregates, true) \
 	X(TOTALS,    totals,      "totals",    struct crmg_bucket,     true) \
 	X(FLOWS,     flows,       "flows",     struct crmg_flows,      true) \
+	X(CONTAGS,   contags,     "contags",   struct crmg_contags,    true) \
+	X(CONNS,     conns,       "conns",     struct crmg_conn,       true) \
+	X(GAUGES,    gauges,      "gauges",    struct crmg_gauges,     true) \
 	X(SHARES,    shares,      "shares",    struct crmg_share,      true) \
 	X(PROOF,     proof,       "proof",     struct crmg_proof,      true) \
 	X(WINDOWS,   windows,     "windows",   struct crmg_windows,    true) \

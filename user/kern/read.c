@@ -141,6 +141,10 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_WINDOWS],
 					 kern->map[CRMG_MAP_WINDOWS], sizeof(struct crmg_windows),
 					 capacity);
+	if (!code && flags & CRMG_SNAP_SOURCES)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_GAUGES], kern->map[CRMG_MAP_GAUGES],
+					 sizeof(struct crmg_gauges),
+					 crmg_image_head(&kern->image)->flows / CRMG_WAYS);
 	return code;
 }
 
@@ -237,10 +241,11 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.pressure_ns = crmg_pressure_ns(kern, &snap);
 	snap.unread_ns = ((struct crmg_scratch *)kern->view[CRMG_MAP_SCRATCH].memory)->unread_ns;
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
-	if (flags & CRMG_SNAP_SOURCES)
+	if (flags & CRMG_SNAP_SOURCES) {
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;
-	if (flags & CRMG_SNAP_SOURCES)
 		snap.windows = kern->view[CRMG_MAP_WINDOWS].memory;
+		snap.gauges = kern->view[CRMG_MAP_GAUGES].memory;
+	}
 	if (flags & CRMG_SNAP_BANS) {
 		snap.bans = kern->bans;
 		snap.ban_entries = kern->ban_count;

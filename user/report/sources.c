@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <crmgate/gauge.h>
+
 #include "../base/addr.h"
 #include "../base/num.h"
 #include "../base/util.h"
@@ -216,4 +218,20 @@ const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
 {
 	return crmg_image_label(snap->image, crmg_image_resolve(snap->image, detail->service,
 								&detail->addr));
+}
+
+uint32_t crmg_source_has(const struct crmg_snapshot *snap, const struct crmg_slot *slot,
+			 enum crmg_cap cap)
+{
+	uint32_t lines = crmg_image_head(snap->image)->flows / CRMG_WAYS;
+	struct crmg_gauge_place place = crmg_gauge_place(slot->check, lines);
+
+	for (unsigned int way = 0; snap->gauges && way < CRMG_WAYS; way++) {
+		uint64_t word = __atomic_load_n(&snap->gauges[place.line].word[way],
+						__ATOMIC_RELAXED);
+
+		if (crmg_gauge_is(word, place.hash))
+			return crmg_gauge_count(word, cap);
+	}
+	return 0;
 }

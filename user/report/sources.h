@@ -64,6 +64,13 @@ static inline uint64_t crmg_source_dropped(const struct crmg_slot *slot,
 	return refusals > detail->shadow_refusals ? refusals - detail->shadow_refusals : 0;
 }
 
+/*
+ * How many connections of a kind a source has at once, as the packet path knows them: those
+ * that passed under a policy with a cap. 0 if gauges were not asked for.
+ */
+uint32_t crmg_source_has(const struct crmg_snapshot *snap, const struct crmg_slot *slot,
+			 enum crmg_cap cap);
+
 /* One pass over the tags: fills tracked, recent and by_state. */
 void crmg_sources_count(struct crmg_snapshot *snap);
 
