@@ -125,6 +125,7 @@ static void limits(void)
 	CRMG_LIMITS(LIMIT)
 }
 
+static void caps(void) { CRMG_CAPS(ITEM) }
 static void scopes(void) { CRMG_SCOPES(ITEM) }
 static void verdicts(void) { CRMG_VERDICTS(ITEM) }
 static void modes(void) { CRMG_MODES(ITEM) }
@@ -220,6 +221,7 @@ static const struct {
 	{ "reasons_pass", reasons_pass },
 	{ "reasons_refuse", reasons_refuse },
 	{ "limits", limits },
+	{ "caps", caps },
 	{ "scopes", scopes },
 	{ "verdicts", verdicts },
 	{ "modes", modes },

@@ -24,6 +24,7 @@ static const char policy[] =
 	"  idle: {transport: tcp, ports: [9002]}\n"
 	"  angry: {transport: tcp, ports: [9003]}\n"
 	"  spent: {transport: tcp, ports: [9007]}\n"
+	"  busy: {transport: tcp, ports: [9008]}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
@@ -46,6 +47,8 @@ static const char policy[] =
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
 	"  - {name: angry, service: angry, clients: any, on_exceed: reset,\n"
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
+	"  - {name: busy, service: busy, clients: any,\n"
+	"     limits: {open_connections: {max: 3}, half_open: {max: 2}}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
 	"     limits: {bytes_out: [{quota: 64KiB, per: 1m}]}}\n"
 	"  - {name: shared, service: shared, clients: any,\n"
@@ -154,6 +157,27 @@ static void spend(struct crmg_rig *rig)
 		handshake(&c[i]);
 		for (int n = 0; n < 100; n++)
 			server_sends(&c[i], ACK, 1000);
+	}
+}
+
+/* As many handshakes as there may be at once; and as many connections. */
+static void begin_some(struct crmg_rig *rig)
+{
+	for (uint16_t n = 0; n < 2; n++) {
+		struct conversation c = conversation(rig, PUBLIC4, 10000 + n);
+
+		c.dport = 9008;
+		client_sends(&c, SYN);
+	}
+}
+
+static void open_some(struct crmg_rig *rig)
+{
+	for (uint16_t n = 0; n < 3; n++) {
+		struct conversation c = conversation(rig, PUBLIC4, 10000 + n);
+
+		c.dport = 9008;
+		handshake(&c);
 	}
 }
 
@@ -347,6 +371,14 @@ static const struct row rows[] = {
 	  .prepare = spend, .opens = true, DROPPED(BYTES_OUT, "spent", "spent") },
 	{ "an end after the budget", .packet = { TCP4(PUBLIC4, 9007, ACK | FIN) },
 	  .prepare = spend, PASSED(OK, "spent", "spent") },
+	{ "one handshake too many", .packet = { TCP4(PUBLIC4, 9008, SYN) },
+	  .prepare = begin_some, .opens = true, DROPPED(HALF_OPEN, "busy", "busy") },
+	{ "one connection too many", .packet = { TCP4(PUBLIC4, 9008, SYN) },
+	  .prepare = open_some, .opens = true, DROPPED(OPEN_CONNECTIONS, "busy", "busy") },
+	{ "what is no SYN has no cap", .packet = { TCP4(PUBLIC4, 9008, ACK) },
+	  .prepare = open_some, PASSED(OK, "busy", "busy") },
+	{ "connections of another source", .packet = { TCP6(PUBLIC6, 9008, SYN) },
+	  .prepare = open_some, .opens = true, PASSED(OK, "busy", "busy") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

@@ -30,6 +30,7 @@ struct fixture {
 	struct crmg_slot slots[CAPACITY];
 	struct crmg_detail details[CAPACITY];
 	struct crmg_windows windows[CAPACITY];
+	struct crmg_gauges gauges[1024 / CRMG_WAYS];
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
 	struct crmg_bucket totals[CRMG_TOTALS];
@@ -99,6 +100,7 @@ static inline void fixture_init(void)
 		.slots = fx.slots,
 		.details = fx.details,
 		.windows = fx.windows,
+		.gauges = fx.gauges,
 		.totals = fx.totals,
 		.bans = fx.bans,
 		.origins = fx.origins,

@@ -10,6 +10,7 @@ static const struct {
 } lists[] = {
 	{ "reason", crmg_reason_name, CRMG_REASON_COUNT },
 	{ "limit", crmg_limit_name, CRMG_LIMIT_COUNT },
+	{ "cap", crmg_cap_name, CRMG_CAP_COUNT },
 	{ "scope", crmg_scope_name, CRMG_SCOPE_COUNT },
 	{ "verdict", crmg_verdict_name, CRMG_VERDICT_COUNT },
 	{ "mode", crmg_mode_name, CRMG_MODE_COUNT },

@@ -172,6 +172,21 @@ static void write_widths(const struct crmg_model *model, const struct crmg_model
 						: shorter(48, model->v6_prefix);
 }
 
+/* Caps of each source; their numbers are all there is to them. */
+static void write_caps(const struct crmg_model_cap *caps, struct crmg_binding *binding)
+{
+	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
+		binding->cap[i] = caps[i].max;
+}
+
+uint8_t crmg_binding_asks(const struct crmg_binding *binding)
+{
+	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
+		if (binding->cap[i])
+			return CRMG_BINDING_CAPS;
+	return binding->flags & CRMG_BINDING_WIDER ? 0 : CRMG_BINDING_PLAIN;
+}
+
 /* All that a policy with limits says. */
 static void write_policy(const struct crmg_build *b, const struct crmg_bind *bind,
 			 struct crmg_binding *binding, struct crmg_label *label)
@@ -187,6 +202,7 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 						      label->aggregate);
 	binding->total_limits = crmg_write_limits(policy->total.limits, CRMG_BUCKET_LIMITS,
 						  binding->total, label->total);
+	write_caps(policy->caps, binding);
 	write_widths(b->model, policy, binding);
 	binding->quotas = bind->quotas;
 	binding->on_budget = policy->bytes_out.on_budget;
@@ -228,9 +244,8 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	if (bind->at->total.set &&
 	    (bind->kind == CRMG_BINDING_POLICY || bind->kind == CRMG_BINDING_NO_POLICY))
 		binding->flags |= CRMG_BINDING_SERVICE;
-	if (bind->kind == CRMG_BINDING_POLICY && binding->mode != CRMG_MODE_OFF &&
-	    !(binding->flags & CRMG_BINDING_WIDER))
-		binding->flags |= CRMG_BINDING_PLAIN;
+	if (bind->kind == CRMG_BINDING_POLICY && binding->mode != CRMG_MODE_OFF)
+		binding->flags |= crmg_binding_asks(binding);
 	if (binding->quotas && binding->mode != CRMG_MODE_OFF &&
 	    binding->on_budget == CRMG_ON_BUDGET_CUT)
 		binding->flags |= CRMG_BINDING_CUTS;

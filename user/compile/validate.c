@@ -64,11 +64,11 @@ static bool scopes_are_valid(const struct crmg_head *head, const struct crmg_bin
 {
 	const uint8_t own = CRMG_BINDING_AGGREGATE | CRMG_BINDING_TOTAL | CRMG_BINDING_BAN |
 			    CRMG_BINDING_BALANCER;
-	bool plain = b->kind == CRMG_BINDING_POLICY && b->mode != CRMG_MODE_OFF &&
-		     !(b->flags & CRMG_BINDING_WIDER);
+	const uint8_t asks = CRMG_BINDING_PLAIN | CRMG_BINDING_CAPS;
+	bool judges = b->kind == CRMG_BINDING_POLICY && b->mode != CRMG_MODE_OFF;
 
-	if (b->flags & ~(own | CRMG_BINDING_SERVICE | CRMG_BINDING_PLAIN | CRMG_BINDING_CUTS) ||
-	    !(b->flags & CRMG_BINDING_PLAIN) == plain ||
+	if (b->flags & ~(own | CRMG_BINDING_SERVICE | asks | CRMG_BINDING_CUTS) ||
+	    (b->flags & asks) != (judges ? crmg_binding_asks(b) : 0) ||
 	    (b->flags & CRMG_BINDING_CUTS && !b->quotas) ||
 	    b->aggregate_limits >> CRMG_BUCKET_LIMITS || b->total_limits >> CRMG_BUCKET_LIMITS ||
 	    !(b->flags & CRMG_BINDING_AGGREGATE) != !b->aggregate_limits ||

@@ -166,7 +166,8 @@ static bool check_terms(struct crmg_reader *r, const struct draft *draft)
 /* Where the limits of one scope go. */
 struct scope {
 	struct crmg_model_limit *limits;
-	struct crmg_model_bytes_out *bytes_out;	/* NULL: not of this scope */
+	struct crmg_model_cap *caps;		/* NULL: not of this scope, ... */
+	struct crmg_model_bytes_out *bytes_out;	/* ... nor these */
 };
 
 static void read_limit(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -196,23 +197,65 @@ static void read_bytes_out(struct crmg_reader *r, const struct crmg_node *node, 
 		crmg_read_not_yet(r, node->key->place, "bytes_out of sources together");
 }
 
+static void read_max(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		     unsigned int arg)
+{
+	const char *text = crmg_read_text(r, node, "a number");
+	char most[CRMG_NUM_LEN];
+	uint64_t max;
+
+	(void)arg;
+	if (!text)
+		return;
+	if (!crmg_parse_count(text, &max) && max >= 1 && max <= CRMG_CAP_MAX)
+		((struct crmg_model_cap *)target)->max = max;
+	else
+		crmg_read_error(r, node->place, "max '%.64s' is not a number from 1 to %s", text,
+				crmg_format_count(CRMG_CAP_MAX, most, sizeof(most)));
+}
+
+static const struct crmg_key cap_keys[] = {
+	{ "max", read_max, 0, true },
+};
+
+/* id: CRMG_LIMIT_COUNT + enum crmg_cap */
+static void read_cap(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		     unsigned int id)
+{
+	struct crmg_model_cap *caps = ((struct scope *)target)->caps;
+	char what[64];
+
+	if (!caps) {
+		snprintf(what, sizeof(what), "%.32s of sources together", node->key->text);
+		crmg_read_not_yet(r, node->key->place, what);
+		return;
+	}
+	caps += id - CRMG_LIMIT_COUNT;
+	crmg_read_keys(r, node, "a limit", cap_keys, caps);
+	caps->place = node->key->place;
+}
+
+/* What is no limit by rate has an id of its own. */
+#define BYTES_OUT_ID (CRMG_LIMIT_COUNT + CRMG_CAP_COUNT)
+
 static const struct crmg_key limit_keys[] = {
 #define X(ID, name, ...) { name, read_limit, CRMG_LIMIT_##ID, false },
 	CRMG_LIMITS(X)
 #undef X
+#define X(ID, name, ...) { name, read_cap, CRMG_LIMIT_COUNT + CRMG_CAP_##ID, false },
+	CRMG_CAPS(X)
+#undef X
 	{ "requests", NULL, 0, false },
-	{ "open_connections", NULL, 0, false },
-	{ "half_open", NULL, 0, false },
 	{ "handshake_failures", NULL, 0, false },
 	{ "auth_failures", NULL, 0, false },
-	{ "bytes_out", read_bytes_out, CRMG_LIMIT_COUNT, false },
+	{ "bytes_out", read_bytes_out, BYTES_OUT_ID, false },
 };
 
 /* target: CRMG_LIMIT_COUNT limits. */
 void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		      unsigned int arg)
 {
-	struct scope scope = { target, NULL };
+	struct scope scope = { .limits = target };
 
 	(void)arg;
 	crmg_read_keys(r, node, "'limits'", limit_keys, &scope);
@@ -221,7 +264,7 @@ void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void 
 void crmg_read_source_limits(struct crmg_reader *r, const struct crmg_node *node,
 			     struct crmg_model_policy *policy)
 {
-	struct scope scope = { policy->limits, &policy->bytes_out };
+	struct scope scope = { policy->limits, policy->caps, &policy->bytes_out };
 
 	crmg_read_keys(r, node, "'limits'", limit_keys, &scope);
 }
@@ -251,9 +294,9 @@ static uint32_t strike_bit(struct crmg_reader *r, const struct crmg_node *node)
 		return crmg_read_choice(r, node, names, count, &choice) ? 1u << ids[choice] : 0;
 	if (other->read)
 		crmg_read_error(r, node->place, "refusals by limit '%s' are no strikes: %s; "
-				"accepted: %s", other->name, other->arg == CRMG_LIMIT_CONNECTIONS ?
-				"it refuses SYNs, and those can be forged" :
-				"it refuses what is sent to a source", accepted);
+				"accepted: %s", other->name, other->arg == BYTES_OUT_ID ?
+				"it refuses what is sent to a source" :
+				"it refuses SYNs, and those can be forged", accepted);
 	else
 		crmg_read_not_yet(r, node->place, other->name);
 	return 0;

@@ -154,6 +154,8 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 		policy->aggregate.limits[i].place = place;
 		policy->total.limits[i].place = place;
 	}
+	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
+		policy->caps[i].place = place;
 	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
 	policy->total.place = policy->ban.place = place;
 	policy->bytes_out.place = policy->bytes_out.notify_place = place;
@@ -203,6 +205,7 @@ static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 	policy->ban = other->ban;
 	policy->bytes_out = other->bytes_out;
 	memcpy(policy->limits, other->limits, sizeof(policy->limits));
+	memcpy(policy->caps, other->caps, sizeof(policy->caps));
 	move_places(policy, node->place);
 }
 

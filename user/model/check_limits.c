@@ -14,6 +14,12 @@ static const char *const limit_names[] = {
 #undef X
 };
 
+static const char *const cap_names[] = {
+#define X(ID, name, ...) [CRMG_CAP_##ID] = name,
+	CRMG_CAPS(X)
+#undef X
+};
+
 static const char *const transport_names[] = {
 #define X(ID, name, ...) [CRMG_TRANSPORT_##ID] = name,
 	CRMG_TRANSPORTS(X)
@@ -49,6 +55,12 @@ static void check_transport(const struct crmg_model *model, const struct crmg_mo
 					 "limit '%s' needs transport tcp; service '%s' of policy "
 					 "'%s' is %s", limit_names[CRMG_LIMIT_CONNECTIONS],
 					 udp->name, policy->name, transport_names[udp->transport]);
+	for (size_t c = 0; c < CRMG_CAP_COUNT; c++)
+		if (policy->caps[c].max)
+			crmg_check_error(model, err, policy->caps[c].place,
+					 "limit '%s' needs transport tcp; service '%s' of policy "
+					 "'%s' is %s", cap_names[c], udp->name, policy->name,
+					 transport_names[udp->transport]);
 	if (policy->on_exceed == CRMG_ACTION_RESET)
 		crmg_check_error(model, err, policy->place,
 				 "'on_exceed: reset' needs transport tcp; service '%s' of "
@@ -81,6 +93,11 @@ static void check_deny(const struct crmg_model *model, const struct crmg_model_p
 			crmg_check_error(model, err, policy->limits[l].place,
 					 "policy '%s' has 'deny: true' and limit '%s'; one "
 					 "excludes the other", policy->name, limit_names[l]);
+	for (size_t c = 0; c < CRMG_CAP_COUNT; c++)
+		if (policy->caps[c].max)
+			crmg_check_error(model, err, policy->caps[c].place,
+					 "policy '%s' has 'deny: true' and limit '%s'; one "
+					 "excludes the other", policy->name, cap_names[c]);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(others); i++)
 		if (others[i].set)
 			crmg_check_error(model, err, others[i].place,
@@ -138,6 +155,20 @@ static void check_strikes(const struct crmg_model *model, const struct crmg_mode
 			 can ? "none of those is named in 'on'" :
 			 own ? "those by 'connections' are none, since a SYN can be forged; add "
 			       "'packets' or 'bytes'" : "there is none");
+}
+
+/* What is half open is open, too. */
+static void warn_caps(const struct crmg_model *model, const struct crmg_model_policy *policy,
+		      struct crmg_err *err)
+{
+	const struct crmg_model_cap *open = &policy->caps[CRMG_CAP_OPEN_CONNECTIONS];
+	const struct crmg_model_cap *half = &policy->caps[CRMG_CAP_HALF_OPEN];
+
+	if (open->max && half->max >= open->max)
+		crmg_check_warn(model, err, half->place,
+				"'half_open' of policy '%s' has no effect: 'open_connections' "
+				"counts handshakes too, and refuses from %u on", policy->name,
+				open->max);
 }
 
 static void warn_strikes(const struct crmg_model *model, const struct crmg_model_policy *policy,
@@ -332,6 +363,7 @@ void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err)
 		warn_below(model, policy, 2, &policy->total, "the total", 0, err);
 		warn_connections(model, policy, err);
 		warn_strikes(model, policy, err);
+		warn_caps(model, policy, err);
 		warn_balancers(model, policy, err);
 	}
 }

@@ -27,6 +27,12 @@ struct crmg_model_limit {
 	struct crmg_place place;
 };
 
+/* So many at once of what CRMG_CAPS names. */
+struct crmg_model_cap {
+	uint32_t max;			/* 0: any number */
+	struct crmg_place place;
+};
+
 /* Limits that sources share; set: the file has them, and then at least one. */
 struct crmg_model_budget {
 	bool set;
@@ -117,6 +123,7 @@ struct crmg_model_policy {
 	enum crmg_mode mode;
 	enum crmg_action on_exceed;
 	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
+	struct crmg_model_cap caps[CRMG_CAP_COUNT];
 	struct crmg_model_bytes_out bytes_out;
 	struct crmg_model_budget aggregate;
 	struct crmg_model_width v4_wide;	/* of the aggregate, both */

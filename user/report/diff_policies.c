@@ -214,6 +214,26 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 					ban_text(now, to));
 }
 
+static int diff_caps(struct crmg_changes *changes, const char *what,
+		     const struct crmg_binding *before, const struct crmg_binding *after)
+{
+	int code = 0;
+
+	for (unsigned int c = 0; c < CRMG_CAP_COUNT && !code; c++) {
+		uint32_t from = before->cap[c], to = after->cap[c];
+		enum crmg_change_kind kind = !from ? CRMG_CHANGE_ADDED : !to ? CRMG_CHANGE_REMOVED :
+					     to > from ? CRMG_CHANGE_RAISED : CRMG_CHANGE_LOWERED;
+		char old[CRMG_NUM_LEN], now[CRMG_NUM_LEN];
+
+		snprintf(old, sizeof(old), "max %u", from);
+		snprintf(now, sizeof(now), "max %u", to);
+		if (from != to)
+			code = crmg_diff_note(changes, kind, what, crmg_cap_name(c),
+					      from ? old : NULL, to ? now : NULL);
+	}
+	return code;
+}
+
 static int diff_policy(struct crmg_changes *changes, const char *what, const struct policy *before,
 		       const struct policy *after)
 {
@@ -225,6 +245,8 @@ static int diff_policy(struct crmg_changes *changes, const char *what, const str
 	const struct crmg_label *is = after->label;
 	int code = diff_words(changes, what, before, after);
 
+	if (!code)
+		code = diff_caps(changes, what, old, now);
 	if (!code)
 		code = crmg_diff_limits(changes, what, CRMG_SCOPE_SOURCE,
 					(struct crmg_diff_limits){ old->limits, was->terms },

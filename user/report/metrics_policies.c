@@ -153,6 +153,17 @@ void crmg_metric_limits(const struct crmg_family *family, const struct crmg_scra
 	write_service_limits(family, ctx, out);
 }
 
+void crmg_metric_caps(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		for (unsigned int c = 0; c < CRMG_CAP_COUNT; c++)
+			if (ctx->rows->items[i].binding->cap[c])
+				fprintf(out, "%s{%s,limit=\"%s\",scope=\"%s\"} %u\n",
+					family->name, ctx->labels[i], crmg_cap_name(c),
+					crmg_scope_name(CRMG_SCOPE_SOURCE),
+					ctx->rows->items[i].binding->cap[c]);
+}
+
 void crmg_metric_quotas(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
 {
 	for (size_t i = 0; i < ctx->rows->count; i++) {

@@ -18,6 +18,7 @@
 
 LOOKUP(crmg_reason_name, CRMG_REASONS(NAME))
 LOOKUP(crmg_limit_name, CRMG_LIMITS(NAME))
+LOOKUP(crmg_cap_name, CRMG_CAPS(NAME))
 LOOKUP(crmg_scope_name, CRMG_SCOPES(NAME))
 LOOKUP(crmg_verdict_name, CRMG_VERDICTS(NAME))
 LOOKUP(crmg_mode_name, CRMG_MODES(NAME))
@@ -46,6 +47,13 @@ enum crmg_reason crmg_limit_reason(unsigned int id)
 {
 #define REASON(ID, ...) CRMG_REASON_##ID,
 	static const enum crmg_reason reasons[] = { CRMG_LIMITS(REASON) };
+
+	return reasons[id];
+}
+
+enum crmg_reason crmg_cap_reason(unsigned int id)
+{
+	static const enum crmg_reason reasons[] = { CRMG_CAPS(REASON) };
 
 	return reasons[id];
 }

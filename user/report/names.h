@@ -11,6 +11,7 @@
 const char *crmg_reason_name(unsigned int id);
 const char *crmg_limit_name(unsigned int id);
 const char *crmg_limit_unit(unsigned int id);
+const char *crmg_cap_name(unsigned int id);
 const char *crmg_scope_name(unsigned int id);
 const char *crmg_verdict_name(unsigned int id);
 const char *crmg_mode_name(unsigned int id);
@@ -27,5 +28,6 @@ const char *crmg_tc_kind_name(unsigned int id);
 /* Charge scale of a limit (abi.h, CRMG_LIMITS) and the reason that it gives. */
 unsigned int crmg_limit_shift(unsigned int id);
 enum crmg_reason crmg_limit_reason(unsigned int id);
+enum crmg_reason crmg_cap_reason(unsigned int id);
 
 #endif

@@ -89,6 +89,7 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	const struct crmg_binding *binding = row->binding;
 	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE;
 	bool cuts = binding->flags & CRMG_BINDING_CUTS;
+	bool caps = binding->flags & CRMG_BINDING_CAPS;
 
 	switch (reason) {
 	case CRMG_REASON_MALFORMED:
@@ -106,10 +107,14 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_BYTES_OUT:
 		return cuts;
 	case CRMG_REASON_CONTENTION:
-		return cuts || binding->limits || binding->aggregate_limits || total;
+		return cuts || binding->limits || binding->aggregate_limits || total ||
+		       caps;
 	case CRMG_REASON_PRESSURE:
-		return binding->limits || binding->aggregate_limits;
+		return binding->limits || binding->aggregate_limits || caps;
 	default:
+		for (unsigned int i = 0; i < CRMG_CAP_COUNT; i++)
+			if (crmg_cap_reason(i) == reason)
+				return binding->cap[i];
 		for (unsigned int i = 0; i < CRMG_LIMIT_COUNT; i++)
 			if (crmg_limit_reason(i) == reason)
 				return binding->limits >> i & 1;

@@ -44,6 +44,10 @@ int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out
  */
 char *crmg_terms_text(unsigned int mask, const struct crmg_terms *terms, char *buf, size_t size);
 
+/* The same with the caps of a binding: "packets 20/s (40), open_connections max 100". */
+char *crmg_own_text(const struct crmg_binding *binding, const struct crmg_label *label, char *buf,
+		    size_t size);
+
 /* The same as a new JSON list; scope: whose limits they are. */
 json_t *crmg_terms_json(unsigned int mask, const struct crmg_terms *terms, enum crmg_scope scope);
 

@@ -97,13 +97,31 @@ json_t *crmg_terms_json(unsigned int mask, const struct crmg_terms *terms, enum 
 		char rate[CRMG_NUM_LEN];
 
 		if (mask >> l & 1)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f, s:o}",
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:f, s:o, s:n}",
 				"name", crmg_limit_name(l),
 				"scope", crmg_scope_name(scope),
 				"rate", crmg_rate_text(l, &terms[l], rate),
 				"rate_per_second", crmg_rate_per_second(&terms[l]),
-				"burst", crmg_json_count(terms[l].burst)));
+				"burst", crmg_json_count(terms[l].burst),
+				"max"));
 	}
+	return list;
+}
+
+/* What each source may do: by rate, and at once. */
+static json_t *own_json(const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	json_t *list = crmg_terms_json(binding->limits, label->terms, CRMG_SCOPE_SOURCE);
+
+	for (unsigned int c = 0; c < CRMG_CAP_COUNT; c++)
+		if (binding->cap[c])
+			json_array_append_new(list, json_pack("{s:s, s:s, s:n, s:n, s:n, s:o}",
+				"name", crmg_cap_name(c),
+				"scope", crmg_scope_name(CRMG_SCOPE_SOURCE),
+				"rate",
+				"rate_per_second",
+				"burst",
+				"max", crmg_json_count(binding->cap[c])));
 	return list;
 }
 
@@ -245,8 +263,7 @@ static json_t *limits_json(const struct crmg_image *image)
 			"mode", crmg_mode_name(binding->mode),
 			"deny", binding->kind == CRMG_BINDING_DENY,
 			"on_exceed", crmg_action_name(binding->on_exceed),
-			"limits", crmg_terms_json(binding->limits, label->terms,
-						  CRMG_SCOPE_SOURCE),
+			"limits", own_json(binding, label),
 			"bytes_out", quotas_json(crmg_image_quotas(image, binding)),
 			"aggregate", aggregate_json(binding, label),
 			"total", total_json(binding->total_limits, label->total,

@@ -4,6 +4,7 @@
  * together, what may be sent to them, and when it bans. A table without rows is left out.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "../base/num.h"
 #include "names.h"
@@ -29,6 +30,24 @@ char *crmg_terms_text(unsigned int mask, const struct crmg_terms *terms, char *b
 			l == CRMG_LIMIT_BYTES
 			? crmg_format_bytes(terms[l].burst, burst, sizeof(burst))
 			: crmg_format_count(terms[l].burst, burst, sizeof(burst)));
+	}
+	return buf;
+}
+
+char *crmg_own_text(const struct crmg_binding *binding, const struct crmg_label *label, char *buf,
+		    size_t size)
+{
+	bool first = !binding->limits;
+	size_t at = strlen(crmg_terms_text(binding->limits, label->terms, buf, size));
+
+	for (unsigned int c = 0; c < CRMG_CAP_COUNT; c++) {
+		if (!binding->cap[c])
+			continue;
+		at = first ? 0 : at;
+		if (at < size)
+			at += (size_t)snprintf(buf + at, size - at, "%s%s max %u", first ? "" : ", ",
+					       crmg_cap_name(c), binding->cap[c]);
+		first = false;
 	}
 	return buf;
 }
@@ -64,8 +83,7 @@ static int own_table(const struct crmg_image *image, bool colour, FILE *out)
 		crmg_table_cell(&table, "%s", crmg_mode_name(binding->mode));
 		crmg_table_cell(&table, "%s", crmg_action_name(binding->on_exceed));
 		crmg_table_cell(&table, "%s", binding->kind == CRMG_BINDING_DENY ? "deny" :
-				crmg_terms_text(binding->limits, label->terms, terms,
-						sizeof(terms)));
+				crmg_own_text(binding, label, terms, sizeof(terms)));
 	}
 	return crmg_table_print(&table, colour, out);
 }

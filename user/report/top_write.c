@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* top_write.c - chosen sources as a JSON document and as a table. */
 #include "../base/addr.h"
+#include "names.h"
 #include "text.h"
 #include "top.h"
 
@@ -18,7 +19,7 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 
 	if (!label)
 		label = &no_label;
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o,"
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:b}",
 		"address", crmg_source_text(snap, &detail->addr, address, sizeof(address)),
 		"service", crmg_json_text(service->name, sizeof(service->name)),
@@ -27,7 +28,8 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 		"bytes", crmg_json_count(crmg_source_bytes(slot, detail)),
 		service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
 		"connections", crmg_json_count(detail->connections),
-		"open_connections",
+		crmg_cap_name(CRMG_CAP_OPEN_CONNECTIONS),
+		crmg_json_count(crmg_source_has(snap, slot, CRMG_CAP_OPEN_CONNECTIONS)),
 		"bytes_out", crmg_json_count(detail->bytes_out),
 		"dropped_packets", crmg_json_count(dropped),
 		"would_drop_packets", crmg_json_count(detail->shadow_refusals),

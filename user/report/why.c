@@ -204,11 +204,34 @@ static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_add
 	return count;
 }
 
+static size_t why_caps(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		       const struct crmg_why_service *why, struct crmg_why_limit *ret)
+{
+	size_t count = 0;
+
+	for (unsigned int c = 0; c < CRMG_CAP_COUNT; c++) {
+		uint32_t max = why->binding->cap[c], has;
+
+		if (!max)
+			continue;
+		has = why->seen ? crmg_source_has(snap, &why->source.slot, c) : 0;
+		ret[count++] = (struct crmg_why_limit){
+			.limit = c,
+			.scope = CRMG_SCOPE_SOURCE,
+			.max = max,
+			.sharers = cut_to(addr, crmg_source_len(snap, addr)),
+			.known = true,
+			.available = has < max ? max - has : 0,
+		};
+	}
+	return count;
+}
+
 size_t crmg_why_limits(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 		       const struct crmg_why_service *why, struct crmg_why_limit *ret)
 {
 	struct budget budgets[CRMG_SCOPE_COUNT];
-	size_t count = 0;
+	size_t count = why_caps(snap, addr, why, ret);
 
 	for (unsigned int s = 0; s < CRMG_SCOPE_COUNT; s++)
 		budgets[s] = budget_of(snap, addr, why, s);

@@ -42,12 +42,14 @@ struct crmg_why_limit {
 	enum crmg_scope scope;
 	const struct crmg_terms *terms;		/* as the operator wrote it, ... */
 	const struct crmg_quota *quota;		/* not NULL: of bytes_out; limit is not valid */
+	uint32_t max;				/* not 0: limit is an enum crmg_cap, so many at once */
 	struct crmg_pfx sharers;		/* scope source, aggregate: whose budget it is */
 	bool known;				/* available is valid: not for aggregates */
 	uint64_t available;			/* units that may still pass at once */
 };
 
-#define CRMG_WHY_LIMITS_MAX (CRMG_LIMIT_COUNT * CRMG_SCOPE_COUNT + CRMG_WINDOWS_MAX)
+#define CRMG_WHY_LIMITS_MAX \
+	(CRMG_CAP_COUNT + CRMG_LIMIT_COUNT * CRMG_SCOPE_COUNT + CRMG_WINDOWS_MAX)
 
 /* Bytes that may still be sent at once, of each quota. */
 void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_windows *windows,

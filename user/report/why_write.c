@@ -21,7 +21,7 @@ static json_t *quota_json(const struct crmg_why_limit *limit)
 {
 	char per[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
 
-	return json_pack("{s:s, s:s, s:s?, s:n, s:n, s:n, s:o, s:s, s:o}",
+	return json_pack("{s:s, s:s, s:s?, s:n, s:n, s:n, s:o, s:s, s:n, s:o}",
 		"name", crmg_reason_name(CRMG_REASON_BYTES_OUT),
 		"scope", crmg_scope_name(limit->scope),
 		"prefix", sharers_text(limit, sharers),
@@ -30,6 +30,24 @@ static json_t *quota_json(const struct crmg_why_limit *limit)
 		"burst",
 		"quota", crmg_json_count(limit->quota->bytes),
 		"per", crmg_quota_per(limit->quota, per, sizeof(per)),
+		"max",
+		"available", crmg_json_count(limit->available));
+}
+
+static json_t *cap_json(const struct crmg_why_limit *limit)
+{
+	char sharers[CRMG_ADDR_LEN];
+
+	return json_pack("{s:s, s:s, s:s?, s:n, s:n, s:n, s:n, s:n, s:o, s:o}",
+		"name", crmg_cap_name(limit->limit),
+		"scope", crmg_scope_name(limit->scope),
+		"prefix", sharers_text(limit, sharers),
+		"rate",
+		"rate_per_second",
+		"burst",
+		"quota",
+		"per",
+		"max", crmg_json_count(limit->max),
 		"available", crmg_json_count(limit->available));
 }
 
@@ -44,12 +62,13 @@ static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_a
 		const struct crmg_why_limit *limit = &limits[i];
 		char rate[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
 
-		if (limit->quota) {
-			json_array_append_new(list, quota_json(limit));
+		if (limit->quota || limit->max) {
+			json_array_append_new(list, limit->max ? cap_json(limit)
+							       : quota_json(limit));
 			continue;
 		}
 		json_array_append_new(list, json_pack(
-			"{s:s, s:s, s:s?, s:s, s:f, s:o, s:n, s:n, s:o}",
+			"{s:s, s:s, s:s?, s:s, s:f, s:o, s:n, s:n, s:n, s:o}",
 			"name", crmg_limit_name(limit->limit),
 			"scope", crmg_scope_name(limit->scope),
 			"prefix", sharers_text(limit, sharers),
@@ -58,6 +77,7 @@ static json_t *limits_json(const struct crmg_snapshot *snap, const struct crmg_a
 			"burst", crmg_json_count(limit->terms->burst),
 			"quota",
 			"per",
+			"max",
 			"available", limit->known ? crmg_json_count(limit->available)
 						  : json_null()));
 	}
@@ -146,6 +166,12 @@ static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr
 			fprintf(out, "  limit:   bytes_out %s per %s, available %llu\n",
 				crmg_format_bytes(limit->quota->bytes, rate, sizeof(rate)),
 				crmg_quota_per(limit->quota, sharers, sizeof(sharers)),
+				(unsigned long long)limit->available);
+			continue;
+		}
+		if (limit->max) {
+			fprintf(out, "  limit:   %s max %u, available %llu\n",
+				crmg_cap_name(limit->limit), limit->max,
 				(unsigned long long)limit->available);
 			continue;
 		}
