@@ -4,7 +4,9 @@
  * layouts, the compiled policy image.
  *
  * Pinned maps outlive the program that made them: lists are append-only, and a
- * changed layout needs a new CRMG_ABI, which is part of the pin path.
+ * changed layout needs a new CRMG_ABI, which is part of the pin path, and that number
+ * where it is told since when the layout holds (CRMG_IMAGE_SINCE, CRMG_MAPS): what an
+ * older build left in another one is not taken over.
  * Multi-byte integers are in host order unless the type says otherwise. An
  * IPv4 address is stored as ::ffff:a.b.c.d, so one code path serves both.
  */
@@ -17,6 +19,9 @@
 #ifndef CRMG_ABI
 #define CRMG_ABI 4
 #endif
+
+/* Since when an image is laid out as it is now: one of that ABI or a later one can be read. */
+#define CRMG_IMAGE_SINCE 4
 
 #define CRMG_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " has another size")
@@ -145,7 +150,8 @@
 	X(LOST,     "lost",     "something that is wanted is missing: an interface, a program, a pin") \
 	X(RESTORED, "restored", "the managing daemon put back what was missing") \
 	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something") \
-	X(BUDGET,   "budget",   "a source used up the part of a budget that notify_at names")
+	X(BUDGET,   "budget",   "a source used up the part of a budget that notify_at names") \
+	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -998,11 +1004,12 @@ struct crmg_host {
 #define CRMG_HASH_KEYS   24
 #define CRMG_KEY_PROBE   13	/* of them, what makes a packet a probe */
 
-/* X(ID, "name", "help"): what the managing daemon could not do; bits of control.troubles. */
+/* X(ID, "name", "help"): what could not be done, or not yet; bits of control.troubles. */
 #define CRMG_TROUBLES(X) \
 	X(UNSAVED,    "state_unsaved",      "policy and bans are not on the disk") \
 	X(INCOMPLETE, "restore_incomplete", "not all came back after a reboot") \
-	X(LEDGER,     "ledger_unsaved",     "the ledger is not on the disk")
+	X(LEDGER,     "ledger_unsaved",     "the ledger is not on the disk") \
+	X(UNFINISHED, "takeover_unfinished", "programs of an older build are still attached")
 
 #define CRMG_ENUM_TROUBLE(ID, ...) CRMG_TROUBLE_##ID,
 enum crmg_trouble { CRMG_TROUBLES(CRMG_ENUM_TROUBLE) CRMG_TROUBLE_COUNT };
@@ -1048,7 +1055,7 @@ struct crmg_control {
 	__u32 confirm_generation;	/* that waits, or was the last to wait; never given again */
 	__u32 confirm_previous;	/* the one that it took the place of */
 	__u64 manager_ns;	/* CLOCK_BOOTTIME: last sign of life of daemon --manage; 0: none */
-	__u32 troubles;		/* bits 1 << enum crmg_trouble; written by daemon --manage */
+	__u32 troubles;		/* bits 1 << enum crmg_trouble */
 	__u32 purged;		/* 1: the state was removed on purpose: nobody pins it again */
 	struct crmg_audit_mark audit;
 	struct crmg_ledger_mark ledger;	/* written by daemon --manage */

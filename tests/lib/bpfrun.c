@@ -99,11 +99,12 @@ static struct crmg_kern *pin(struct crmgate_test *skel)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
 	struct crmg_kern *kern = NULL;
+	char folder[CRMG_FOLDER_LEN];
 
 	crmg_pin_purge(INSTANCE);
-	require(crmg_pin_prepare(INSTANCE, &err), &err);
+	require(crmg_pin_prepare(INSTANCE, crmg_pin_abi(CRMG_ABI, folder), &err), &err);
 	require(crmg_kern_new(INSTANCE, CRMG_KERN_WRITE, -1, &kern, &err), &err);
-#define PIN(ID, field, name, type, mappable) \
+#define PIN(ID, field, name, ...) \
 	require(crmg_pin(kern, bpf_map__fd(skel->maps.field), name, &err), &err);
 	CRMG_MAPS(PIN)
 #undef PIN

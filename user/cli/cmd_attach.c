@@ -56,7 +56,7 @@ static int announce(const struct crmg_args *args, const struct crmg_attach_optio
 	if (!crmg_arg(args, "rehearse") &&
 	    (options->mode == CRMG_ATTACH_AUTO || options->mode == CRMG_ATTACH_NATIVE))
 		crmg_cli_note(args, "in native mode the driver may reset the link for a moment");
-	if (!options->model && (args->json || kern))
+	if (!options->model && (args->json || kern || crmg_kern_older(args->instance)))
 		return 0;
 	code = options->model ? 0 : crmg_model_new(&empty);
 	if (!code)
@@ -138,9 +138,10 @@ const struct crmg_command crmg_command_attach = {
 	.summary = "Put the programs on interfaces, and a policy in force",
 	.help = "All interfaces that are named, or none; they share one state with those attached\n"
 		"before. On an interface that is attached already, this build's programs take the\n"
-		"place of the old ones without a gap. Without --policy the policy in force stays,\n"
-		"or nothing is limited. No program of somebody else is replaced: where XDP has one,\n"
-		"auto judges at TC ingress instead, with the same decisions.\n"
+		"place of the old ones without a gap; what an older build left in tables of another\n"
+		"layout is taken over. Without --policy the policy in force stays, or nothing is\n"
+		"limited. No program of somebody else is replaced: where XDP has one, auto judges at\n"
+		"TC ingress instead, with the same decisions.\n"
 		"--rehearse loads this build's programs beside those that are attached, runs the\n"
 		"packets of a proof through them, and changes nothing. Exit status 4: one came to\n"
 		"something else than the policy says.",

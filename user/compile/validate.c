@@ -19,7 +19,8 @@ static bool head_is_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
 
-	return head->magic == CRMG_IMAGE_MAGIC && head->abi == CRMG_ABI && head->generation &&
+	return head->magic == CRMG_IMAGE_MAGIC && head->abi >= CRMG_IMAGE_SINCE &&
+	       head->abi <= CRMG_ABI && head->generation &&
 	       head->bindings < CRMG_BINDINGS_MAX &&
 	       head->cells > CRMG_FRONT_CELLS && head->cells <= image->cell_count &&
 	       head->capacity >= 1024 && !(head->capacity & (head->capacity - 1)) &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* attach.c - the commands attach, detach and panic: what happens in which order. */
+/* attach.c - the command attach: what happens in which order. */
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -7,7 +7,7 @@
 
 #include "../base/util.h"
 #include "internal.h"
-#include "saved.h"
+#include "takeover.h"
 #include "crmgate.skel.h"
 
 /* May what is left of an interface be taken off, to attach it anew? What would refuse comes first. */
@@ -124,8 +124,7 @@ static int crmg_attach_new(struct crmg_attaching *a)
 	return code;
 }
 
-/* This build's programs on every interface that has other ones. */
-static int crmg_attach_renew(struct crmg_attaching *a)
+int crmg_attach_renew(struct crmg_attaching *a)
 {
 	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
 	size_t i;
@@ -154,8 +153,7 @@ static void crmg_attach_want(struct crmg_attaching *a)
 	}
 }
 
-/* Pins the programs that are in use. */
-static int crmg_attach_pin(struct crmg_attaching *a)
+int crmg_attach_pin(struct crmg_attaching *a)
 {
 	const struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
 	int code = crmg_pin(a->kern, a->xdp_prog, CRMG_XDP_PIN, a->err);
@@ -179,8 +177,22 @@ static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_o
 	return crmg_image_first(kern, model, o->mode_cap, err);
 }
 
+/* Those that were loaded, and their ids. */
+static int crmg_attach_programs(struct crmg_attaching *a, const struct crmgate_bpf *skel)
+{
+	a->xdp_prog = bpf_program__fd(skel->progs.crmg_xdp);
+	a->tc_in_prog = bpf_program__fd(skel->progs.crmg_tc_in);
+	a->tc_prog = bpf_program__fd(skel->progs.crmg_tc);
+	a->xdp_id = crmg_prog_id(a->xdp_prog);
+	a->tc_id = crmg_prog_id(a->tc_prog);
+	a->tc_in_id = crmg_prog_id(a->tc_in_prog);
+	return a->xdp_id && a->tc_id && (a->tc_in_id || a->tc_in_prog < 0) ? 0 :
+	       crmg_err_set(a->err, -EIO, "cannot ask the kernel which programs it loaded");
+}
+
 static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_options *o,
-			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
+			      const struct crmg_model *model, bool fresh,
+			      struct crmg_takeover *takeover, struct crmg_err *err)
 {
 	crmg_autofree unsigned int *indexes = calloc(o->iface_count + 1, sizeof(*indexes));
 	struct crmg_attaching a = { .kern = kern, .options = o, .indexes = indexes, .err = err };
@@ -194,179 +206,126 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		return crmg_err_set(err, -ENOMEM, "out of memory");
 	if (o->iface_count > CRMG_IFACES_MAX)
 		return crmg_err_set(err, -E2BIG, "at most %u interfaces", CRMG_IFACES_MAX);
-	code = crmg_ifaces_check(kern, o->ifaces, o->iface_count, indexes, err);
+	code = crmg_ifaces_check(takeover->old ? takeover->old : kern, o->ifaces, o->iface_count,
+				 indexes, err);
 	if (!code)
 		code = !fresh ? crmg_setup_read(kern, &setup, err) :
 		       crmg_setup_new(model, o->image, &setup);
-	if (!code)
+	if (!code) {
+		crmg_takeover_setup(takeover, &setup);
 		code = crmg_load(kern, &setup, crmg_tcin_wanted(&a), &skel, err);
-	if (!code)
+	}
+	if (!code) {
+		crmg_takeover_begin(takeover, kern);
 		crmg_audit_begin(kern);
+	}
 	if (!code && !fresh)
 		code = crmg_kern_image(kern, &image, err);
 	/* A first policy comes before the first packet; a new one only if all else worked. */
 	if (!code && fresh)
 		code = crmg_attach_policy(kern, o, model, fresh, err);
-	if (!code) {
-		a.xdp_prog = bpf_program__fd(skel->progs.crmg_xdp);
-		a.tc_in_prog = bpf_program__fd(skel->progs.crmg_tc_in);
-		a.tc_prog = bpf_program__fd(skel->progs.crmg_tc);
-		a.xdp_id = crmg_prog_id(a.xdp_prog);
-		a.tc_id = crmg_prog_id(a.tc_prog);
-		a.tc_in_id = crmg_prog_id(a.tc_in_prog);
-		code = a.xdp_id && a.tc_id && (a.tc_in_id || a.tc_in_prog < 0) ?
-		       crmg_attach_new(&a) :
-		       crmg_err_set(err, -EIO, "cannot ask the kernel which programs it loaded");
-	}
-	if (!code && !fresh) {
-		code = crmg_attach_policy(kern, o, model, fresh, err);
+	if (!code)
+		code = crmg_attach_programs(&a, skel);
+	if (!code && takeover->old)
+		code = crmg_takeover_commit(takeover, &a);
+	if (!code)
+		code = crmg_attach_new(&a);
+	if (!code && (!fresh || takeover->old)) {
+		code = crmg_attach_policy(kern, o, model, false, err);
 		if (code)
 			crmg_attach_undo(&a);
 	}
 	if (!code)
 		code = crmg_attach_renew(&a);
-	if (!code && fresh)
+	if (!code && fresh && !takeover->old)
 		crmg_attach_want(&a);
 	if (!code)
 		code = crmg_attach_pin(&a);
 	for (i = 0; !code && i < o->iface_count; i++)
 		if (a.fresh[i])
 			crmg_event_add(kern, CRMG_EVENT_ATTACH, NULL, "", "%s", o->ifaces[i]);
+	if (code && takeover->committed) {
+		crmg_attach_undo(&a);
+		crmg_takeover_undo(takeover, kern, err);
+	}
 	crmgate_bpf__destroy(skel);
 	return code;
 }
 
-int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
+/* The state in force, or the folder for a new one (*ret_fresh). The lock is closed on failure. */
+static int crmg_attach_open(const struct crmg_attach_options *o, int lock,
+			    const struct crmg_takeover *takeover, struct crmg_kern **ret,
+			    bool *ret_fresh, struct crmg_err *err)
 {
-	struct crmg_model *empty = NULL;
-	struct crmg_kern *kern = NULL;
-	bool fresh;
-	int code, lock;
+	char own[CRMG_FOLDER_LEN];
+	const char *folder = takeover->old ? CRMG_NEXT_FOLDER : crmg_pin_abi(CRMG_ABI, own);
+	int code = takeover->old ? 0 : crmg_other_check(o->instance, err);
 
-	lock = crmg_lock_or_say(o->instance, err);
-	if (lock < 0)
-		return lock;
-	code = crmg_other_check(o->instance, err);
 	if (!code)
-		code = crmg_pin_prepare(o->instance, err);
+		code = crmg_pin_prepare(o->instance, folder, err);
 	if (code) {
 		close(lock);
 		return code;
 	}
-	code = crmg_kern_new(o->instance, CRMG_KERN_WRITE, lock, &kern, err);
+	code = crmg_kern_at(o->instance, folder, CRMG_KERN_WRITE, lock, ret, err);
 	if (code)
 		return code;
-	crmg_pin_sweep(kern);
-	fresh = !crmg_state_begun(kern);
+	crmg_pin_sweep(*ret);
+	*ret_fresh = !crmg_state_begun(*ret);
 	/* Of an attach that did not come to its end; what is left of it must not mix with ours. */
-	if (fresh)
-		crmg_pin_clear(kern);
+	if (*ret_fresh)
+		crmg_pin_clear(*ret);
+	return 0;
+}
+
+/* Nothing is left of a state that was only being made. */
+static void crmg_attach_forget(struct crmg_kern *kern, const struct crmg_takeover *takeover)
+{
+	crmg_audit_forget(kern);
+	if (!takeover->old)
+		crmg_pin_purge(kern->instance);
+	else if (!takeover->committed)
+		crmg_pin_drop(kern->instance, CRMG_NEXT_FOLDER);
+}
+
+int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
+{
+	crmg_autofree struct crmg_takeover *takeover = calloc(1, sizeof(*takeover));
+	struct crmg_model *empty = NULL;
+	struct crmg_kern *kern = NULL;
+	bool fresh = false;
+	int code, lock;
+
+	if (!takeover)
+		return crmg_err_set(err, -ENOMEM, "out of memory");
+	lock = crmg_lock_or_say(o->instance, err);
+	if (lock < 0)
+		return lock;
+	/* What a takeover left that was killed before its commit. */
+	(void)crmg_pin_drop(o->instance, CRMG_NEXT_FOLDER);
+	code = crmg_takeover_open(o, takeover, err);
+	if (code)
+		close(lock);
+	else
+		code = crmg_attach_open(o, lock, takeover, &kern, &fresh, err);
+	if (code)
+		goto done;
 	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
 	if (!code && !fresh)
 		crmg_kern_settle(kern, err);
 	if (!code)
 		code = crmg_model_new(&empty);
 	if (!code)
-		code = crmg_attach_locked(kern, o, o->model ? o->model : empty, fresh, err);
-	if (code && fresh) {
-		crmg_audit_forget(kern);
-		crmg_pin_purge(o->instance);
-	}
+		code = crmg_attach_locked(kern, &takeover->options, o->model ? o->model : empty,
+					  fresh, takeover, err);
+	if (code && fresh)
+		crmg_attach_forget(kern, takeover);
+	if (!code)
+		crmg_takeover_finish(takeover, kern, err);
 	crmg_audit_flush(kern, err);
+done:
 	crmg_model_free(&empty);
 	crmg_kern_close(&kern);
+	crmg_takeover_close(takeover);
 	return crmg_kern_code(code);
-}
-
-/* Takes off the interfaces that are named, or all. */
-static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t count,
-			     struct crmg_err *err)
-{
-	struct crmg_iface *ifaces = kern->view[CRMG_MAP_IFACES].memory;
-	int code = 0;
-	size_t i, j;
-
-	for (i = 0; i < count; i++)
-		if (!crmg_iface_find(kern, names[i]))
-			code = crmg_err_set(err, -ENOENT, "%s is not attached; 'crmgate status' "
-					    "lists what is", names[i]);
-	for (i = 0; !code && i < CRMG_IFACES_MAX; i++) {
-		struct crmg_iface *iface = &ifaces[i];
-
-		for (j = 0; j < count && strcmp(names[j], iface->name); j++)
-			;
-		if (!iface->name[0] || (count && j == count))
-			continue;
-		code = crmg_iface_reachable(iface, err);
-		if (code)
-			return code;
-		crmg_event_add(kern, CRMG_EVENT_DETACH, NULL, "", "%s", iface->name);
-		crmg_iface_remove(kern, iface);
-	}
-	return code;
-}
-
-/* The pins of a state from which all interfaces have been taken off, or that nobody understands. */
-static int crmg_detach_purge(struct crmg_kern *kern, struct crmg_err *err)
-{
-	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
-	int code;
-
-	crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
-		       "policy, bans and counters removed");
-	/* Who still holds the maps, as a managing daemon does, must not pin them again. */
-	if (control)
-		control->purged = 1;
-	code = crmg_pin_purge(kern->instance);
-	return code ? crmg_err_set(err, code, "cannot remove the state: %s%s", strerror(-code),
-				   crmg_advice(code)) : 0;
-}
-
-int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
-		     struct crmg_err *err)
-{
-	struct crmg_err ignored = CRMG_ERR_INIT;
-	struct crmg_kern *kern = NULL;
-	int lock = crmg_lock_or_say(instance, err), code;
-
-	if (lock < 0)
-		return lock;
-	code = crmg_kern_new(instance, CRMG_KERN_WRITE, lock, &kern, err);
-	if (code)
-		return code;
-	crmg_pin_sweep(kern);
-	/* What cannot be understood can still be removed: with their pins the links go. */
-	code = purge && crmg_bpffs_look() == -EROFS ? -EROFS :
-	       crmg_kern_open_maps(kern, purge ? &ignored : err);
-	if (!code)
-		crmg_kern_settle(kern, err);
-	if (!code)
-		code = crmg_detach_named(kern, names, count, err);
-	else if (code == -EROFS)
-		crmg_err_set(err, code, "nothing was changed: %s%s", strerror(-code),
-			     crmg_advice(code));
-	else if (purge)
-		code = 0;
-	if (!code && purge)
-		code = crmg_detach_purge(kern, err);
-	if (!code && purge)
-		(void)crmg_saved_remove(instance, err);
-	crmg_audit_flush(kern, err);
-	crmg_err_clear(&ignored);
-	crmg_kern_close(&kern);
-	return code;
-}
-
-bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *by)
-{
-	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
-
-	if (__atomic_exchange_n(&control->panic, on, __ATOMIC_SEQ_CST) == on)
-		return false;
-	control->panic_since_ns = on ? crmg_clock_ns(CLOCK_REALTIME) : 0;
-	kern->actor = by;
-	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
-		       on ? "everything passes" : "the policy holds again");
-	kern->actor = NULL;
-	return true;
 }

@@ -9,34 +9,38 @@
 #include "../audit/log.h"
 #include "kern.h"
 
-/* X(ID, name of the pin, value type, may be mapped): the pinned maps. */
+/*
+ * X(ID, field of the skeleton, name of the pin, value type, may be mapped, ABI): the pinned
+ * maps. ABI: since when values are laid out as they are now; what a build of an older ABI
+ * than that left is not read, and begins anew.
+ */
 #define CRMG_MAPS(X) \
-	X(TAGS,      tags,        "tags",      struct crmg_tags,       true) \
-	X(SLOTS,     slots,       "slots",     struct crmg_slot,       true) \
-	X(DETAILS,   details,     "details",   struct crmg_detail,     true) \
-	X(PROVED,    proved_map,  "proved",    struct crmg_proved,     false) \
-	X(FRONTS,    fronts,      "fronts",    __u32,                  false) \
-	X(BACKS,     backs,       "backs",     __u32,                  false) \
-	X(ROWS,      rows,        "rows",      __u32,                  false) \
-	X(HOST,      host,        "host",      struct crmg_host,       false) \
-	X(CONTROL,   control_map, "control",   struct crmg_control,    true) \
-	X(SCRATCH,   scratch,     "scratch",   struct crmg_scratch,    true) \
-	X(BANS,      bans,        "bans",      struct crmg_ban,        false) \
-	X(BANFILTER, banfilter,   "banfilter", struct crmg_ban_filter, true) \
-	X(EVENTS,    events,      "events",    struct crmg_event,      true) \
-	X(SETUP,     setup,       "setup",     struct crmg_setup,      false) \
-	X(IFACES,    ifaces,      "ifaces",    struct crmg_iface,      true) \
-	X(ORIGINS,   origins,     "origins",   struct crmg_origin,     true) \
-	X(AGGREGATES, aggregates, "aggregates", struct crmg_aggregates, true) \
-	X(TOTALS,    totals,      "totals",    struct crmg_bucket,     true) \
-	X(FLOWS,     flows,       "flows",     struct crmg_flows,      true) \
-	X(CONTAGS,   contags,     "contags",   struct crmg_contags,    true) \
-	X(CONNS,     conns,       "conns",     struct crmg_conn,       true) \
-	X(GAUGES,    gauges,      "gauges",    struct crmg_gauges,     true) \
-	X(SHARES,    shares,      "shares",    struct crmg_share,      true) \
-	X(PROOF,     proof,       "proof",     struct crmg_proof,      true) \
-	X(WINDOWS,   windows,     "windows",   struct crmg_windows,    true) \
-	X(KEPT,      kept,        "kept",      struct crmg_kept,       false)
+	X(TAGS,       tags,        "tags",       struct crmg_tags,       true,  4) \
+	X(SLOTS,      slots,       "slots",      struct crmg_slot,       true,  4) \
+	X(DETAILS,    details,     "details",    struct crmg_detail,     true,  4) \
+	X(PROVED,     proved_map,  "proved",     struct crmg_proved,     false, 4) \
+	X(FRONTS,     fronts,      "fronts",     __u32,                  false, CRMG_IMAGE_SINCE) \
+	X(BACKS,      backs,       "backs",      __u32,                  false, CRMG_IMAGE_SINCE) \
+	X(ROWS,       rows,        "rows",       __u32,                  false, 4) \
+	X(HOST,       host,        "host",       struct crmg_host,       false, 4) \
+	X(CONTROL,    control_map, "control",    struct crmg_control,    true,  4) \
+	X(SCRATCH,    scratch,     "scratch",    struct crmg_scratch,    true,  4) \
+	X(BANS,       bans,        "bans",       struct crmg_ban,        false, 4) \
+	X(BANFILTER,  banfilter,   "banfilter",  struct crmg_ban_filter, true,  4) \
+	X(EVENTS,     events,      "events",     struct crmg_event,      true,  4) \
+	X(SETUP,      setup,       "setup",      struct crmg_setup,      false, 4) \
+	X(IFACES,     ifaces,      "ifaces",     struct crmg_iface,      true,  4) \
+	X(ORIGINS,    origins,     "origins",    struct crmg_origin,     true,  4) \
+	X(AGGREGATES, aggregates,  "aggregates", struct crmg_aggregates, true,  4) \
+	X(TOTALS,     totals,      "totals",     struct crmg_bucket,     true,  4) \
+	X(FLOWS,      flows,       "flows",      struct crmg_flows,      true,  4) \
+	X(CONTAGS,    contags,     "contags",    struct crmg_contags,    true,  4) \
+	X(CONNS,      conns,       "conns",      struct crmg_conn,       true,  4) \
+	X(GAUGES,     gauges,      "gauges",     struct crmg_gauges,     true,  4) \
+	X(SHARES,     shares,      "shares",     struct crmg_share,      true,  4) \
+	X(PROOF,      proof,       "proof",      struct crmg_proof,      true,  4) \
+	X(WINDOWS,    windows,     "windows",    struct crmg_windows,    true,  4) \
+	X(KEPT,       kept,        "kept",       struct crmg_kept,       false, 4)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
@@ -93,7 +97,18 @@ struct crmg_kern {
 /* Folder of an instance, one of its states within; buf is returned. */
 char *crmg_pin_instance(const char *instance, char *buf, size_t size);
 
-/* Folder of this build's ABI in it, "/sys/fs/bpf/crmgate/NAME/v4"; buf is returned. */
+#define CRMG_FOLDER_LEN 16
+
+/* Where a state is made that takes the place of an older build's (takeover.c). */
+#define CRMG_NEXT_FOLDER "next"
+
+/* A folder in it; buf is returned. */
+char *crmg_pin_folder(const char *instance, const char *folder, char *buf, size_t size);
+
+/* "v4", the folder for the state of an ABI; buf is returned. */
+char *crmg_pin_abi(int abi, char buf[CRMG_FOLDER_LEN]);
+
+/* Folder of this build's ABI, "/sys/fs/bpf/crmgate/NAME/v4"; buf is returned. */
 char *crmg_pin_dir(const char *instance, char *buf, size_t size);
 
 /* A pin as a path that works through kern->dir; buf is returned. */
@@ -108,8 +123,8 @@ char *crmg_pin_link(const char *hook, const char *iface, char *buf, size_t size)
 /* 0: there is a bpffs; -ENOENT: there is none; -EROFS: it is mounted read-only here. */
 int crmg_bpffs_look(void);
 
-/* Makes the folder of an instance, mounts bpffs if there is none. */
-int crmg_pin_prepare(const char *instance, struct crmg_err *err);
+/* Makes a folder of an instance, mounts bpffs if there is none. */
+int crmg_pin_prepare(const char *instance, const char *folder, struct crmg_err *err);
 
 /*
  * Pins fd as name, replacing atomically what has that name; mode 0640, group crmgate. Does
@@ -125,6 +140,9 @@ void crmg_pin_sweep(const struct crmg_kern *kern);
 bool crmg_pin_there(const struct crmg_kern *kern, const char *name);
 int crmg_unpin(const struct crmg_kern *kern, const char *name);
 int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *to);
+
+/* Gives a pin of one state to another one, under the same name. Negative errno. */
+int crmg_pin_move(const struct crmg_kern *from, const struct crmg_kern *to, const char *name);
 
 /*
  * Opens a pin; writable: read-write if that is allowed (to map it), else read-only.
@@ -142,12 +160,19 @@ int crmg_lock_or_say(const char *instance, struct crmg_err *err);
 int crmg_kern_unpinned(const char *instance, enum crmg_kern_access access,
 		       struct crmg_kern **ret, struct crmg_err *err);
 
-/* A kern without any map: only its folder. -ENOENT if there is none. */
+/* A kern without any map: only that folder. The lock is closed on failure. */
+int crmg_kern_at(const char *instance, const char *folder, enum crmg_kern_access access, int lock,
+		 struct crmg_kern **ret, struct crmg_err *err);
+
+/* The same of this build's ABI. -ENOENT if there is none. */
 int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 		  struct crmg_kern **ret, struct crmg_err *err);
 
 /* Opens every pinned map. -ENOENT: the folder is empty. */
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err);
+
+/* Opens those of a state of an older ABI that are laid out as this build has them. */
+void crmg_kern_open_older(struct crmg_kern *kern, int abi);
 
 /* Has an attach ever put a policy in force here? Asked of the kernel where a pin was removed. */
 bool crmg_state_begun(const struct crmg_kern *kern);
@@ -160,6 +185,9 @@ void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err);
 
 /* Removes every pin of the instance, and leaves its folders. */
 void crmg_pin_clear(const struct crmg_kern *kern);
+
+/* Removes a folder of the instance with its pins; that there is none is no error. */
+int crmg_pin_drop(const char *instance, const char *folder);
 
 /* Removes every pin of the instance and its folders, or what can be. Negative errno, not said. */
 int crmg_pin_purge(const char *instance);
@@ -180,6 +208,9 @@ static inline int crmg_kern_code(int code)
 
 /* True if there is a state of this build's ABI. */
 bool crmg_state_there(const char *instance);
+
+/* ABI of the newest whole state that an older build left; 0: there is none. */
+int crmg_older_abi(const char *instance);
 
 /* -EBUSY, said in err: the state in force is of another ABI. */
 int crmg_other_check(const char *instance, struct crmg_err *err);
@@ -372,6 +403,12 @@ struct crmg_attaching;
 
 /* 0, or what would make an attach of the interfaces that are named refuse; said in err. */
 int crmg_attach_may(struct crmg_attaching *a);
+
+/* This build's programs on every interface that has other ones. Negative errno, said in err. */
+int crmg_attach_renew(struct crmg_attaching *a);
+
+/* Pins the programs that are in use. */
+int crmg_attach_pin(struct crmg_attaching *a);
 
 /* ----------------------------------------------------------------- hooks.c */
 

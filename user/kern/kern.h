@@ -69,6 +69,9 @@ struct crmg_attach_options {
  */
 int crmg_kern_attach(const struct crmg_attach_options *options, struct crmg_err *err);
 
+/* True if the state in force is of a build of an older ABI: attach takes it over. */
+bool crmg_kern_older(const char *instance);
+
 /*
  * What attach would do, without doing it: loads this build's programs on the tables that
  * are in use (else on new ones, for the policy of the options, that nobody else sees), and

@@ -180,7 +180,7 @@ static int crmg_pin_maps(struct crmg_kern *kern, struct crmgate_bpf *skel, struc
 		const char *name;
 		const struct bpf_map *map;
 	} maps[] = {
-#define CRMG_MAP_PIN(ID, field, pin, type, mappable) { pin, skel->maps.field },
+#define CRMG_MAP_PIN(ID, field, pin, ...) { pin, skel->maps.field },
 		CRMG_MAPS(CRMG_MAP_PIN)
 	};
 	size_t i;
@@ -245,7 +245,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 		bpf_map__set_max_entries(skel->maps.aggregates,
 					 CRMG_AGGREGATES(setup->capacity));
 	} else {
-#define CRMG_MAP_REUSE(ID, field, pin, type, mappable) \
+#define CRMG_MAP_REUSE(ID, field, pin, ...) \
 		if (!code && bpf_map__reuse_fd(skel->maps.field, kern->map[CRMG_MAP_##ID])) \
 			code = -errno;
 		CRMG_MAPS(CRMG_MAP_REUSE)

@@ -9,15 +9,17 @@
 
 #include "../base/util.h"
 #include "internal.h"
+#include "takeover.h"
 
 struct crmg_map_info {
 	const char *name;
 	size_t value_size;
 	bool mappable;
+	int since;
 };
 
 static const struct crmg_map_info crmg_map_info[] = {
-#define CRMG_MAP_INFO(ID, field, pin, type, mappable) { pin, sizeof(type), mappable },
+#define CRMG_MAP_INFO(ID, field, pin, type, mappable, since) { pin, sizeof(type), mappable, since },
 	CRMG_MAPS(CRMG_MAP_INFO)
 };
 
@@ -56,18 +58,16 @@ int crmg_kern_unpinned(const char *instance, enum crmg_kern_access access,
 	return 0;
 }
 
-int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
-		  struct crmg_kern **ret, struct crmg_err *err)
+int crmg_kern_at(const char *instance, const char *folder, enum crmg_kern_access access, int lock,
+		 struct crmg_kern **ret, struct crmg_err *err)
 {
 	char path[CRMG_PIN_LEN];
 	struct crmg_kern *kern;
-	int code = crmg_other_check(instance, err);
+	int code = crmg_kern_unpinned(instance, access, &kern, err);
 
-	if (!code)
-		code = crmg_kern_unpinned(instance, access, &kern, err);
 	if (code)
 		goto fail;
-	kern->dir = open(crmg_pin_dir(instance, path, sizeof(path)),
+	kern->dir = open(crmg_pin_folder(instance, folder, path, sizeof(path)),
 			 O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (kern->dir < 0) {
 		code = -errno;
@@ -84,6 +84,19 @@ int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
 	*ret = kern;
 	return 0;
 fail:
+	if (lock >= 0)
+		close(lock);
+	return code;
+}
+
+int crmg_kern_new(const char *instance, enum crmg_kern_access access, int lock,
+		  struct crmg_kern **ret, struct crmg_err *err)
+{
+	char folder[CRMG_FOLDER_LEN];
+	int code = crmg_other_check(instance, err);
+
+	if (!code)
+		return crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), access, lock, ret, err);
 	if (lock >= 0)
 		close(lock);
 	return code;
@@ -121,49 +134,67 @@ bool crmg_state_begun(const struct crmg_kern *kern)
 	       (fronts >= 0 && !bpf_map_lookup_elem(fronts, &place, &id));
 }
 
+static int crmg_kern_open_map(struct crmg_kern *kern, size_t id, struct crmg_err *err)
+{
+	const struct crmg_map_info *info = &crmg_map_info[id];
+	size_t entries = 0;
+	int code;
+
+	if (kern->map[id] < 0)
+		kern->map[id] = crmg_pin_open(kern, info->name, kern->access != CRMG_KERN_READ ||
+					      info->mappable);
+	if (kern->map[id] == -ENOENT)
+		return crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s' (pin '%s' is "
+				    "missing): start with 'crmgate attach IFACE'", kern->instance,
+				    info->name);
+	if (kern->map[id] < 0) {
+		code = kern->map[id];
+		kern->map[id] = -1;
+		return crmg_err_set(err, code, "cannot open pin '%s': %s%s", info->name,
+				    strerror(-code), crmg_advice(code));
+	}
+	code = crmg_map_entries(kern->map[id], info->value_size, &entries);
+	if (code == -EPROTO)
+		return crmg_err_set(err, code, "pin '%s' was made by another program: 'crmgate detach "
+				    "--all --purge' removes it", info->name);
+	if (!code && info->mappable && !kern->view[id].memory)
+		code = crmg_view_open(&kern->view[id], kern->map[id], info->value_size, entries,
+				      kern->access != CRMG_KERN_READ);
+	if (code)
+		return crmg_err_set(err, code, "cannot read pin '%s': %s%s", info->name,
+				    strerror(-code), code == -EPERM ? crmg_missing_rights() : "");
+	/* The memory stays without it, and a daemon may have few to spare. */
+	if (kern->access == CRMG_KERN_READ && kern->view[id].mapped) {
+		close(kern->map[id]);
+		kern->map[id] = -1;
+	}
+	return 0;
+}
+
 int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err)
 {
+	int code = 0;
+	size_t i;
+
+	for (i = 0; !code && i < CRMG_MAP_COUNT; i++)
+		if (!crmg_map_skipped(kern, i))
+			code = crmg_kern_open_map(kern, i, err);
+	return code;
+}
+
+void crmg_kern_open_older(struct crmg_kern *kern, int abi)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
 	size_t i;
 
 	for (i = 0; i < CRMG_MAP_COUNT; i++) {
-		const struct crmg_map_info *info = &crmg_map_info[i];
-		size_t entries = 0;
-		int code;
-
-		if (crmg_map_skipped(kern, i))
+		if (abi < crmg_map_info[i].since || !crmg_kern_open_map(kern, i, &ignored))
 			continue;
-		if (kern->map[i] < 0)
-			kern->map[i] = crmg_pin_open(kern, info->name,
-						     kern->access != CRMG_KERN_READ ||
-						     info->mappable);
-		if (kern->map[i] == -ENOENT)
-			return crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s' "
-					    "(pin '%s' is missing): start with 'crmgate attach "
-					    "IFACE'", kern->instance, info->name);
-		if (kern->map[i] < 0) {
-			code = kern->map[i];
-			kern->map[i] = -1;
-			return crmg_err_set(err, code, "cannot open pin '%s': %s%s", info->name,
-					    strerror(-code), crmg_advice(code));
-		}
-		code = crmg_map_entries(kern->map[i], info->value_size, &entries);
-		if (code == -EPROTO)
-			return crmg_err_set(err, code, "pin '%s' was made by another program: "
-					    "'crmgate detach --all --purge' removes it", info->name);
-		if (!code && info->mappable && !kern->view[i].memory)
-			code = crmg_view_open(&kern->view[i], kern->map[i], info->value_size,
-					      entries, kern->access != CRMG_KERN_READ);
-		if (code)
-			return crmg_err_set(err, code, "cannot read pin '%s': %s%s", info->name,
-					    strerror(-code), code == -EPERM ?
-					    crmg_missing_rights() : "");
-		/* The memory stays without it, and a daemon may have few to spare. */
-		if (kern->access == CRMG_KERN_READ && kern->view[i].mapped) {
+		if (kern->map[i] >= 0)
 			close(kern->map[i]);
-			kern->map[i] = -1;
-		}
+		kern->map[i] = -1;
 	}
-	return 0;
+	crmg_err_clear(&ignored);
 }
 
 /* The number of the generation in force, for who finds the instance busy. */
@@ -212,6 +243,7 @@ void crmg_kern_unlock(struct crmg_kern *kern)
 void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err)
 {
 	crmg_audit_begin(kern);
+	crmg_takeover_settle(kern, err);
 	(void)crmg_confirm_settle(kern, err);
 	(void)crmg_bans_settle(kern, err);
 }

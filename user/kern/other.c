@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * other.c - the state of an instance that a build of another ABI made. It is told by the
- * name of its folder, and neither read nor changed: what is in force there stays so.
+ * name of its folder. That of a newer build is neither read nor changed: what is in force
+ * there stays so. That of an older one is taken over by an attach (takeover.c).
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,10 +28,11 @@ bool crmg_state_there(const char *instance)
 }
 
 /* The newest whole state of another ABI; 0: there is none. */
-static int crmg_other_abi(const char *path)
+static int crmg_other_abi(const char *instance)
 {
+	char path[CRMG_PIN_LEN];
 	struct dirent *entry;
-	DIR *dir = opendir(path);
+	DIR *dir = opendir(crmg_pin_instance(instance, path, sizeof(path)));
 	int newest = 0;
 
 	while (dir && (entry = readdir(dir))) {
@@ -48,16 +50,32 @@ static int crmg_other_abi(const char *path)
 	return newest;
 }
 
+int crmg_older_abi(const char *instance)
+{
+	int abi = crmg_other_abi(instance);
+
+	return abi < CRMG_ABI ? abi : 0;
+}
+
+bool crmg_kern_older(const char *instance)
+{
+	return crmg_older_abi(instance) && !crmg_state_there(instance);
+}
+
 int crmg_other_check(const char *instance, struct crmg_err *err)
 {
-	char path[CRMG_PIN_LEN];
-	int abi = crmg_other_abi(crmg_pin_instance(instance, path, sizeof(path)));
+	int abi = crmg_other_abi(instance);
 
 	if (!abi || (abi < CRMG_ABI && crmg_state_there(instance)))
 		return 0;
-	return crmg_err_set(err, -EBUSY, "instance '%s' was attached by %s build: its state is of "
+	if (abi < CRMG_ABI)
+		return crmg_err_set(err, -EBUSY, "instance '%s' was attached by an older build: its "
+				    "state is of ABI %d, and that of this build (%s) of ABI %d; what "
+				    "is in force stays. 'crmgate attach IFACE' of this build takes it "
+				    "over", instance, abi, CRMG_VERSION, CRMG_ABI);
+	return crmg_err_set(err, -EBUSY, "instance '%s' was attached by a newer build: its state is of "
 			    "ABI %d, and this build (%s) only knows ABI %d; what is in force stays. "
 			    "Use the build that made it, or take it off with 'crmgate detach --all "
-			    "--purge' of that build and attach with this one", instance,
-			    abi > CRMG_ABI ? "a newer" : "an older", abi, CRMG_VERSION, CRMG_ABI);
+			    "--purge' of that build and attach with this one", instance, abi,
+			    CRMG_VERSION, CRMG_ABI);
 }

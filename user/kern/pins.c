@@ -65,10 +65,23 @@ char *crmg_pin_instance(const char *instance, char *buf, size_t size)
 	return buf;
 }
 
+char *crmg_pin_folder(const char *instance, const char *folder, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/crmgate/%s/%s", crmg_bpffs(), instance, folder);
+	return buf;
+}
+
+char *crmg_pin_abi(int abi, char buf[CRMG_FOLDER_LEN])
+{
+	snprintf(buf, CRMG_FOLDER_LEN, "v%d", abi);
+	return buf;
+}
+
 char *crmg_pin_dir(const char *instance, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s/crmgate/%s/v%d", crmg_bpffs(), instance, CRMG_ABI);
-	return buf;
+	char folder[CRMG_FOLDER_LEN];
+
+	return crmg_pin_folder(instance, crmg_pin_abi(CRMG_ABI, folder), buf, size);
 }
 
 char *crmg_pin_path(const struct crmg_kern *kern, const char *name, char *buf, size_t size)
@@ -141,7 +154,7 @@ static int crmg_pin_mkdir(const char *path, struct crmg_err *err)
 	return 0;
 }
 
-int crmg_pin_prepare(const char *instance, struct crmg_err *err)
+int crmg_pin_prepare(const char *instance, const char *folder, struct crmg_err *err)
 {
 	char path[CRMG_PIN_LEN];
 	int code = crmg_bpffs_mount(err);
@@ -155,7 +168,7 @@ int crmg_pin_prepare(const char *instance, struct crmg_err *err)
 	code = crmg_pin_mkdir(crmg_pin_instance(instance, path, sizeof(path)), err);
 	if (code)
 		return code;
-	return crmg_pin_mkdir(crmg_pin_dir(instance, path, sizeof(path)), err);
+	return crmg_pin_mkdir(crmg_pin_folder(instance, folder, path, sizeof(path)), err);
 }
 
 int crmg_pin(const struct crmg_kern *kern, int fd, const char *name, struct crmg_err *err)
@@ -210,6 +223,15 @@ int crmg_pin_rename(const struct crmg_kern *kern, const char *from, const char *
 
 	crmg_pin_path(kern, from, old, sizeof(old));
 	crmg_pin_path(kern, to, new, sizeof(new));
+	return rename(old, new) ? -errno : 0;
+}
+
+int crmg_pin_move(const struct crmg_kern *from, const struct crmg_kern *to, const char *name)
+{
+	char old[CRMG_PIN_LEN], new[CRMG_PIN_LEN];
+
+	crmg_pin_path(from, name, old, sizeof(old));
+	crmg_pin_path(to, name, new, sizeof(new));
 	return rename(old, new) ? -errno : 0;
 }
 
@@ -273,8 +295,8 @@ int crmg_lock(const char *instance, struct crmg_err *err)
 	return code;
 }
 
-/* Removes a folder of pins with all that is in it, one level of folders deep. */
-static int crmg_pin_empty(const char *path)
+/* Removes all pins of a folder, but for the one that is named. */
+static int crmg_pin_empty(const char *path, const char *except)
 {
 	char child[CRMG_PIN_LEN * 4];
 	struct dirent *entry;
@@ -284,7 +306,8 @@ static int crmg_pin_empty(const char *path)
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(dir))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    !strcmp(entry->d_name, except))
 			continue;
 		snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
 		if (unlink(child) && errno != ENOENT)
@@ -298,15 +321,29 @@ void crmg_pin_clear(const struct crmg_kern *kern)
 {
 	char path[CRMG_PIN_LEN];
 
-	(void)crmg_pin_empty(crmg_pin_path(kern, "", path, sizeof(path)));
+	(void)crmg_pin_empty(crmg_pin_path(kern, "", path, sizeof(path)), "");
+}
+
+int crmg_pin_drop(const char *instance, const char *folder)
+{
+	char path[CRMG_PIN_LEN];
+	int code;
+
+	crmg_pin_folder(instance, folder, path, sizeof(path));
+	/* A state without its front is none: it goes when the rest is gone. */
+	code = crmg_pin_empty(path, CRMG_FRONT_PIN);
+	if (!code)
+		code = crmg_pin_empty(path, "");
+	return code ? code : rmdir(path) && errno != ENOENT ? -errno : 0;
 }
 
 int crmg_pin_purge(const char *instance)
 {
 	char path[CRMG_PIN_LEN];
-	int code = crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)));
+	int code = crmg_pin_empty(crmg_pin_dir(instance, path, sizeof(path)), "");
 
 	rmdir(path);
+	(void)crmg_pin_drop(instance, CRMG_NEXT_FOLDER);
 	rmdir(crmg_pin_instance(instance, path, sizeof(path)));
 	snprintf(path, sizeof(path), "%s/crmgate", crmg_bpffs());
 	rmdir(path);

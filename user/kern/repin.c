@@ -89,7 +89,7 @@ int crmg_tend_hold(struct crmg_tend *t)
 
 int crmg_tend_folder(struct crmg_tend *t)
 {
-	char path[CRMG_PIN_LEN];
+	char path[CRMG_PIN_LEN], folder[CRMG_FOLDER_LEN];
 	struct stat ours, there;
 	int dir, code;
 
@@ -99,7 +99,7 @@ int crmg_tend_folder(struct crmg_tend *t)
 		return 0;
 	if (!crmg_tend_lock(t))
 		return 0;
-	code = crmg_pin_prepare(t->kern->instance, t->err);
+	code = crmg_pin_prepare(t->kern->instance, crmg_pin_abi(CRMG_ABI, folder), t->err);
 	if (code)
 		return code;
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

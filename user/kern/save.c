@@ -19,7 +19,7 @@ __u32 crmg_saved_layout(void)
 		sizeof(struct crmg_front), sizeof(struct crmg_head), CRMG_CELL,
 		CRMG_SECTIONS(CRMG_LAYOUT_OF)
 	};
-	__u32 layout = CRMG_ABI;
+	__u32 layout = CRMG_IMAGE_SINCE;
 	size_t i;
 
 	for (i = 0; i < CRMG_ARRAY_SIZE(sizes); i++)

@@ -70,7 +70,7 @@ static int crmg_saved_image(const char *file, size_t size, struct crmg_image *re
 	    memcmp(head.sha256, hash, sizeof(hash)) || head.cells != size / sizeof(*image.cells) ||
 	    size % sizeof(*image.cells))
 		return -EINVAL;
-	if (head.abi != CRMG_ABI || head.layout != crmg_saved_layout() ||
+	if (head.abi < CRMG_IMAGE_SINCE || head.abi > CRMG_ABI || head.layout != crmg_saved_layout() ||
 	    head.cells < CRMG_FRONT_CELLS)
 		return -EPROTO;
 	image = (struct crmg_image){ aligned_alloc(4096, (size + 4095) / 4096 * 4096), head.cells };

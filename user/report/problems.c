@@ -198,7 +198,7 @@ static void judge_feeds(const struct crmg_snapshot *snap, struct crmg_problems *
 		    crmg_format_age(oldest->max_age_s * CRMG_NS_PER_SEC, most, sizeof(most)));
 }
 
-/* What the managing daemon could not do. */
+/* What could not be done, or not yet. */
 static void judge_troubles(const struct crmg_snapshot *snap, struct crmg_problems *ret)
 {
 	if (snap->control.troubles >> CRMG_TROUBLE_UNSAVED & 1)
@@ -213,6 +213,10 @@ static void judge_troubles(const struct crmg_snapshot *snap, struct crmg_problem
 		add(ret, CRMG_PROBLEM_LEDGER_UNSAVED, 0,
 		    "the ledger is not on the disk; what it lacks is written when it can be: make "
 		    "room in /var/lib/crmgate, or mount it writable");
+	if (snap->control.troubles >> CRMG_TROUBLE_UNFINISHED & 1)
+		add(ret, CRMG_PROBLEM_TAKEOVER_UNFINISHED, 0,
+		    "programs of an older build are still attached, with its policy and bans: run "
+		    "`crmgate attach` again");
 }
 
 bool crmg_is_enforced(const struct crmg_snapshot *snap, const struct crmg_problems *problems)

@@ -30,7 +30,8 @@
 	X(AUDIT_LOG,         "audit_log",         false) \
 	X(STATE_UNSAVED,     "state_unsaved",     false) \
 	X(RESTORE_INCOMPLETE, "restore_incomplete", true) \
-	X(LEDGER_UNSAVED,    "ledger_unsaved",    false)
+	X(LEDGER_UNSAVED,    "ledger_unsaved",    false) \
+	X(TAKEOVER_UNFINISHED, "takeover_unfinished", true)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# takeover.sh - B3: an attach of a build with other tables goes on with the state of an older
+# one, under a flood; what fails leaves the old one, and what is killed the old or the new.
+. "$(dirname "$0")/lib.sh"
+
+lab_up || exit 1
+
+ABI=$(awk '$2 == "CRMG_ABI" && NF == 3 { print $3 }' "$(dirname "$0")/../../headers/crmgate/abi.h")
+OLD=$CRMGATE NEW=$BUILD/tests/upgrade/next/crmgate
+PINS=/sys/fs/bpf/crmgate/$LAB_INSTANCE
+
+export SOURCES=4096
+closed=$(public 'deny: true' closed)
+
+# old COMMAND..., new COMMAND...: crmgate COMMAND of either build.
+old() { CRMGATE=$OLD crmgate "$@"; }
+new() { CRMGATE=$NEW crmgate "$@"; }
+
+# anew FUNCTION [ARGUMENT]...: on a state of the old build.
+anew() {
+	gone
+	old attach crm0 crm1 --policy "$closed" -q
+	"$@"
+}
+# Whichever build is in force.
+gone() {
+	[[ ! -e $PINS ]] || { new detach --all --purge -q || old detach --all --purge -q; } &>/dev/null
+	[[ ! -e $PINS ]]
+}
+
+folders() { (cd "$PINS" && echo *); }
+links() { find "$PINS/v$1" -name 'xdp_*' -o -name 'tc_crm*' | wc -l; }
+limits() { "$1" show limits -j | jq -Sc .; }
+in_force() { "$1" prove >/dev/null && "$1" status --check >/dev/null; }
+
+# What the old build had is what the new one has; and nothing of the old one is left.
+taken_over() {
+	expect 'folders' "$(folders)" == "v$((ABI + 1))"
+	in_force new
+	expect 'policy' "$(limits new)" == "$before"
+	expect 'pins of links' "$(links $((ABI + 1)))" -eq 4
+}
+
+state() {
+	local before
+	old ban 203.0.113.77 --for 1h --origin hand --note 'a note'
+	old ban 198.18.0.0/28 --service api
+	old apply "$closed" -q
+	before=$(limits old)
+	new attach crm0 crm1 -q
+	taken_over
+	expect 'generation' "$(CRMGATE=$NEW metric crmgate_policy_generation)" -eq 2
+	expect_json "$(new bans -j)" '.bans | map([.prefix, .service, .origin, .note]) | sort == [
+		["198.18.0.0/28", "api", "manual", ""], ["203.0.113.77", null, "hand", "a note"]]'
+	expect_json "$(new bans -j)" '.bans | map(.remaining_seconds) | map(. == null or (. > 3500 and
+		. <= 3600)) == [true, true]'
+	expect_json "$(new events -j | jq -s .)" --arg abi "$ABI" 'any(.[]; .event == "takeover" and
+		(.detail | test("ABI " + $abi + ": generation 2, 2 bans, 2 interfaces")))'
+	expect_exit 0 new audit verify
+	expect_exit 3 old status
+	expect 'old build' "$OUTPUT" =~ 'attached by a newer build'
+	new unban 203.0.113.77 -q
+	new apply "$closed" -q
+	in_force new
+}
+
+# Only an attach takes it over; a policy that is named comes into force with it.
+named() {
+	local command open
+	open=$(public 'limits: {packets: {rate: 1000/s}}' open)
+	for command in "apply $open" 'ban 203.0.113.77' status metrics panic 'detach --all --purge'; do
+		# shellcheck disable=SC2086 # words of a command
+		expect_exit 3 new $command
+		expect "$command" "$OUTPUT" =~ 'attached by an older build'.*"ABI $ABI,".*'in force stays'.*"attach IFACE"
+	done
+	in_force old
+	new attach crm1 --policy "$open" -q
+	expect 'generation' "$(CRMGATE=$NEW metric crmgate_policy_generation)" -eq 2
+	expect_json "$(new status -j)" '.interfaces | map(.name) | sort == ["crm0", "crm1"]'
+	in_force new
+	flood_passes
+}
+flood_passes() {
+	local first
+	first=$(came_through)
+	CRMGATE=$NEW flood public --count 20
+	expect 'packets that came through' "$(came_through)" -eq $((first + 20))
+}
+
+# What does not fit is said before anything is changed.
+refused() {
+	local capacity before
+	before=$(limits old)
+	capacity=$(SOURCES=8192 public 'deny: true' capacity)
+	expect_exit 3 new attach crm0 --policy "$capacity"
+	expect 'why' "$OUTPUT" =~ 'capacity.sources 4096'
+	whole
+	expect_exit 1 new attach nosuch0
+	whole
+	old apply "$closed" --confirm 60s -q
+	expect_exit 3 new attach crm0
+	expect 'why' "$OUTPUT" =~ 'waits to be confirmed'
+	old confirm -q
+	whole
+	expect 'folders' "$(folders)" == "v$ABI"
+}
+
+# Packets that the stack of the host saw.
+came_through() { in_host awk '/^Ip: [0-9]/ { print $4 }' /proc/net/snmp; }
+
+# All of it is denied: what nobody judged would come through.
+under_flood() {
+	local before first
+	before=$(limits old)
+	flood public --count 20
+	first=$(came_through)
+	during new attach crm0 crm1 -q -- --src "$LAB_BAD" --sources 1000 --dst "$LAB_SINK" --seconds 60
+	CRMGATE=$NEW flood public --count 20
+	expect 'packets that came through' "$(came_through)" -eq "$first"
+	taken_over
+	new panic -q
+	CRMGATE=$NEW flood public --count 20
+	expect 'packets that come through in panic' "$(came_through)" -eq $((first + 20))
+}
+
+# The number of calls that a takeover makes, in $calls.
+measure() {
+	FAILBPF_COUNT=$LAB_DIR/count LD_PRELOAD=$BUILD/tests/lib/failbpf.so new attach crm0 crm1 -q
+	calls=$(<"$LAB_DIR/count")
+	anew :
+}
+
+# taking_over CALL KIND: an attach that comes to nothing, or not to its end; its exit status.
+taking_over() {
+	FAILBPF_FROM=$1 LD_PRELOAD=$BUILD/tests/lib/failbpf.so new attach crm0 crm1 -q &>"$LAB_DIR/said"
+}
+
+# What is in force is the old state, as it was, or the new one, of which the next command does
+# what was left.
+whole() {
+	flood_refused || return
+	if [[ $(folders) == "v$ABI" ]]; then
+		in_force old && expect 'policy' "$(limits old)" == "$before" &&
+			expect 'pins of links' "$(links "$ABI")" -eq 4
+	else
+		new unban 198.18.0.1 -q && taken_over
+	fi
+}
+flood_refused() {
+	local first
+	first=$(came_through)
+	lab_flood --dst "$LAB_SINK" --count 20 >/dev/null
+	expect 'packets that came through' "$(came_through)" -eq "$first"
+}
+
+failed() {
+	local calls at before status
+	measure
+	before=$(limits old)
+	for ((at = 1; at < calls; at += 10)); do
+		status=0
+		taking_over "$at" || status=$?
+		whole || { echo "call $at of $calls, status $status"; cat "$LAB_DIR/said"; return 1; }
+		[[ $(folders) == "v$ABI" ]] || anew :
+	done
+	measured "$calls calls"
+}
+
+t 'B3 policy, bans and interfaces go on' anew state
+t 'B3 an attach with a policy takes over, no other command' anew named
+t 'B3 what cannot be taken over goes on as it is' anew refused
+t 'B3 every packet is judged while it happens' anew under_flood
+t 'B3 what fails leaves the old state, or the new one' anew failed
+gone
+t_done
