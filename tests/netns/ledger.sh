@@ -98,7 +98,22 @@ two_sources() {
 	whole
 	expect 'table' "$(crmgate ledger)" =~ '203.0.113.0/24 +api +partners +partners +6'
 	test "$(stat -c %a "$state"/ledger-*.jsonl)" == 640
+	on_a_page
 	measured "out $(total bytes_out), the interfaces say $((good + bad)); in $(total bytes), $in"
+}
+
+# The figures of one source, and what they do not say.
+on_a_page() {
+	local page
+	page=$(crmgate report --source 203.0.113.10)
+	expect 'page' "$page" =~ "At most \*\*$(total bytes_out --source 203.0.113.10) bytes\*\* left to it, over 3 new"
+	expect 'row' "$page" =~ '\| 203.0.113.0/24 \| api \| partners \| partners \| 6'
+	expect 'gaps' "$page" =~ ': unwatched'
+	expect 'limits' "$page" =~ 'an upper bound'
+	expect 'total' "$page" =~ "of all $(total bytes_out) left to no source"
+	! grep -F 198.51.100 <<<"$page"
+	expect 'nobody' "$(crmgate report --source 192.0.2.77)" =~ 'No record names this source'
+	expect_exit 2 crmgate report
 }
 
 # What is enforced when: each change ends a record.
@@ -137,7 +152,7 @@ not_kept() {
 # Killed at random while it writes each second: what was told to be written is there, each
 # line is a record, and nothing is counted twice or left out.
 killed() {
-	local try told last
+	local try told=0 last
 	for ((try = 0; try < KILLS; try++)); do
 		told=$(record)
 		start 1s
