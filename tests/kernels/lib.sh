@@ -18,9 +18,9 @@ seconds=560
 programs=(build/tests/bpf/test_{packet,decide,egress,reset} tests/kernels/attach.sh
 	tests/netns/{always,caps}.sh)
 # What those call, and tests/run, tests/netns/lib.sh, tools/lab.sh and ./init.
-commands=(awk bash basename bpftool cat chmod cmp cp curl diff dirname ethtool find grep head id
-	insmod ip jq kill ln mkdir mktemp mount nginx nsenter openssl ping realpath rm sed setpriv sort
-	sysctl tail tc tee timeout uname wc)
+commands=(awk base64 bash basename bpftool cat chmod cmp cp cpio curl diff dirname ethtool
+	find flock grep gzip head id insmod ip jq kill ln mkdir mktemp mount nginx nsenter openssl ping
+	realpath rm sed setpriv sort sysctl tail tc tee timeout true uname wc)
 modules=(veth sch_ingress cls_bpf)
 
 # Ends a script that could not even start, as TAP.
@@ -71,13 +71,13 @@ make_root() {
 	done
 }
 
-# boot: prints what the guest says; the kernel's own words are in $console. RCU is told
-# to hurry: each test run of XDP waits for it.
+# boot PROGRAM...: prints what the guest says; the kernel's own words are in $console. RCU is
+# told to hurry: each test run of XDP waits for it.
 boot() {
 	timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
 		-display none -accel tcg,thread=multi -cpu max -smp 2 -m 2G \
 		-kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 rcupdate.rcu_expedited=1 -- ${programs[*]}" \
+		-append "console=ttyS0 quiet panic=-1 rcupdate.rcu_expedited=1 -- $*" \
 		-serial "file:$console" -serial stdio </dev/null
 }
 
@@ -109,9 +109,9 @@ to_tap() {
 	echo "1..$count"
 }
 
-# kernel_test VERSION: the whole; its result is the script's.
-kernel_test() {
-	local kernel console=$BUILD/kernels/console-$1.log
+# make_guest VERSION: its kernel and its files, in $work, which goes with this script.
+make_guest() {
+	console=$BUILD/kernels/console-$(basename "$0" .sh).log
 	work=$(mktemp -d /tmp/crmgate-kernel.XXXXXX)
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 130' INT
@@ -120,6 +120,27 @@ kernel_test() {
 	fetch "$1"
 	(make_root "$work/root") || exit 1
 	(cd "$work/root" && find . | cpio --quiet -oH newc) >"$work/initramfs"
-	boot | to_tap | tee "$work/tap"
+}
+
+# kernel_test VERSION: the whole; its result is the script's.
+kernel_test() {
+	make_guest "$1"
+	boot "${programs[@]}" | to_tap | tee "$work/tap"
+	! grep -q '^not ok' "$work/tap"
+}
+
+# The first boot, and one more that has of it what it kept: another archive behind the first.
+boot_twice() {
+	boot "$@" | tr -d '\r' >"$work/said"
+	grep -v '^kept ' "$work/said"
+	grep '^kept ' "$work/said" | cut -d ' ' -f 2 | base64 -d | gunzip >>"$work/initramfs"
+	boot "$@"
+}
+
+# kernel_reboot VERSION PROGRAM...: the same over a reboot.
+kernel_reboot() {
+	make_guest "$1"
+	((seconds /= 2))
+	boot_twice "${@:2}" | to_tap | tee "$work/tap"
 	! grep -q '^not ok' "$work/tap"
 }
