@@ -64,7 +64,8 @@ becomes_read_only() {
 		# shellcheck disable=SC2086
 		expect_exit 0 in_read_only $command
 	done
-	for command in "apply $file" "apply $file --confirm 60s" 'detach --all --purge'; do
+	for command in "apply $file" "apply $file --confirm 60s" 'detach crm0' \
+		'detach --all' 'detach --all --purge'; do
 		# shellcheck disable=SC2086
 		expect_exit 1 in_read_only $command
 		expect 'what it says' "$OUTPUT" =~ 'Read-only.*mount -o remount,rw'

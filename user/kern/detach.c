@@ -63,8 +63,11 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	if (code)
 		return code;
 	crmg_pin_sweep(kern);
-	/* What cannot be understood can still be removed: with their pins the links go. */
-	code = purge && crmg_bpffs_look() == -EROFS ? -EROFS :
+	/*
+	 * What cannot be understood can still be removed: with their pins the links go. One whose
+	 * pin cannot go would be dead and stay.
+	 */
+	code = crmg_bpffs_look() == -EROFS ? -EROFS :
 	       crmg_kern_open_maps(kern, purge ? &ignored : err);
 	if (!code)
 		crmg_kern_settle(kern, err);
