@@ -146,6 +146,29 @@ large() {
 	ip -n "$LAB-host" link set crm0 mtu 1500
 }
 
+# Whoever is attached stays, wherever he judges; the other one is refused, and changes nothing.
+two_instances() {
+	other() { in_host "$CRMGATE" "$1" --instance "$LAB_INSTANCE-b" "${@:2}"; }
+	local first second
+	for first in tc 'tc --tc clsact' native; do
+		# shellcheck disable=SC2086
+		attach "$few" --mode $first -q
+		for second in tc 'tc --tc clsact' auto generic; do
+			# shellcheck disable=SC2086
+			expect_exit 3 other attach crm1 --policy "$few" --mode $second
+			expect 'what it says' "$OUTPUT" =~ 'another instance of crmgate is attached'
+			# shellcheck disable=SC2086
+			expect_exit 3 other attach crm1 --policy "$few" --mode $second --rehearse
+			crmgate status --check -q
+		done
+		judges "$LAB_BAD"
+		purge
+	done
+	other attach crm1 --policy "$few" --mode tc -q
+	other status --check -q
+	other detach --all --purge -q
+}
+
 t 'B10 auto: TC ingress beside a foreign XDP program' fresh falls_back
 t 'B8 native or generic beside a foreign program is refused' fresh asked_for_xdp
 [[ $(uname -r) =~ ^([0-9]+)\.([0-9]+) ]]
@@ -164,4 +187,5 @@ done
 t 'tc: a forged SYN gets no RST' fresh no_reflector
 t 'C10 MTU 1500: what GRO put together counts as it was sent' fresh large 1500
 t 'C10 MTU 9000: the same' fresh large 9000
+t 'B8 two instances on one interface' two_instances
 t_done

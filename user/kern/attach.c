@@ -63,6 +63,8 @@ int crmg_attach_may(struct crmg_attaching *a)
 		}
 		crmg_copy(fresh.name, sizeof(fresh.name), o->ifaces[i]);
 		code = crmg_xdp_free(a, fresh.name, crmg_xdp_id(fresh.ifindex));
+		if (!code)
+			code = crmg_tcin_free(a, fresh.name, fresh.ifindex);
 		if (!code && o->tc == CRMG_TC_CHOICE_CLSACT)
 			code = crmg_clsact_free(&fresh, a->err);
 	}

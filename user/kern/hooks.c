@@ -93,13 +93,14 @@ static bool crmg_xdp_is_crmgate(__u32 id)
 
 int crmg_xdp_free(const struct crmg_attaching *a, const char *name, __u32 id)
 {
-	if (!id || a->options->mode == CRMG_ATTACH_TC)
+	if (!id)
 		return 0;
 	if (crmg_xdp_is_crmgate(id))
 		return crmg_err_set(a->err, -EBUSY, "%s: another instance of crmgate is attached "
 				    "(XDP program %u) and stays: its packets would count twice",
 				    name, id);
-	if (a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0)
+	if (a->options->mode == CRMG_ATTACH_TC ||
+	    (a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0))
 		return 0;
 	return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
 			    "stays: 'bpftool net show dev %s' shows it; '--mode tc' works beside it",
@@ -259,6 +260,11 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 	if (!entry)
 		return crmg_err_set(a->err, -ENOSPC, "%s: %u interfaces are attached already, and no "
 				    "more fit", name, CRMG_IFACES_MAX);
+	code = crmg_xdp_free(a, name, crmg_xdp_id(ifindex));
+	if (!code)
+		code = crmg_tcin_free(a, name, ifindex);
+	if (code)
+		return code;
 	/*
 	 * Written in place, each part before what it tells of: what a killed command leaves
 	 * is known then, and can be removed.

@@ -481,6 +481,9 @@ int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err);
  */
 int crmg_tcin_attach(struct crmg_attaching *a, struct crmg_iface *iface);
 
+/* -EBUSY, said in err: TC ingress of an interface that we do not have is another instance's. */
+int crmg_tcin_free(const struct crmg_attaching *a, const char *name, unsigned int ifindex);
+
 /* True if an attach needs a->tc_in_prog: it was asked for, is in use, or auto may fall to it. */
 bool crmg_tcin_wanted(const struct crmg_attaching *a);
 

@@ -17,6 +17,7 @@
 #define CRMG_BPF_F_BEFORE    (1U << 3)
 
 #define CRMG_TCIN_PROGRAM "crmg_tc_in"
+#define CRMG_TCX_MAX      64	/* programs in a list: what the kernel allows (BPF_MPROG_MAX) */
 
 bool crmg_tcin_wanted(const struct crmg_attaching *a)
 {
@@ -53,20 +54,54 @@ static int crmg_tcin_filter(const struct crmg_iface *iface, int prog, __u32 flag
 	return bpf_tc_attach(&hook, &opts);
 }
 
+/* True if a program judges at TC ingress, of this instance or of another one. */
+static bool crmg_tcin_is_crmgate(__u32 id)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+	crmg_autoclose int fd = bpf_prog_get_fd_by_id(id);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+	       !strcmp(info.name, CRMG_TCIN_PROGRAM);
+}
+
+/* Such a program in our place among the filters; 0: there is none. */
+static __u32 crmg_tcin_filter_id(unsigned int ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE, .priority = CRMG_CLSACT_FIRST);
+
+	return !bpf_tc_query(&hook, &opts) && crmg_tcin_is_crmgate(opts.prog_id) ? opts.prog_id : 0;
+}
+
+/* The same in the list of tcx; before 6.6 there is none. */
+static __u32 crmg_tcin_tcx_id(unsigned int ifindex)
+{
+	__u32 ids[CRMG_TCX_MAX], count = CRMG_ARRAY_SIZE(ids), i;
+
+	if (bpf_prog_query((int)ifindex, CRMG_BPF_TCX_INGRESS, 0, NULL, ids, &count))
+		return 0;
+	for (i = 0; i < count; i++)
+		if (crmg_tcin_is_crmgate(ids[i]))
+			return ids[i];
+	return 0;
+}
+
+int crmg_tcin_free(const struct crmg_attaching *a, const char *name, unsigned int ifindex)
+{
+	__u32 id = crmg_tcin_tcx_id(ifindex);
+
+	if (!id)
+		id = crmg_tcin_filter_id(ifindex);
+	return id ? crmg_err_set(a->err, -EBUSY, "%s: another instance of crmgate is attached (TC "
+				 "ingress, program %u) and stays: its packets would count twice",
+				 name, id) : 0;
+}
+
 /* True if the filter in our place is ours, left by a command that was killed. */
 static bool crmg_tcin_is_ours(const struct crmg_iface *iface)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CRMG_CLSACT_HANDLE, .priority = CRMG_CLSACT_FIRST);
-	struct bpf_prog_info info = { 0 };
-	__u32 size = sizeof(info);
-	crmg_autoclose int fd = -1;
-
-	if (bpf_tc_query(&hook, &opts))
-		return false;
-	fd = bpf_prog_get_fd_by_id(opts.prog_id);
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-	       !strcmp(info.name, CRMG_TCIN_PROGRAM);
+	return crmg_tcin_filter_id(iface->ifindex);
 }
 
 int crmg_tcin_replace(const struct crmg_iface *iface, int prog)
