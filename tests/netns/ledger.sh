@@ -22,18 +22,13 @@ EOF
 )
 
 # start [TIME]: the daemon, a record each TIME; the process id is in $manager.
-start() {
-	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
-		--listen 127.0.0.1:9750 --ledger-every "${1:-1h}" &>>"$LAB_DIR/manage.log"
-}
+start() { daemon manager --manage --ledger-every "${1:-1h}" &>>"$LAB_DIR/manage.log"; }
 stop() {
 	kill "-${1:-TERM}" "$manager"
 	wait "$manager" || :
 	lab_until ended
 }
-ended() { flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true; }
 record() { metric crmgate_ledger_record; }
-problem() { crmgate status -j | jq -e --arg id "$1" 'any(.problems[]; .id == $id)' >/dev/null; }
 no_problem() { ! problem "$1"; }
 ledger() { crmgate ledger -j "$@"; }
 # total KEY [OPTION]...: of the rows.

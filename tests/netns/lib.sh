@@ -195,6 +195,26 @@ public() {
 	EOF
 }
 
+# closed: a policy file that refuses everybody; dropped: how many packets it has refused.
+closed() {
+	policy closed <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [443]}}
+		policies: [{name: closed, service: api, clients: any, deny: true}]
+	EOF
+}
+dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
+
+# refused COUNT: that many packets to crm1, and policy closed refuses each.
+refused() {
+	local before
+	before=$(dropped)
+	lab_flood --count "$1" >"$LAB_DIR/flood"
+	expect 'packets sent' "$(jq .arrived "$LAB_DIR/flood")" -eq "$1"
+	lab_until is $((before + $1)) dropped
+}
+
 # attach FILE [OPTION]...: on both interfaces.
 attach() { crmgate attach crm0 crm1 --policy "$@"; }
 purge() { crmgate detach --all --purge; }
@@ -204,3 +224,29 @@ fresh() {
 	[[ ! -e /sys/fs/bpf/crmgate/$LAB_INSTANCE ]] || purge
 	"$@"
 }
+
+# ------------------------------------------------------------------- daemon
+
+DAEMON_AT=127.0.0.1:9750
+
+# daemon VARIABLE [OPTION]...: starts it; process id in $VARIABLE.
+daemon() {
+	lab_spawn "$1" host "$CRMGATE" daemon --instance "$LAB_INSTANCE" --listen "$DAEMON_AT" "${@:2}"
+}
+healthy() { in_host curl -sf --max-time 2 "http://$DAEMON_AT/healthz" >/dev/null; }
+scrape() { in_host curl -sf --max-time 2 "http://$DAEMON_AT/metrics"; }
+
+# It has ended, and the process that serves the metrics too.
+ended() { flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true; }
+
+managed() { (($(metric crmgate_manager_heartbeat_timestamp_seconds) > 0)); }
+enforced() { crmgate status --check -q &>/dev/null; }
+
+# told KIND PATTERN: there is such an event.
+told() {
+	crmgate events -j | jq -es --arg k "$1" --arg p "$2" \
+		'any(.[]; .event == $k and (.detail | test($p)))' >/dev/null
+}
+
+problem() { crmgate status -j | jq -e --arg id "$1" 'any(.problems[]; .id == $id)' >/dev/null; }
+no_problem() { crmgate status -j | jq -e '.problems == []' >/dev/null; }

@@ -7,49 +7,23 @@
 
 lab_up || exit 1
 
-listen=127.0.0.1:9750
 pins=$(pins)
-file=$(policy closed <<-EOF
-	version: 1
-	capacity: {sources: 65536}
-	services: {api: {transport: tcp, ports: [443]}}
-	policies: [{name: closed, service: api, clients: any, deny: true}]
-EOF
-)
+file=$(closed)
 
 # start [OPTION]...: the daemon, process id in $manager; manage: returns when all is in force.
-start() {
-	lab_spawn manager host "$CRMGATE" daemon --instance "$LAB_INSTANCE" --listen "$listen" "$@" \
-		&>>"$LAB_DIR/manage.log"
-}
+start() { daemon manager "$@" &>>"$LAB_DIR/manage.log"; }
 manage() {
 	start --manage
 	lab_until alive
 }
-healthy() { in_host curl -sf --max-time 2 "http://$listen/healthz" >/dev/null; }
-alive() { healthy && (($(metric crmgate_manager_heartbeat_timestamp_seconds) > 0)) && enforced; }
-enforced() { crmgate status --check -q >/dev/null 2>&1; }
-dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
+alive() { healthy && managed && enforced; }
 exporter() { pgrep -P "$manager"; }
-
-# told KIND PATTERN: there is such an event.
-told() { crmgate events -j | jq -es --arg k "$1" --arg p "$2" \
-	'any(.[]; .event == $k and (.detail | test($p)))' >/dev/null; }
 
 # soon COMMAND...: within the five seconds that are promised.
 soon() {
 	local begun=$EPOCHREALTIME
 	lab_until "$@"
 	jq -en "$EPOCHREALTIME - $begun < 5" >/dev/null || { echo "too late: $*"; return 1; }
-}
-
-# refused COUNT: that many packets to crm1, and the policy refuses each.
-refused() {
-	local before
-	before=$(dropped)
-	lab_flood --count "$1" >"$LAB_DIR/flood"
-	expect 'packets sent' "$(jq .arrived "$LAB_DIR/flood")" -eq "$1"
-	lab_until is $((before + $1)) dropped
 }
 
 # with FUNCTION: on a new attachment that is managed.
@@ -67,7 +41,7 @@ without() {
 	wait $manager $listener || :
 	# The exporter has the lock as long as it lives.
 	rm -f "/run/crmgate/panic/$LAB_INSTANCE"
-	lab_until flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true
+	lab_until ended
 	purge
 } &>/dev/null
 
@@ -114,8 +88,6 @@ hung() {
 	kill -CONT "$manager"
 	lab_until no_problem
 }
-problem() { crmgate status -j | jq -e --arg id "$1" '.problems | any(.id == $id)' >/dev/null; }
-no_problem() { crmgate status -j | jq -e '.problems == []' >/dev/null; }
 
 # B7: the folder of the pins goes, also of the links; later applies are seen everywhere.
 pins_removed() {
@@ -134,7 +106,7 @@ pins_removed() {
 	soon test -e "$pins/xdp_crm1" -a -e "$pins/bans"
 	crmgate apply "$file" -q
 	generation=$(crmgate status -j | jq .policy.generation)
-	expect 'what the exporter reads' "$(in_host curl -sf "http://$listen/metrics" |
+	expect 'what the exporter reads' "$(scrape |
 		awk '/^crmgate_policy_generation/ { print $2 }')" -eq "$generation"
 }
 
@@ -262,12 +234,12 @@ panic_file() {
 	measured "panic by a file came in force after" \
 		"$(jq -n "$(date -d "$acted" +%s.%N) - $(stat -c %.Z "$file")") s"
 	jq -en "$(date -d "$acted" +%s.%N) - $(stat -c %.Z "$file") <= 0.1" >/dev/null
-	told panic "everything passes by file $file of nobody"
+	lab_until told panic "everything passes by file $file of nobody"
 	expect 'in the audit log' "$(crmgate audit -j | jq -r '.entries[] | select(.what == "panic").details')" \
 		== "everything passes by file $file of nobody"
 	rm "$file"
 	lab_until panicking 0
-	told resume "the policy holds again by the removal of file $file"
+	lab_until told resume "the policy holds again by the removal of file $file"
 	# `resume` takes the file away, and only once it is gone a new one counts.
 	touch "$file"
 	lab_until panicking 1

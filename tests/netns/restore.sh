@@ -8,27 +8,10 @@
 lab_up && lab_nginx || exit 1
 
 state=/var/lib/crmgate/$LAB_INSTANCE
-file=$(policy closed <<-EOF
-	version: 1
-	capacity: {sources: 65536}
-	services: {api: {transport: tcp, ports: [443]}}
-	policies: [{name: closed, service: api, clients: any, deny: true}]
-EOF
-)
+file=$(closed)
 
-start() {
-	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
-		--listen 127.0.0.1:9750 &>"$LAB_DIR/manage.log"
-}
+start() { daemon manager --manage &>"$LAB_DIR/manage.log"; }
 manage() { start && lab_until enforced && lab_until managed; }
-enforced() { crmgate status --check -q &>/dev/null; }
-managed() { (($(metric crmgate_manager_heartbeat_timestamp_seconds) > 0)); }
-dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
-ended() { flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true; }
-told() { crmgate events -j | jq -es --arg k "$1" --arg p "$2" \
-	'any(.[]; .event == $k and (.detail | test($p)))' >/dev/null; }
-problem() { crmgate status -j | jq -e --arg id "$1" 'any(.problems[]; .id == $id)' >/dev/null; }
-no_problem() { crmgate status -j | jq -e '.problems == []' >/dev/null; }
 logged() { grep -q "$1" "$LAB_DIR/manage.log"; }
 # What `bans -j` says, but for times.
 bans() { crmgate bans -j | jq -c '[.bans[] | [.prefix, .service, .origin, .note]] | sort'; }
@@ -56,13 +39,6 @@ reboot() {
 	stop "$@"
 	unpin
 	another_boot
-}
-
-refused() {
-	local before
-	before=$(dropped)
-	lab_flood --count "$1" >"$LAB_DIR/flood"
-	lab_until is $((before + $1)) dropped
 }
 
 # with FUNCTION: on a new attachment that is managed.
@@ -348,7 +324,7 @@ purged() {
 	test -s "$state/audit.log"
 	stop
 	expect_exit 1 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon --manage \
-		--instance "$LAB_INSTANCE" --listen 127.0.0.1:9750
+		--instance "$LAB_INSTANCE" --listen "$DAEMON_AT"
 	expect 'what it says' "$OUTPUT" =~ 'nothing is attached'
 }
 

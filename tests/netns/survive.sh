@@ -7,20 +7,8 @@
 
 lab_up || exit 1
 
-file=$(policy survive <<-EOF
-	version: 1
-	capacity: {sources: 65536}
-	services: {api: {transport: tcp, ports: [443]}}
-	policies: [{name: closed, service: api, clients: any, deny: true}]
-EOF
-)
+file=$(closed)
 attach "$file" -q || exit 1
-
-listen=127.0.0.1:9750
-daemon() { lab_spawn "$1" host "$CRMGATE" daemon --instance "$LAB_INSTANCE" --listen "$listen"; }
-healthy() { in_host curl -sf --max-time 2 "http://$listen/healthz" >/dev/null; }
-scrape() { in_host curl -sf --max-time 2 "http://$listen/metrics"; }
-dropped() { metric 'crmgate_packets_total{policy="closed",verdict="drop"}'; }
 
 # flood_start, flood_end: in between, every packet must be dropped by the policy.
 flood_start() {
@@ -94,7 +82,7 @@ two_daemons() {
 	daemon daemon
 	lab_until healthy
 	expect_exit 3 timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon \
-		--instance "$LAB_INSTANCE" --listen "$listen"
+		--instance "$LAB_INSTANCE" --listen "$DAEMON_AT"
 	expect 'names the first' "$OUTPUT" =~ "$daemon"
 	healthy
 	lab_stop "$daemon"
