@@ -101,11 +101,16 @@ daemon_too_few() {
 }
 
 # More clients than it can hold: they wait or are refused, and it serves again when they went.
-daemon_with() {
-	local daemon many url=http://127.0.0.1:9751
+# With as many descriptors as it asks for when it has too few.
+daemon_with_least() {
+	local daemon many least url=http://127.0.0.1:9751
 	served() { in_host curl -sf --max-time 1 "$url/metrics" -o "$LAB_DIR/metrics"; }
 	attach "$file" -q
-	lab_spawn daemon host prlimit --nofile="$1:$1" "$CRMGATE" daemon \
+	few 20 daemon --listen 127.0.0.1:9751
+	[[ $OUTPUT =~ ulimit\ -n\ ([0-9]+) ]]
+	least=${BASH_REMATCH[1]}
+	measured "the daemon asks for $least descriptors"
+	lab_spawn daemon host prlimit --nofile="$least:$least" "$CRMGATE" daemon \
 		--instance "$LAB_INSTANCE" --listen 127.0.0.1:9751 &>"$LAB_DIR/daemon.log"
 	lab_until served
 	coproc MANY { in_host bash -c '
@@ -127,5 +132,5 @@ t 'B12 attach with few descriptors' fresh attach_n
 t 'B12 every command with few descriptors' fresh every_command
 t 'B12 detach --purge with few descriptors' fresh detach_n
 t 'B12 a daemon with too few descriptors' fresh daemon_too_few
-t 'B12 a daemon with 40 descriptors' fresh daemon_with 40
+t 'B12 a daemon with as many descriptors as it asks for' fresh daemon_with_least
 t_done

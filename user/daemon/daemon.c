@@ -36,8 +36,9 @@ static int connections_for(size_t sockets, struct crmg_err *err)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	while (own && readdir(own))
 		used++;
-	if (own)
-		closedir(own);
+	/* Two entries are the folders, and one the descriptor that reads them. */
+	if (own && !closedir(own))
+		used -= 3;
 	/* Each server has two of its own: epoll, and one to be woken. */
 	used += SPARE_DESCRIPTORS + 2 * sockets;
 	left = limit.rlim_cur > used ? (limit.rlim_cur - used) / sockets : 0;

@@ -120,9 +120,9 @@ static int crmg_map_entries(int fd, size_t value_size, size_t *ret)
 static bool crmg_map_skipped(const struct crmg_kern *kern, size_t id)
 {
 	return kern->access == CRMG_KERN_READ &&
-	       (id == CRMG_MAP_SETUP || id == CRMG_MAP_ROWS || id == CRMG_MAP_BANFILTER ||
-		id == CRMG_MAP_KEPT || id == CRMG_MAP_FLOWS || id == CRMG_MAP_AGGREGATES ||
-		id == CRMG_MAP_SHARES);
+	       (id == CRMG_MAP_SETUP || id == CRMG_MAP_PROVED || id == CRMG_MAP_ROWS ||
+		id == CRMG_MAP_BANFILTER || id == CRMG_MAP_KEPT || id == CRMG_MAP_FLOWS ||
+		id == CRMG_MAP_AGGREGATES || id == CRMG_MAP_SHARES);
 }
 
 bool crmg_state_begun(const struct crmg_kern *kern)
