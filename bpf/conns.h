@@ -32,27 +32,24 @@ crmg_conn_write(const struct crmg_work *w, __u32 at, __u32 gauge, bool in)
 }
 
 /*
- * Counts a connection and gives it a tag: way `way`, that was closed, or a victim's. Two CPUs
- * that meet one at once see each other, and who does gives way. Returns enum crmg_reason: why the
- * gauge refuses. A connection that finds no room is not known, and passes.
+ * Gives a connection that entry `gauge` counts a tag: way w->step.way, that was closed, or a
+ * victim's. Two CPUs that meet one at once see each other, and who does gives way. One that
+ * finds no room is not known, and not counted. (It is counted by who calls this: one function
+ * within the other is more than the stack of 6.1 holds.)
  */
-__noinline int crmg_conn_begin(struct crmg_work *w, __u32 open_max, __u32 half_max, __u32 state)
+__noinline int crmg_conn_begin(struct crmg_work *w, __u32 gauge, __u32 state)
 {
 	struct crmg_contags *line;
 	__u64 busy, old;
 	__u32 way, at;
 	bool in;
-	int gauge;
 
 	if (!w)
-		return CRMG_REASON_OK;
+		return 0;
 	in = state == CRMG_CONN_SYN;
 	line = crmg_conn_line(w->step.line);
 	if (!line)
-		return CRMG_REASON_OK;
-	gauge = crmg_gauge_take(w->source.hash.check, open_max, half_max, state < CRMG_CONN_OPEN);
-	if (gauge < 0)
-		return -gauge;
+		goto none;
 	way = w->step.way;
 	if (way >= CRMG_WAYS)
 		way = crmg_conn_victim(line, w->source.now_ns, state == CRMG_CONN_OPEN,
@@ -80,10 +77,10 @@ __noinline int crmg_conn_begin(struct crmg_work *w, __u32 open_max, __u32 half_m
 				 crmg_conn_age(w->source.now_ns));
 	w->step.way = way;
 	w->step.begun = 1;
-	return CRMG_REASON_OK;
+	return 0;
 none:
 	crmg_gauge_give(gauge, state < CRMG_CONN_OPEN ? 1 | CRMG_GAUGE_HALF : 1);
-	return CRMG_REASON_OK;
+	return 0;
 }
 
 /* The tag after a step. */
@@ -177,6 +174,7 @@ static __always_inline struct crmg_conn *crmg_conn_find(struct crmg_work *w, boo
 __noinline int crmg_conn_ask(struct crmg_work *w, __u32 open_max, __u32 half_max)
 {
 	__u64 tag;
+	int gauge;
 
 	if (!w)
 		return CRMG_REASON_OK;
@@ -185,7 +183,8 @@ __noinline int crmg_conn_ask(struct crmg_work *w, __u32 open_max, __u32 half_max
 		return crmg_conn_move(w);
 	if (crmg_conn_state(tag) == CRMG_CONN_BUSY)
 		return CRMG_REASON_OK;
-	return crmg_conn_begin(w, open_max, half_max, CRMG_CONN_SYN);
+	gauge = crmg_gauge_take(w->source.hash.check, open_max, half_max, 1);
+	return gauge < 0 ? -gauge : crmg_conn_begin(w, gauge, CRMG_CONN_SYN);
 }
 
 /* Bytes of a segment, and one for a FIN. */
@@ -234,6 +233,10 @@ __noinline int crmg_conn_came(struct crmg_work *w)
 	}
 	if (flags & CRMG_TCP_FIN)
 		w->step.marks |= CRMG_CONN_FIN_IN;
+	/* Met in its middle, the client's FIN may have been before that. */
+	if (tag & CRMG_CONN_MIDDLE && tag & CRMG_CONN_FIN_OUT && flags & CRMG_TCP_ACK &&
+	    crmg_ntohl(w->pkt.ack) == conn->server_next)
+		w->step.state = CRMG_CONN_CLOSED;
 	return crmg_conn_move(w);
 }
 
@@ -260,6 +263,7 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 	struct crmg_conn *conn;
 	__u32 next, taken, flags;
 	__u64 tag;
+	int gauge;
 
 	if (!w)
 		return 0;
@@ -270,8 +274,11 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 		/* Of one that ended, or just ends, or never was, or that another CPU writes. */
 		if (tag || !(flags & CRMG_TCP_ACK) || flags & (CRMG_TCP_RST | CRMG_TCP_FIN))
 			return 0;
+		gauge = crmg_gauge_take(w->source.hash.check, 0, 0, !!(flags & CRMG_TCP_SYN));
+		if (gauge < 0)
+			return 0;
 		w->step.marks = flags & CRMG_TCP_SYN ? 0 : CRMG_CONN_MIDDLE;
-		crmg_conn_begin(w, 0, 0, flags & CRMG_TCP_SYN ? CRMG_CONN_SYN_ACK : CRMG_CONN_OPEN);
+		crmg_conn_begin(w, gauge, flags & CRMG_TCP_SYN ? CRMG_CONN_SYN_ACK : CRMG_CONN_OPEN);
 		if (!w->step.begun)
 			return 0;
 		conn = crmg_conn_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));

@@ -278,6 +278,38 @@ static void test_no_drift(void **state)
 		assert_int_equal(open_now(stranger(s)), expected[s]);
 }
 
+/*
+ * More connections than the table holds: those that were idle for longest are forgotten, met
+ * again when the server speaks, and forgotten when they end. None is left over.
+ */
+static void test_evicted(void **state)
+{
+	enum { OPEN = 3000 };
+	static struct conversation open[OPEN];
+	uint32_t left = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < OPEN; i++) {
+		open[i] = conversation(rig, stranger(i % SOURCES), (uint16_t)(1000 + i));
+		handshake(&open[i]);
+		server_sends(&open[i], ACK, 10);
+	}
+	for (uint32_t s = 0; s < SOURCES; s++)
+		left += open_now(stranger(s));
+	assert_in_range(left, 1024 * 9 / 10, 1024);
+	assert_true(crmg_rig_host(rig, CRMG_HOST_CONNS_FORGOTTEN) >= OPEN - 1024);
+	for (uint32_t i = 0; i < OPEN; i++) {
+		client_sends(&open[i], FIN | ACK);
+		server_sends(&open[i], ACK, 0);
+		server_sends(&open[i], FIN | ACK, 0);
+		client_sends(&open[i], ACK);
+	}
+	for (uint32_t s = 0; s < SOURCES; s++) {
+		assert_int_equal(open_now(stranger(s)), 0);
+		assert_int_equal(half_open_now(stranger(s)), 0);
+	}
+}
+
 /* -------------------------------------------------------------------- tests */
 
 static int set_up_policy(const char *policy)
@@ -343,6 +375,7 @@ int main(void)
 		TEST(test_shadow, set_up_shadow),
 		TEST(test_panic, set_up_five),
 		TEST(test_no_drift, set_up_large),
+		TEST(test_evicted, set_up),
 	};
 
 	return cmocka_run_group_tests_name("caps", tests, NULL, NULL);
