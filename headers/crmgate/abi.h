@@ -119,6 +119,11 @@
 	X(SOURCE,   "source",   "from an address that nobody can have: 0/8, loopback, multicast") \
 	X(OWN,      "own",      "from the address that it is sent to")
 
+/* How the ledger has addresses. */
+#define CRMG_ADDRESSES(X) \
+	X(TRUNCATE, "truncate", "cut to /24 and /48") \
+	X(FULL,     "full",     "whole, as wide as a source")
+
 /* What comes of it when a source has used up a budget of bytes_out. */
 #define CRMG_ON_BUDGETS(X) \
 	X(ALERT, "alert", "it is told, and everything passes") \
@@ -164,6 +169,7 @@
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
 #define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
 #define CRMG_ENUM_ODDITY(ID, ...)    CRMG_ODDITY_##ID,
+#define CRMG_ENUM_ADDRESSES(ID, ...) CRMG_ADDRESSES_##ID,
 #define CRMG_ENUM_ON_BUDGET(ID, ...) CRMG_ON_BUDGET_##ID,
 #define CRMG_ENUM_BINDING(ID, ...)   CRMG_BINDING_##ID,
 #define CRMG_ENUM_EVENT(ID, ...)     CRMG_EVENT_##ID,
@@ -180,6 +186,7 @@ enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
 enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
 enum crmg_oddity    { CRMG_ODDITIES(CRMG_ENUM_ODDITY) CRMG_ODDITY_COUNT };
 enum crmg_on_budget { CRMG_ON_BUDGETS(CRMG_ENUM_ON_BUDGET) CRMG_ON_BUDGET_COUNT };
+enum crmg_addresses { CRMG_ADDRESSES(CRMG_ENUM_ADDRESSES) CRMG_ADDRESSES_COUNT };
 enum crmg_binding_kind { CRMG_BINDINGS(CRMG_ENUM_BINDING) CRMG_BINDING_COUNT };
 enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 
@@ -361,10 +368,11 @@ struct crmg_head {
 	char file[512];		/* absolute path of the policy file, or "" */
 	__u32 back_shift;	/* see CRMG_BACK_PLACE */
 	__u32 fast_open;	/* 1: the stack takes data on a SYN (when it was applied) */
-	__u32 pad;
+	__u32 keep_s;		/* how long files with addresses are kept */
 	__u64 gate[CRMG_GATES_MAX][2];	/* names of interfaces, filled up with NUL */
+	__u8 addresses;		/* enum crmg_addresses: how files have them */
 	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 12 -
-		      16 * CRMG_GATES_MAX];
+		      16 * CRMG_GATES_MAX - 1];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 

@@ -39,6 +39,7 @@ static inline void policy_init(struct policy *p)
 		.v4_prefix = 32,
 		.v6_prefix = 64,
 		.mode = CRMG_MODE_ENFORCE,
+		.keep_s = 30 * 86400,
 		.services = p->services,
 		.clients = p->clients,
 		.policies = p->policies,

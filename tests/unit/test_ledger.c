@@ -347,6 +347,32 @@ static void test_days(void **state)
 	assert_int_equal(sum(NULL, NULL), 2);
 }
 
+/* As the policy wants it: from the next record on. */
+static void test_whole_addresses(void **state)
+{
+	const struct crmg_ledger_filter all = { .to_ns = UINT64_MAX };
+	struct crmg_head *head = (struct crmg_head *)fx.image.cells;
+	struct crmg_ledger_book *book = opened(0);
+	struct crmg_ledger_totals totals;
+
+	(void)state;
+	sends(0, "198.51.100.66", 5);
+	sends(1, "198.51.100.67", 3);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	head->addresses = CRMG_ADDRESSES_FULL;
+	sends(0, NULL, 1);
+	sends(1, NULL, 2);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	crmg_ledger_book_close(&book);
+	assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
+	assert_int_equal(totals.row_count, 3);
+	assert_int_equal(totals.rows[0].key.len, 120);
+	assert_int_equal(totals.rows[0].sums.of[CRMG_LEDGER_BYTES_OUT], 8 * MB);
+	assert_int_equal(totals.rows[1].key.len, 128);
+	assert_int_equal(totals.rows[1].sums.of[CRMG_LEDGER_BYTES_OUT], 2 * MB);
+	crmg_ledger_totals_free(&totals);
+}
+
 static void test_dates(void **state)
 {
 	static const char *const bad[] = { "", "today", "2027-1-15", "2027-13-01", "2027-01-15x",
@@ -365,7 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LEDGER_TEST(sums), LEDGER_TEST(cut_at_every_byte), LEDGER_TEST(each_byte_changed),
 		LEDGER_TEST(table_changes), LEDGER_TEST(not_kept), LEDGER_TEST(disk_full),
-		LEDGER_TEST(days), cmocka_unit_test(test_dates),
+		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), cmocka_unit_test(test_dates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

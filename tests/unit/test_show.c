@@ -77,7 +77,7 @@ static void test_parts(void **state)
 		size_t count;
 	} rows[] = {
 		{ "services", "services", 2 }, { "clients", "clients", 3 },
-		{ "limits", "policies", 6 }, { "policy", "policy", 8 },
+		{ "limits", "policies", 6 }, { "policy", "policy", 9 },
 	};
 
 	(void)state;

@@ -28,13 +28,14 @@ const struct crmg_command crmg_command_ledger = {
 	.help = "What `crmgate daemon --manage` writes into /var/lib/crmgate/INSTANCE, a file a day:\n"
 		"bytes on the wire in and out, packets, connections and refusals of each source, by\n"
 		"service, policy and client, and how far the policy was enforced meanwhile. Addresses\n"
-		"are cut to /24 and /48. (others) is what no source is named for: whose address may\n"
-		"be forged (no TCP handshake), who was forgotten in the table before it was read, or\n"
-		"who came while no daemon ran; with them the sums are those of the policies.\n"
+		"are cut to /24 and /48, unless the policy's `privacy` says full. (others) is what no\n"
+		"source is named for: whose address may be forged (no TCP handshake), who was\n"
+		"forgotten in the table before it was read, or who came while no daemon ran; with\n"
+		"them the sums are those of the policies.\n"
 		"\n"
 		"Below stand the times when enforcement was not whole: panic, detached, partial (a\n"
 		"program was missing), unwatched (the kernel went on, no daemon ran), unknown (there\n"
-		"is no record). A day begins at 00:00 UTC; days are kept for 30 days.",
+		"is no record). A day begins at 00:00 UTC; days are kept as long as `privacy` says.",
 	.options = (const struct crmg_option[]){
 		CRMG_LEDGER_OPTIONS
 		{ "source", 0, false, "PREFIX", "only sources in it, or of which it is a part" },

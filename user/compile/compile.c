@@ -72,8 +72,13 @@ int crmg_compile(const struct crmg_model *model, const struct crmg_image *old,
 		r = steps[i](&build);
 	if (r == 0)
 		r = crmg_build_image(&build, ret);
-	if (r == 0)
-		((struct crmg_head *)ret->cells)->mode_cap = mode_cap;
+	if (r == 0) {
+		struct crmg_head *head = (struct crmg_head *)ret->cells;
+
+		head->mode_cap = mode_cap;
+		head->addresses = model->addresses;
+		head->keep_s = model->keep_s;
+	}
 	build_free(&build);
 	return r;
 }

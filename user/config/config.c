@@ -6,10 +6,13 @@
 #include <limits.h>
 #include <string.h>
 
+#include "../base/num.h"
 #include "../base/util.h"
 #include "file.h"
 #include "node.h"
 #include "reader.h"
+
+#define DAY_NS (86400 * CRMG_NS_PER_SEC)
 
 static void read_version(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			 unsigned int arg)
@@ -116,6 +119,46 @@ static void read_sources(struct crmg_reader *r, const struct crmg_node *node, vo
 	crmg_read_keys(r, node, "'sources'", keys, target);
 }
 
+static void read_addresses(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg)
+{
+	static const char *const names[] = {
+#define NAME(ID, name, ...) name,
+		CRMG_ADDRESSES(NAME)
+	};
+	unsigned int value;
+
+	(void)arg;
+	if (node->kind == CRMG_NODE_WORD && strcmp(node->text, "pseudonym") == 0)
+		crmg_read_not_yet(r, node->place, "addresses: pseudonym");
+	else if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
+		((struct crmg_model *)target)->addresses = value;
+}
+
+static void read_keep(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		      unsigned int arg)
+{
+	static const struct crmg_time_bounds bounds = { DAY_NS, 3 * 365 * DAY_NS, DAY_NS };
+	uint64_t ns = 0;
+
+	(void)arg;
+	crmg_read_time(r, node, &bounds, &ns);
+	if (ns)
+		((struct crmg_model *)target)->keep_s = (uint32_t)(ns / CRMG_NS_PER_SEC);
+}
+
+static void read_privacy(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			 unsigned int arg)
+{
+	static const struct crmg_key keys[] = {
+		{ "addresses", read_addresses, 0, false },
+		{ "keep", read_keep, 0, false },
+	};
+
+	(void)arg;
+	crmg_read_keys(r, node, "'privacy'", keys, target);
+}
+
 static void keep_policies(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			  unsigned int arg)
 {
@@ -129,7 +172,7 @@ static const struct crmg_key top_keys[] = {
 	{ "mode", read_top_mode, 0, false },
 	{ "capacity", read_capacity, 0, false },
 	{ "sources", read_sources, 0, false },
-	{ "privacy", NULL, 0, false },
+	{ "privacy", read_privacy, 0, false },
 	{ "services", crmg_read_services, 0, false },
 	{ "clients", crmg_read_clients, 0, false },
 	{ "policies", keep_policies, 0, false },

@@ -7,9 +7,6 @@
 #include "../base/util.h"
 #include "parts.h"
 
-/* How long the ledger is kept. */
-#define KEEP_NS (30 * CRMG_DAY_NS)
-
 /* The lock that a record is written under. */
 #define LOCK "ledger"
 
@@ -41,11 +38,23 @@ static int read_all(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,
 	return code ? code : crmg_ledger_book_policies(keeper->book, &snap, state);
 }
 
+/* Days that are over for longer than the policy has files kept. */
+static void expire(struct crmg_kern *kern, const struct crmg_state *folder, struct crmg_err *err)
+{
+	uint64_t now = crmg_clock_ns(CLOCK_REALTIME), keep;
+	const struct crmg_image *image;
+
+	if (crmg_kern_image(kern, &image, err))
+		return;
+	keep = crmg_image_head(image)->keep_s * CRMG_NS_PER_SEC;
+	if (keep && now > keep)
+		crmg_ledger_expire(folder, now - keep, err);
+}
+
 static int write_record(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,
 			const struct crmg_state *folder, struct crmg_err *err)
 {
 	struct crmg_ledger_mark mark;
-	uint64_t now = crmg_clock_ns(CLOCK_REALTIME);
 	int code = read_all(keeper, kern, keeper->state, err);
 
 	if (!code)
@@ -53,8 +62,7 @@ static int write_record(struct crmg_ledger_keeper *keeper, struct crmg_kern *ker
 	if (code)
 		return code;
 	crmg_kern_ledger(kern, &mark);
-	if (now > KEEP_NS)
-		crmg_ledger_expire(folder, now - KEEP_NS, err);
+	expire(kern, folder, err);
 	return 0;
 }
 

@@ -64,7 +64,8 @@ static int source_at(struct crmg_ledger_book *book, uint32_t policy, const char 
 {
 	struct crmg_ledger_interval *kept = &book->kept;
 	uint64_t key = crmg_hash(client, strlen(client),
-				 crmg_hash(&prefix->addr, sizeof(prefix->addr), policy));
+				 crmg_hash(&prefix->addr, sizeof(prefix->addr),
+					   (uint64_t)policy << 8 | prefix->len));
 	uint32_t at = crmg_map_find(&book->source_index, key);
 	struct crmg_ledger_source *source;
 
@@ -72,6 +73,7 @@ static int source_at(struct crmg_ledger_book *book, uint32_t policy, const char 
 	if (at != CRMG_MAP_NONE) {
 		source = &kept->sources[at];
 		if (source->policy == policy && strcmp(source->client, client) == 0 &&
+		    source->prefix.len == prefix->len &&
 		    !crmg_addr_cmp(&source->prefix.addr, &prefix->addr))
 			*ret = source;
 		return 0;

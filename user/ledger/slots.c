@@ -2,7 +2,7 @@
 /* slots.c - what a slot of the source table has to tell the ledger. */
 #include "slots.h"
 
-/* How much of an address is told. */
+/* How much of an address is told, unless it is all of it. */
 #define SHOWN_V4 (96 + 24)
 #define SHOWN_V6 48
 
@@ -52,6 +52,7 @@ struct crmg_pfx crmg_ledger_shown(const struct crmg_snapshot *snap, const struct
 	uint8_t len = crmg_source_len(snap, addr);
 	uint8_t most = crmg_addr_is_v4(addr) ? SHOWN_V4 : SHOWN_V6;
 
-	len = len < most ? len : most;
+	if (crmg_image_head(snap->image)->addresses == CRMG_ADDRESSES_TRUNCATE && len > most)
+		len = most;
 	return (struct crmg_pfx){ .addr = crmg_addr_cut(*addr, len), .len = len };
 }

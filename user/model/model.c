@@ -15,6 +15,7 @@ int crmg_model_new(struct crmg_model **ret)
 	model->v4_prefix = 32;
 	model->v6_prefix = 64;
 	model->mode = CRMG_MODE_ENFORCE;
+	model->keep_s = 30 * 86400;
 	*ret = model;
 	return 0;
 }

@@ -145,6 +145,8 @@ struct crmg_model {
 	uint8_t v4_prefix;		/* 8..32 */
 	uint8_t v6_prefix;		/* 32..128 */
 	enum crmg_mode mode;
+	enum crmg_addresses addresses;
+	uint32_t keep_s;		/* files with addresses */
 	struct crmg_model_service *services;
 	size_t service_count;
 	struct crmg_model_client *clients;

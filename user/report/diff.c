@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "../base/num.h"
 #include "../base/util.h"
 #include "diff_parts.h"
 #include "names.h"
@@ -280,6 +281,26 @@ static int diff_clients(struct crmg_changes *changes, const struct crmg_image *b
 	return code;
 }
 
+/* How files have addresses, and for how long. */
+static int diff_privacy(struct crmg_changes *changes, const struct crmg_head *before,
+			const struct crmg_head *after)
+{
+	char from[CRMG_NUM_LEN], to[CRMG_NUM_LEN];
+	int code = 0;
+
+	if (before->addresses != after->addresses)
+		code = crmg_diff_note(changes, CRMG_CHANGE_CHANGED, "privacy", "addresses",
+				      crmg_addresses_name(before->addresses),
+				      crmg_addresses_name(after->addresses));
+	if (!code && before->keep_s != after->keep_s)
+		code = crmg_diff_note(changes, CRMG_CHANGE_CHANGED, "privacy", "keep",
+				      crmg_format_time(before->keep_s * CRMG_NS_PER_SEC, from,
+						       sizeof(from)),
+				      crmg_format_time(after->keep_s * CRMG_NS_PER_SEC, to,
+						       sizeof(to)));
+	return code;
+}
+
 int crmg_diff(const struct crmg_image *before, const struct crmg_image *after,
 	      unsigned int cpus, struct crmg_changes *ret)
 {
@@ -290,6 +311,8 @@ int crmg_diff(const struct crmg_image *before, const struct crmg_image *after,
 		code = diff_clients(&changes, before, after);
 	if (!code)
 		code = crmg_diff_policies(&changes, before, after);
+	if (!code)
+		code = diff_privacy(&changes, crmg_image_head(before), crmg_image_head(after));
 	if (!code)
 		code = crmg_diff_moves(&changes, before, after);
 	if (code < 0) {

@@ -18,7 +18,7 @@ static const char *name_of(const char *field, char buf[NAME_LEN])
 static int policy_text(const struct crmg_image *image, bool colour, FILE *out)
 {
 	const struct crmg_head *head = crmg_image_head(image);
-	char file[CRMG_ESCAPED(sizeof(head->file))], at[CRMG_TIME_LEN];
+	char file[CRMG_ESCAPED(sizeof(head->file))], at[CRMG_TIME_LEN], keep[CRMG_NUM_LEN];
 
 	(void)colour;
 	crmg_escape(head->file, sizeof(head->file), file, sizeof(file));
@@ -30,6 +30,9 @@ static int policy_text(const struct crmg_image *image, bool colour, FILE *out)
 	fprintf(out, "mode:       at most %s\n", crmg_mode_name(head->mode));
 	fprintf(out, "capacity:   %u sources, %u flows\n", head->capacity, head->flows);
 	fprintf(out, "source:     IPv4 /%u, IPv6 /%u\n", head->v4_prefix, head->v6_prefix);
+	fprintf(out, "privacy:    addresses %s, files kept %s\n",
+		crmg_addresses_name(head->addresses),
+		crmg_format_time(head->keep_s * CRMG_NS_PER_SEC, keep, sizeof(keep)));
 	return 0;
 }
 
