@@ -100,5 +100,24 @@ no_drift() {
 	lab_until is 0 counted
 }
 
-t 'no drift: what is open is what the server has sockets for' no_drift
+# Caps are told wherever limits are.
+told() {
+	local more
+	attach "$(public 'limits: {packets: {rate: 2k/s}, open_connections: {max: 1000}, half_open: {max: 20}}')"
+	crmgate show limits | grep -q 'packets 2k/s (2k), open_connections max 1000, half_open max 20'
+	expect_json "$(crmgate show limits -j)" '[.policies[0].limits[] | {name, max, rate}] == [
+		{name: "packets", max: null, rate: "2k/s"},
+		{name: "open_connections", max: 1000, rate: null}, {name: "half_open", max: 20, rate: null}]'
+	crmgate why "$LAB_BAD" | grep -q 'open_connections max 1000, available 1000'
+	expect_json "$(crmgate why "$LAB_BAD" -j)" \
+		'.services[0].limits[] | select(.name == "half_open") | .max == 20 and .available == 20'
+	expect 'crmgate_limit_max' "$(metric 'crmgate_limit_max{limit="half_open"}')" -eq 20
+	more=$(public 'limits: {open_connections: {max: 2000}}' more)
+	crmgate apply "$more" --dry-run >"$LAB_DIR/said"
+	grep -q 'open_connections raised max 1000 -> max 2000' "$LAB_DIR/said"
+	grep -q -- '- policy public of api: half_open max 20' "$LAB_DIR/said"
+}
+
+t 'caps are told wherever limits are' fresh told
+t 'no drift: what is open is what the server has sockets for' fresh no_drift
 t_done
