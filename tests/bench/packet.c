@@ -36,6 +36,7 @@
 #define PORT_LIMITED 8001	/* a packet a week */
 #define PORT_RESET   8002	/* the same, answered with a RST */
 #define PORT_BUDGETS 8003	/* four budgets of what is sent */
+#define PORT_CAPPED  8004	/* connections are known */
 #define PORT_OTHER   22		/* for no service */
 
 #define ROUNDS_MAX   100
@@ -175,6 +176,10 @@ static const struct row rows[] = {
 	  SENT4(PORT_SERVICE) },
 	{ "egress, four budgets", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
 	  warm_asked, false, SENT4(PORT_BUDGETS) },
+	{ "known, capped", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_proven, false,
+	  DATA4(PORT_CAPPED) },
+	{ "egress, capped", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC, warm_asked,
+	  false, SENT4(PORT_CAPPED) },
 	{ "one array slot, flood", BENCH_SLOT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_flood, false,
 	  SYN4(PORT_SERVICE) },
 	{ "LRU hash, flood", BENCH_LRU, BENCH_XDP, BASE_ANY, XDP_PASS, warm_flood, false,

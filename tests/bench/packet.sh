@@ -27,6 +27,7 @@ main() {
 		  limited: {transport: tcp, ports: [8001]}
 		  reset:   {transport: tcp, ports: [8002]}
 		  budgets: {transport: tcp, ports: [8003]}
+		  capped:  {transport: tcp, ports: [8004]}
 		clients:
 		  denied:   {prefixes: [172.16.0.0/12], files: [denied.txt]}
 		  partners: {prefixes: [203.0.113.0/24, "2001:db8:7::/48"]}
@@ -39,6 +40,10 @@ main() {
 		  - {name: denied, service: api, clients: denied, deny: true}
 		  - {name: limited, service: limited, clients: any, limits: {packets: {rate: 1/7d, burst: 1}}}
 		  - {name: reset, service: reset, clients: any, limits: {packets: {rate: 1/7d, burst: 1}}, on_exceed: reset}
+		  - name: capped
+		    service: capped
+		    clients: any
+		    limits: {connections: {rate: 1G/s}, packets: {rate: 1G/s}, bytes: {rate: 100GB/s}, open_connections: {max: 1000}}
 		  - name: budgets
 		    service: budgets
 		    clients: any
@@ -81,9 +86,9 @@ sources() {
 # Kinds of packets, from one source and from many.
 kinds() {
 	column 1 'LRU hash' known 'known, SYN' 'not for a service' 'over the limit' 'over, RST' \
-		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets'
+		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets' 'known, capped' 'egress, capped'
 	column 65536 'LRU hash' known 'known, SYN' 'not for a service' 'over the limit' \
-		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets'
+		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets' 'known, capped' 'egress, capped'
 }
 
 # turn: a packet from each of 64 k sources, as lines of cost_ns.
