@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 lab_up || exit 1
+lab_nginx
 
 ABI=$(awk '$2 == "CRMG_ABI" && NF == 3 { print $3 }' "$(dirname "$0")/../../headers/crmgate/abi.h")
 OLD=$CRMGATE NEW=$BUILD/tests/upgrade/next/crmgate
@@ -141,13 +142,14 @@ taking_over() {
 # what was left.
 whole() {
 	flood_refused || return
-	if [[ $(folders) == "v$ABI" ]]; then
+	if is_new; then
+		new unban 198.18.0.1 -q && taken_over
+	else
 		in_force old && expect 'policy' "$(limits old)" == "$before" &&
 			expect 'pins of links' "$(links "$ABI")" -eq 4
-	else
-		new unban 198.18.0.1 -q && taken_over
 	fi
 }
+is_new() { [[ -e $PINS/v$((ABI + 1)) ]]; }
 flood_refused() {
 	local first
 	first=$(came_through)
@@ -163,9 +165,75 @@ failed() {
 		status=0
 		taking_over "$at" || status=$?
 		whole || { echo "call $at of $calls, status $status"; cat "$LAB_DIR/said"; return 1; }
-		[[ $(folders) == "v$ABI" ]] || anew :
+		if is_new; then
+			anew :
+		else
+			expect 'folders' "$(folders)" == "v$ABI"
+		fi
 	done
 	measured "$calls calls"
+}
+
+# kill -9 before each 16th call: what judges is either build's, and the next command ends it.
+killed() {
+	local calls at before
+	measure
+	before=$(limits old)
+	for ((at = 8; at < calls; at += 16)); do
+		FAILBPF_KILL=1 taking_over "$at" || :
+		whole || { echo "killed before call $at of $calls"; return 1; }
+		! is_new || anew :
+	done
+	# What is left of a new state that nobody finished is in nobody's way.
+	new attach crm0 crm1 -q
+	taken_over
+} 2>/dev/null
+
+# The managing daemon of the old build lets go; that of the new one goes on.
+managed() {
+	local manager before
+	before=$(limits old)
+	lab_spawn manager host "$OLD" daemon --manage --instance "$LAB_INSTANCE" \
+		--listen 127.0.0.1:9750 &>"$LAB_DIR/manage.log"
+	lab_until beats "$OLD"
+	new attach crm0 crm1 -q
+	lab_until grep -q 'the state was removed' "$LAB_DIR/manage.log"
+	taken_over
+	lab_stop "$manager"
+	lab_spawn manager host "$NEW" daemon --manage --instance "$LAB_INSTANCE" \
+		--listen 127.0.0.1:9750 &>"$LAB_DIR/manage.log"
+	lab_until beats "$NEW"
+	taken_over
+	lab_stop "$manager"
+}
+beats() { (($(CRMGATE=$1 metric crmgate_manager_heartbeat_timestamp_seconds) > 0)); } 2>/dev/null
+
+# What was sent under a budget of days counts on.
+budgets() {
+	local file before
+	file=$(policy budget <<-EOF
+		version: 1
+		capacity: {sources: 4096}
+		services: {plain: {transport: tcp, ports: [8080]}}
+		policies:
+		  - {name: public, service: plain, clients: any, on_budget: cut,
+		     limits: {bytes_out: [{quota: 4MB, per: 31d}]}}
+	EOF
+	)
+	old detach --all --purge -q
+	old attach crm0 crm1 --policy "$file" -q
+	fetch export
+	before=$(left_of old)
+	expect 'left before' "$before" -lt 2000000
+	new attach crm0 crm1 -q
+	fetch contacts
+	expect 'left' "$(left_of new)" -lt "$before"
+	expect 'left' "$(left_of new)" -gt $((before - 20000))
+	expect_exit '@(28|56)' fetch export
+}
+fetch() { lab_curl bad --max-time 3 -o "$LAB_DIR/fetched" "http://$LAB_CRM:8080/api/$1"; }
+left_of() {
+	"$1" why "$LAB_BAD" -j | jq '[.services[].limits[] | select(.name == "bytes_out").available] | add'
 }
 
 t 'B3 policy, bans and interfaces go on' anew state
@@ -173,5 +241,8 @@ t 'B3 an attach with a policy takes over, no other command' anew named
 t 'B3 what cannot be taken over goes on as it is' anew refused
 t 'B3 every packet is judged while it happens' anew under_flood
 t 'B3 what fails leaves the old state, or the new one' anew failed
+t 'B3 what is killed leaves the old state, or the new one' anew killed
+t 'B3 the managing daemons of both builds' anew managed
+t 'B3 budgets of days go on' anew budgets
 gone
 t_done

@@ -6,6 +6,7 @@
 
 #include "../base/util.h"
 #include "../report/sources.h"
+#include "savedfile.h"
 
 static struct crmg_control *crmg_control_of_kern(const struct crmg_kern *kern)
 {
@@ -54,10 +55,12 @@ static int crmg_takeover_ban(struct crmg_takeover *t, const struct crmg_ban_entr
 	return 0;
 }
 
-/* Those of the sources themselves, where this build knows their slots. */
-static int crmg_takeover_automatic(struct crmg_takeover *t, const struct crmg_image *image)
+/* The sources of the old state. False: this build does not know their tables. */
+static bool crmg_takeover_sources(const struct crmg_takeover *t, struct crmg_snapshot *ret)
 {
-	struct crmg_snapshot snap = {
+	const struct crmg_image *image = &t->old->image;
+
+	*ret = (struct crmg_snapshot){
 		.image = image,
 		.capacity = crmg_image_head(image)->capacity,
 		.boot_ns = crmg_clock_ns(CLOCK_BOOTTIME),
@@ -65,12 +68,20 @@ static int crmg_takeover_automatic(struct crmg_takeover *t, const struct crmg_im
 		.tags = t->old->view[CRMG_MAP_TAGS].memory,
 		.slots = t->old->view[CRMG_MAP_SLOTS].memory,
 		.details = t->old->view[CRMG_MAP_DETAILS].memory,
+		.windows = t->old->view[CRMG_MAP_WINDOWS].memory,
 	};
+	return ret->tags && ret->slots && ret->details;
+}
+
+/* Those of the sources themselves. */
+static int crmg_takeover_automatic(struct crmg_takeover *t)
+{
 	struct crmg_source_record source;
+	struct crmg_snapshot snap;
 	uint32_t at = 0;
 	int code = 0;
 
-	if (!snap.tags || !snap.slots || !snap.details)
+	if (!crmg_takeover_sources(t, &snap))
 		return 0;
 	while (!code && crmg_auto_ban_next(&snap, &at, &source)) {
 		struct crmg_ban_entry entry = crmg_auto_ban_entry(&snap, &source);
@@ -94,7 +105,7 @@ static int crmg_takeover_bans(struct crmg_takeover *t, struct crmg_err *err)
 	code = crmg_bans_read(old, err);
 	for (i = 0; !code && i < old->ban_count; i++)
 		code = crmg_takeover_ban(t, &old->bans[i], now);
-	return code ? code : crmg_takeover_automatic(t, image);
+	return code ? code : crmg_takeover_automatic(t);
 }
 
 /* A copy of the policy in force: its maps go with the old state. */
@@ -213,6 +224,26 @@ void crmg_takeover_begin(const struct crmg_takeover *t, struct crmg_kern *kern)
 		       CRMG_ORIGINS_MAX * sizeof(struct crmg_origin));
 }
 
+/* What sources were sent under budgets of more than an hour, as it outlives a reboot. */
+static int crmg_takeover_budgets(struct crmg_takeover *t, struct crmg_kern *kern,
+				 struct crmg_err *err)
+{
+	const struct crmg_kern *old = t->old;
+	size_t count, left_out;
+	struct crmg_snapshot snap;
+	json_t *document = NULL;
+	int code;
+
+	if (!crmg_takeover_sources(t, &snap) || !snap.windows || old->map[CRMG_MAP_KEPT] < 0 ||
+	    old->map[CRMG_MAP_SETUP] < 0 || !old->view[CRMG_MAP_SCRATCH].memory)
+		return 0;
+	code = crmg_budgets_json(t->old, &snap, &document, err);
+	if (!code)
+		code = document ? crmg_budgets_read(document, &t->saved) : -ENOMEM;
+	json_decref(document);
+	return code ? code : crmg_saved_budgets(kern, &t->saved, &count, &left_out, err);
+}
+
 /* The pins of all links; those of an interface that has none are nothing to speak of. */
 static void crmg_takeover_links(const struct crmg_kern *from, const struct crmg_kern *to,
 				const struct crmg_iface *ifaces, size_t count)
@@ -245,6 +276,8 @@ int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 	size_t count, left_out;
 	int code = crmg_saved_ban(kern, &t->saved, &count, &left_out, a->err);
 
+	if (!code)
+		code = crmg_takeover_budgets(t, kern, a->err);
 	if (!code && left_out)
 		crmg_err_warn(a->err, "%zu bans were not taken over: there is no room for them",
 			      left_out);
@@ -387,6 +420,9 @@ void crmg_takeover_settle(struct crmg_kern *kern, struct crmg_err *err)
 	if (old)
 		__atomic_store_n(&old->purged, 1, __ATOMIC_RELEASE);
 	crmg_takeover_links(t.old, kern, kern->view[CRMG_MAP_IFACES].memory, CRMG_IFACES_MAX);
+	/* Who looked for the links before has to look again. */
+	for (size_t i = 0; i < CRMG_IFACES_MAX; i++)
+		kern->links[i].attached_at_ns = 0;
 	a = crmg_takeover_programs(kern, kern, err);
 	code = a.tc_id ? crmg_attach_renew(&a) : -ENOENT;
 	crmg_takeover_programs_close(&a);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/util.h"
+#include "takeover.h"
 #include "tend.h"
 
 /* After something that did not work; a command must not find the lock taken all the time. */
@@ -257,6 +258,8 @@ int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *
 
 	if (crmg_kern_purged(kern))
 		return -ESTALE;
+	if (crmg_older_abi(kern->instance) && crmg_tend_lock(&t))
+		crmg_takeover_settle(kern, err);
 	code = crmg_tend_folder(&t);
 	if (!code && !t.busy)
 		code = crmg_tend_hold(&t);
