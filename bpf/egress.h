@@ -39,7 +39,7 @@ crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
 }
 
 /* Tells that a budget came to notify_at. */
-static __always_inline void crmg_notify(const struct crmg_case *c)
+static __noinline void crmg_notify(const struct crmg_case *c)
 {
 	struct crmg_telling telling = crmg_telling(c, CRMG_REASON_BYTES_OUT, CRMG_VERDICT_PASS);
 
@@ -137,7 +137,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	if (!source.service)
 		return TC_ACT_UNSPEC;
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
-		crmg_flow_sent(pkt, crmg_now_ns(&w->clock));
+		CRMG_WRITE_ONCE(w->again, crmg_flow_sent(pkt, crmg_now_ns(&w->clock)));
 	if (!crmg_leaving_to(&c, control, &source))
 		return TC_ACT_UNSPEC;
 	binding = c.standing.binding;
@@ -151,7 +151,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		if (verdict != CRMG_VERDICT_PASS) {
 			row->dropped_out += segments;
 			row->dropped_bytes_out += bytes;
-			return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, pkt) : TC_ACT_SHOT;
+			return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, w) : TC_ACT_SHOT;
 		}
 	} else if (c.detail) {
 		__sync_fetch_and_add(&c.detail->bytes_out, bytes);

@@ -130,37 +130,41 @@ crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
 
 /*
  * A segment that a service sends. A SYN-ACK begins a flow. Data begins one too, where
- * none is known: the stack sends none before the handshake is complete.
+ * none is known: the stack sends none before the handshake is complete. False if it says
+ * something that is known to be new, which the server sends again if it is lost.
  */
-static __always_inline void crmg_flow_sent(const struct crmg_pkt *pkt, __u64 now_ns)
+static __always_inline bool crmg_flow_sent(const struct crmg_pkt *pkt, __u64 now_ns)
 {
 	struct crmg_flow_key key;
 	struct crmg_flows *line;
 	__u32 next, way, ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN));
 	__u32 taken = pkt->ip_end - pkt->l4 - pkt->tcp_header + ends;
-	bool begins = pkt->tcp_flags & CRMG_TCP_SYN;
+	bool begins = pkt->tcp_flags & CRMG_TCP_SYN, again = false;
 	__u64 old;
 
 	/* A bare ACK says nothing, and a SYN without ACK is not a server's. */
 	if (pkt->malformed || !taken || pkt->tcp_flags & CRMG_TCP_RST ||
 	    !(pkt->tcp_flags & CRMG_TCP_ACK))
-		return;
+		return true;
 	key = crmg_flow_key(&pkt->dst, &pkt->src, pkt->dport, pkt->sport);
 	line = bpf_map_lookup_elem(&flows, &key.line);
 	if (!line)
-		return;
+		return true;
 	next = crmg_ntohl(pkt->seq) + taken;
 	way = crmg_flow_way(line, key.hash);
 	if (way < CRMG_WAYS && !begins) {
 		old = CRMG_READ_ONCE(line->flow[way & 7]);
-		/* Sent again: the server is farther already. */
+		/* Sent again: the server is as far already, or farther. */
 		if (crmg_flow_state(old) == CRMG_FLOW_OPEN &&
-		    (__s32)(next - crmg_flow_seq(old)) < 0)
+		    (__s32)(next - crmg_flow_seq(old)) <= 0) {
 			next = crmg_flow_seq(old);
+			again = true;
+		}
 	}
 	crmg_flow_put(line, way, crmg_flow_make(key.hash, next, begins ? CRMG_FLOW_SYN_ACK :
 								 CRMG_FLOW_OPEN, now_ns),
 		      now_ns);
+	return again;
 }
 
 /* ----------------------------------------------------------- what arrives */

@@ -139,18 +139,20 @@ static __noinline int crmg_skb_reset(struct __sk_buff *skb, struct crmg_work *w)
 }
 
 /*
- * Instead of a segment that was to leave both ends of its connection get a RST. The number
- * of each is the one that the end expects: what the segment acknowledges, and its own, if
- * all before it arrived. If not, the end asks with an ACK, or this one sends again.
+ * Instead of a segment that was to leave the client gets a RST with its number; that may be
+ * lost, so it is only when the server sends it again that both ends get one: the server with
+ * what the segment acknowledges. If a number is not the one that an end expects, since
+ * something was lost before, the end asks with an ACK.
  */
-static __noinline int crmg_skb_end(struct __sk_buff *skb, const struct crmg_pkt *pkt)
+static __noinline int crmg_skb_end(struct __sk_buff *skb, const struct crmg_work *w)
 {
+	const struct crmg_pkt *pkt = &w->pkt;
 	struct crmg_reset reset;
 
 	crmg_reset_from(pkt, &reset);
 	if (crmg_skb_bare(skb, pkt) || crmg_skb_turn(skb, pkt, &reset))
 		return TC_ACT_SHOT;
-	if (!bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
+	if (CRMG_READ_ONCE(w->again) && !bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
 		crmg_count_host(CRMG_HOST_RESETS);
 	crmg_reset_onward(pkt, &reset);
 	if (crmg_skb_turn(skb, pkt, &reset))

@@ -43,6 +43,7 @@ struct crmg_work {
 	__u32 pad;
 	struct crmg_step step;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
+	__u64 again;		/* 1: what leaves may have been sent before (flows.h) */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */
 };
