@@ -102,3 +102,29 @@ size_t crmg_utf8(const char *text, size_t size, uint32_t *ret)
 	}
 	return 0;
 }
+
+size_t crmg_plain_length(const char *text, size_t left)
+{
+	uint32_t code;
+	size_t length = crmg_utf8(text, left, &code);
+
+	if (length && (code < 0x20 || (code >= 0x7f && code < 0xa0) ||
+		       (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)))
+		return 0;
+	return length;
+}
+
+bool crmg_is_plain(const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		size_t length = crmg_plain_length(text, left);
+
+		if (!length)
+			return false;
+		text += length;
+		left -= length;
+	}
+	return true;
+}

@@ -4,6 +4,7 @@
 #define CRMGATE_UTIL_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,5 +67,15 @@ char *crmg_boot_id(char buf[CRMG_BOOT_ID_LEN]);
  * not UTF-8 (overlong forms, surrogates and what is cut off included).
  */
 size_t crmg_utf8(const char *text, size_t size, uint32_t *ret);
+
+/*
+ * Length of the character at text if it may be shown as it is, else 0. Refused
+ * besides broken UTF-8: C0 and C1 controls, DEL, and the characters that turn
+ * the direction of a line (U+202A..202E, U+2066..2069).
+ */
+size_t crmg_plain_length(const char *text, size_t left);
+
+/* No control characters, valid UTF-8: nothing that could move a cursor. */
+bool crmg_is_plain(const char *text);
 
 #endif

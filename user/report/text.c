@@ -11,28 +11,12 @@
 #include "../base/num.h"
 #include "../base/util.h"
 
-/*
- * Length of the character at text if it may be shown as it is, else 0. Refused
- * besides broken UTF-8: C0 and C1 controls, DEL, and the characters that turn
- * the direction of a line (U+202A..202E, U+2066..2069).
- */
-static size_t plain_length(const char *text, size_t left)
-{
-	uint32_t code;
-	size_t length = crmg_utf8(text, left, &code);
-
-	if (length && (code < 0x20 || (code >= 0x7f && code < 0xa0) ||
-		       (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)))
-		return 0;
-	return length;
-}
-
 char *crmg_escape(const char *text, size_t max, char *buf, size_t size)
 {
 	size_t left = strnlen(text, max), at = 0;
 
 	while (left) {
-		size_t length = plain_length(text, left);
+		size_t length = crmg_plain_length(text, left);
 		size_t room = length ? length : 4;
 
 		if (at + room >= size)
@@ -47,21 +31,6 @@ char *crmg_escape(const char *text, size_t max, char *buf, size_t size)
 	}
 	buf[at] = '\0';
 	return buf;
-}
-
-bool crmg_is_plain(const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		size_t length = plain_length(text, left);
-
-		if (!length)
-			return false;
-		text += length;
-		left -= length;
-	}
-	return true;
 }
 
 json_t *crmg_json_text(const char *text, size_t max)

@@ -24,9 +24,6 @@ char *crmg_escape(const char *text, size_t max, char *buf, size_t size);
 /* Worst case of crmg_escape() for a text of n bytes. */
 #define CRMG_ESCAPED(n) (4 * (n) + 1)
 
-/* No control characters, valid UTF-8: nothing that crmg_escape() would change. */
-bool crmg_is_plain(const char *text);
-
 /* A new JSON string of a fixed-size field; bytes that are no UTF-8 escaped. */
 json_t *crmg_json_text(const char *text, size_t max);
 
