@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <crmgate/abi.h>
+#include <crmgate/contract.h>
 #include <crmgate/hash.h>
 #include <crmgate/window.h>
 
@@ -36,6 +37,7 @@
 #include "kept.h"
 #include "claim.h"
 #include "bans.h"
+#include "contract.h"
 #include "flows.h"
 #include "gauges.h"
 #include "contags.h"

@@ -13,6 +13,7 @@ struct crmg_standing {
 	__u32 index;		/* of the binding */
 	__u32 ifindex;		/* by which the packet came or goes; 0: not known */
 	bool narrow;		/* holds for this address only, not for all of the source */
+	__u32 contract;		/* of the client; not 0: holds now, as it may end, or begin */
 };
 
 /* What is looked for among the attached interfaces. */
@@ -73,6 +74,11 @@ crmg_resolve(const struct crmg_front *front, __u8 service, const struct crmg_add
 	if (gate)
 		ret->index = crmg_gated(front, service, leaf, ret->index, ret->ifindex);
 	ret->binding = crmg_binding(front, ret->index);
+	ret->contract = ret->binding->contract;
+	if (ret->contract && crmg_lapsed(front, ret->contract)) {
+		ret->index = ret->binding->fallback;
+		ret->binding = crmg_binding(front, ret->index);
+	}
 	if (!ret->binding->generation)
 		return false;
 	ret->banned_until_ns = 0;
@@ -95,9 +101,10 @@ crmg_resolved(const struct crmg_front *front, const struct crmg_slot *slot,
 	ret->index = CRMG_SLOT_BINDING(resolved);
 	ret->binding = crmg_binding(front, ret->index);
 	ret->narrow = false;
+	ret->contract = 0;
 	if (!ret->binding->generation ||
 	    ret->binding->generation != CRMG_SLOT_GENERATION(resolved) ||
-	    CRMG_SLOT_FLAGS(resolved) & CRMG_SLOT_NARROW ||
+	    CRMG_SLOT_FLAGS(resolved) & (CRMG_SLOT_NARROW | CRMG_SLOT_CONTRACT) ||
 	    CRMG_READ_ONCE(slot->ban_epoch) != epoch)
 		return false;
 	ret->banned_until_ns = 0;
@@ -151,7 +158,8 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 	__u64 old = CRMG_READ_ONCE(slot->resolved), new, flags;
 
 	flags = (standing->banned_until_ns ? CRMG_SLOT_BANNED : 0) |
-		(standing->narrow ? CRMG_SLOT_NARROW : 0);
+		(standing->narrow ? CRMG_SLOT_NARROW : 0) |
+		crmg_above(standing->contract, 0) * CRMG_SLOT_CONTRACT;
 	/* Another policy may let in what this one has cut; if not, the next answer cuts it again. */
 	if (CRMG_SLOT_GENERATION(old) == standing->binding->generation)
 		flags |= CRMG_SLOT_FLAGS(old) & CRMG_SLOT_CUT;

@@ -56,5 +56,14 @@ static __always_inline __u64 crmg_boot_ns(void)
 	return bpf_ktime_get_boot_ns();
 }
 
+/*
+ * CLOCK_TAI in seconds: the clock on the wall, for contracts. A second more or less is of no
+ * account, and it may be set back.
+ */
+static __always_inline __u64 crmg_wall_s(void)
+{
+	return bpf_ktime_get_tai_ns() / 1000000000;
+}
+
 #endif
 #endif

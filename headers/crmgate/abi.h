@@ -156,7 +156,8 @@
 	X(RESTORED, "restored", "the managing daemon put back what was missing") \
 	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something") \
 	X(BUDGET,   "budget",   "a source used up the part of a budget that notify_at names") \
-	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one")
+	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one") \
+	X(CONTRACT, "contract", "a client's contract ends soon, or ceases or begins to hold")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -303,6 +304,7 @@ struct crmg_section {
 #define CRMG_SECTIONS(X) \
 	X(MATRIX,   matrix,   __u16) \
 	X(QUOTAS,   quotas,   struct crmg_quotas) \
+	X(CONTRACTS, contracts, struct crmg_contract) \
 	X(LEAVES,   leaves,   __u32) \
 	X(KEYS,     keys,     __u64) \
 	X(SUBS,     subs,     __u64) \
@@ -370,9 +372,10 @@ struct crmg_head {
 	__u32 fast_open;	/* 1: the stack takes data on a SYN (when it was applied) */
 	__u32 keep_s;		/* how long files with addresses are kept */
 	__u64 gate[CRMG_GATES_MAX][2];	/* names of interfaces, filled up with NUL */
+	__s32 tai_s;		/* CLOCK_TAI - CLOCK_REALTIME when it was applied: contracts */
 	__u8 addresses;		/* enum crmg_addresses: how files have them */
 	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 12 -
-		      16 * CRMG_GATES_MAX - 1];
+		      16 * CRMG_GATES_MAX - 5];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 
@@ -453,7 +456,10 @@ struct crmg_binding {
 	__u16 quotas;		/* what each source may be sent: of section QUOTAS; 0: anything */
 	struct crmg_ban_terms ban;
 	__u8 on_budget;		/* enum crmg_on_budget */
-	__u8 reserved2[7];
+	__u8 pad;
+	__u16 contract;		/* of the client, in section CONTRACTS; 0: it always holds */
+	__u16 fallback;		/* the binding of `any`, which holds while the contract does not */
+	__u8 reserved2[2];
 };
 CRMG_SIZE(struct crmg_binding, CRMG_BINDING_CELLS * CRMG_CELL);
 
@@ -487,6 +493,38 @@ struct crmg_quotas {
 };
 #define CRMG_QUOTAS_SHIFT 7
 CRMG_SIZE(struct crmg_quotas, 1 << CRMG_QUOTAS_SHIFT);
+
+/*
+ * contracts[binding.contract], contracts[client.contract]: since when and until when a client
+ * is one. Entry 0 is unused. Judged by the packet path against CLOCK_TAI, so that it needs
+ * nobody; headers/crmgate/contract.h. What a packet needs is in the first cell. Hours are of a
+ * time zone, of which the kernel knows nothing: `shift` has its offsets for years ahead, the
+ * first for any time before the second; the last stays.
+ */
+#define CRMG_CONTRACT_SHIFTS 8
+#define CRMG_OWNER_MAX       64
+#define CRMG_ZONE_LEN        40
+
+struct crmg_shift {
+	__u32 from_s;		/* seconds since 1970; ~0: never */
+	__s32 offset_s;		/* local time - UTC, from then on */
+};
+
+struct crmg_contract {
+	__u64 until_s;		/* seconds since 1970: it ended then; 0: it has no end */
+	__u32 begin_s;		/* seconds of a local day in which it holds: [begin, end) */
+	__u32 end_s;
+	__u8 days;		/* bit i: local days of the week, Monday is 0; 0: it has no hours */
+	__u8 pad[7];
+	struct crmg_shift shift[CRMG_CONTRACT_SHIFTS];
+	__u8 reserved[40];
+
+	char zone[CRMG_ZONE_LEN];	/* "Europe/Paris"; "": it has no hours */
+	char owner[CRMG_OWNER_MAX + 4];	/* "": not said */
+	__u8 reserved2[20];
+};
+#define CRMG_CONTRACT_CELLS 2
+CRMG_SIZE(struct crmg_contract, CRMG_CONTRACT_CELLS * CRMG_CELL);
 
 /* The value of a front map. */
 struct crmg_front {
@@ -556,7 +594,8 @@ struct crmg_client {
 	__u8 pad[3];
 	__u64 feed_ns;		/* CLOCK_REALTIME: its oldest list file was written; 0: has none */
 	__u32 max_age_s;		/* of it, before it is a problem; 0: any */
-	__u8 reserved[4];
+	__u16 contract;		/* of section CONTRACTS; 0: none */
+	__u8 reserved[2];
 };
 CRMG_SIZE(struct crmg_client, 64);
 
@@ -620,6 +659,7 @@ CRMG_SIZE(struct crmg_tags, 32);
 #define CRMG_SLOT_BANNED 1	/* a ban covered the source when it was resolved */
 #define CRMG_SLOT_NARROW 2	/* prefixes divide the source: resolve each packet anew */
 #define CRMG_SLOT_CUT    4	/* a budget of bytes_out was used up: requests are refused */
+#define CRMG_SLOT_CONTRACT 8	/* its client has a contract, which may end: the same */
 
 /* Time in a slot: ticks of 2^24 ns (16.8 ms) of CLOCK_MONOTONIC; wraps after 2.2 years. */
 #define CRMG_SLOT_TICK_SHIFT 24

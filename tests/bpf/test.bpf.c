@@ -12,12 +12,15 @@
 #define crmg_now_ns  crmg_kernel_now_ns
 #define crmg_boot_ns crmg_kernel_boot_ns
 #define crmg_exact_ns crmg_kernel_exact_ns
+#define crmg_wall_s crmg_kernel_wall_s
 #include "../../bpf/seams.h"
 #undef crmg_now_ns
 #undef crmg_boot_ns
 #undef crmg_exact_ns
+#undef crmg_wall_s
 
 volatile __u64 crmg_test_now_ns;	/* 0: the kernel's clocks, ... */
+volatile __u64 crmg_test_wall_s;	/* the same, of the clock on the wall */
 volatile __u64 crmg_test_first_ns;	/* ... and what they said to the first packet */
 volatile __u64 crmg_test_last_ns;	/* and to the last */
 
@@ -46,6 +49,13 @@ static __always_inline __u64 crmg_exact_ns(void)
 	__u64 now = crmg_test_now_ns;
 
 	return now ? now : crmg_kernel_exact_ns();
+}
+
+static __always_inline __u64 crmg_wall_s(void)
+{
+	__u64 now = crmg_test_wall_s;
+
+	return now ? now : crmg_kernel_wall_s();
 }
 
 /*

@@ -204,6 +204,11 @@ void crmg_rig_set_clock(struct crmg_rig *rig, uint64_t ns)
 	rig->skel->bss->crmg_test_now_ns = ns;
 }
 
+void crmg_rig_set_wall(struct crmg_rig *rig, uint64_t s)
+{
+	rig->skel->bss->crmg_test_wall_s = s + crmg_image_head(crmg_rig_image(rig))->tai_s;
+}
+
 uint64_t crmg_rig_elapsed(const struct crmg_rig *rig)
 {
 	return rig->skel->bss->crmg_test_last_ns - rig->skel->bss->crmg_test_first_ns;

@@ -39,6 +39,9 @@ const struct crmg_image *crmg_rig_image(const struct crmg_rig *rig);
 /* Every clock of the packet path; 0: the kernel's. */
 void crmg_rig_set_clock(struct crmg_rig *rig, uint64_t ns);
 
+/* The clock on the wall, in seconds since 1970, without leap seconds; 0: the kernel's. */
+void crmg_rig_set_wall(struct crmg_rig *rig, uint64_t s);
+
 /* From the first to the last packet that the kernel's clock was read for. */
 uint64_t crmg_rig_elapsed(const struct crmg_rig *rig);
 

@@ -34,7 +34,7 @@ static void test_sources(void **state)
 	add_policy(&policy, "partners", 0, 0);
 	add_policy(&policy, "single", 0, 2);
 	image = compiled(&policy, NULL, 1);
-	assert_int_equal(crmg_probes_of(&image, &probes, &count), 0);
+	assert_int_equal(crmg_probes_of(&image, 0, &probes, &count), 0);
 
 	/* api: none by both versions, partners, single; dns: none, by IPv4 only. */
 	assert_int_equal(count, 5);
@@ -77,7 +77,7 @@ static void test_all(void **state)
 			add_prefix(&policy, drawn[i]);
 		}
 		image = compiled(&policy, NULL, 1);
-		assert_int_equal(crmg_probes_of(&image, &probes, &count), 0);
+		assert_int_equal(crmg_probes_of(&image, 0, &probes, &count), 0);
 		for (size_t i = 0; i < count; i++) {
 			assert_int_equal(crmg_image_resolve(&image, 1, &probes[i].source),
 					 probes[i].binding);

@@ -43,6 +43,7 @@ static struct crmg_image full_image(void)
 	add_client(&policy, "a");
 	add_prefix(&policy, pfx("203.0.113.0/24"));
 	add_prefix(&policy, pfx("2001:db8:7::5"));
+	policy.clients[0].contract.until_s = 1;
 	add_limits(add_policy(&policy, "partners", 0, 0));
 	add_policy(&policy, "public", 1, CRMG_CLIENT_ANY);
 	add_allow(&policy, pfx("192.0.2.10"));

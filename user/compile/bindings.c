@@ -50,6 +50,8 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 			.kind = policy->deny ? CRMG_BINDING_DENY : CRMG_BINDING_POLICY,
 			.service = service,
 			.quotas = policy->bytes_out.count ? b->quotas_count - 1 : 0,
+			.contract = !any && crmg_contract_may_end(&b->model->clients[client].contract)
+				    ? b->contract_of[client] : 0,
 		});
 
 		if (any)
@@ -232,6 +234,8 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	binding->mode = b->mode;
 	binding->service = bind->service;
 	binding->sanity = bind->at->sanity;
+	binding->contract = bind->contract;
+	binding->fallback = bind->contract ? b->none[bind->service] : 0;
 	crmg_copy(label->service, sizeof(label->service), bind->at->name);
 	crmg_copy(label->policy, sizeof(label->policy), bind->policy_name);
 	crmg_copy(label->client, sizeof(label->client), bind->client_name);

@@ -22,6 +22,7 @@ struct crmg_bind {			/* a binding before it is written */
 	uint32_t owner;			/* CRMG_OWNER_NONE: any client */
 	uint16_t row;
 	uint16_t quotas;		/* of the policy: entry of the image's; 0: none */
+	uint16_t contract;		/* of the client, if it may end: the same */
 	uint8_t kind;			/* enum crmg_binding_kind */
 	uint8_t gate;			/* 1 + index of the gate; 0: none */
 	uint8_t service;		/* index in the image */
@@ -44,6 +45,8 @@ struct crmg_build {
 	struct crmg_bind *binds;
 	size_t bind_count;
 	uint16_t quotas_count;		/* of the image; 0, or with entry 0, which is unused */
+	uint16_t contract_count;	/* the same */
+	uint16_t *contract_of;		/* by client of the model: its entry; 0: none */
 	uint16_t none[CRMG_SERVICES_MAX + 1];
 	uint16_t allow[CRMG_SERVICES_MAX + 1];
 
@@ -59,6 +62,7 @@ struct crmg_build {
 
 /* In this order. Each returns 0, -ENOMEM, or -E2BIG with a message. */
 int crmg_build_services(struct crmg_build *build);
+int crmg_build_contracts(struct crmg_build *build);
 int crmg_build_binds(struct crmg_build *build);
 int crmg_build_rows(struct crmg_build *build);
 int crmg_build_remote(struct crmg_build *build);
@@ -82,6 +86,15 @@ uint8_t crmg_write_limits(const struct crmg_model_limit *limits, unsigned int co
 
 /* What a packet is asked under a policy that is not off: CRMG_BINDING_CAPS, _PLAIN or neither. */
 uint8_t crmg_binding_asks(const struct crmg_binding *binding);
+
+/* True if the client is not one at all times. */
+bool crmg_contract_may_end(const struct crmg_model_contract *contract);
+
+/* The section of contracts; what depends on the time comes with crmg_contracts_stamp(). */
+void crmg_contracts_write(const struct crmg_build *build, struct crmg_contract *ret);
+
+/* The offsets of time zones from now on (CLOCK_REALTIME). */
+void crmg_contracts_stamp(struct crmg_image *image, uint64_t now_ns);
 
 /* bind as it stands in the image. */
 void crmg_bind_write(const struct crmg_build *build, const struct crmg_bind *bind,

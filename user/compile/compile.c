@@ -15,6 +15,7 @@ typedef int (*build_step)(struct crmg_build *);
 
 static const build_step steps[] = {
 	crmg_build_services,
+	crmg_build_contracts,
 	crmg_build_binds,
 	crmg_build_rows,
 	crmg_build_remote,
@@ -25,6 +26,7 @@ static void build_free(struct crmg_build *b)
 {
 	free(b->binds);
 	free(b->ports);
+	free(b->contract_of);
 	crmg_vectors_free(&b->remote_vectors);
 	crmg_vectors_free(&b->local_vectors);
 	crmg_table_free(&b->remote);

@@ -36,7 +36,7 @@ void crmg_image_free(struct crmg_image *image);
 /*
  * Notes that image comes into force now (CLOCK_REALTIME) in the place of old, which may be
  * NULL: a policy that was in shadow already has been so since then, and one that was
- * counted already goes on with its counters.
+ * counted already goes on with its counters. The hours of contracts are reckoned from now on.
  */
 void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, uint64_t now_ns);
 
@@ -86,6 +86,17 @@ uint32_t crmg_image_resolve(const struct crmg_image *image, uint32_t service,
  */
 uint32_t crmg_image_resolve_at(const struct crmg_image *image, uint32_t service,
 			       const struct crmg_addr *addr, uint32_t *ret_gate);
+
+/*
+ * A contract by index: of a binding or a client; NULL: none. Whether it holds at a time
+ * (CLOCK_REALTIME); without one it does.
+ */
+const struct crmg_contract *crmg_image_contract(const struct crmg_image *image, uint32_t index);
+bool crmg_image_holds(const struct crmg_image *image, uint32_t contract, uint64_t real_ns);
+
+/* The binding that holds at a time where `index` was found: itself, or while its client's
+ * contract does not hold the one for `any`. */
+uint32_t crmg_image_standing(const struct crmg_image *image, uint32_t index, uint64_t real_ns);
 
 /*
  * The same in two steps: all addresses of one leaf meet the same bindings. service: one

@@ -193,6 +193,7 @@ void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, ui
 		&image->cells[head->section[CRMG_SECTION_LABELS].cell];
 
 	head->applied_at_ns = now_ns;
+	crmg_contracts_stamp(image, now_ns);
 	for (uint32_t i = 1; old && i <= crmg_image_head(old)->bindings; i++) {
 		const struct crmg_label *label = crmg_image_label(old, i);
 

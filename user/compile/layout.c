@@ -24,6 +24,7 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 	counts[CRMG_SECTION_SERVICES] = b->stride;
 	counts[CRMG_SECTION_LABELS] = b->bind_count;
 	counts[CRMG_SECTION_QUOTAS] = b->quotas_count;
+	counts[CRMG_SECTION_CONTRACTS] = b->contract_count;
 	counts[CRMG_SECTION_KEYS] = key_count(&b->remote);
 	counts[CRMG_SECTION_LEAVES] = key_count(&b->remote);
 	counts[CRMG_SECTION_SUBS] = b->remote.sub_count;
@@ -188,6 +189,7 @@ static void write_clients(const struct crmg_build *b, struct crmg_image *image)
 		to->balancer = from->balancer;
 		to->feed_ns = from->feed_ns;
 		to->max_age_s = from->max_age_ns / CRMG_NS_PER_SEC;
+		to->contract = b->contract_of[i];
 		for (size_t p = 0; p < from->prefix_count; p++)
 			*prefixes++ = listed(&from->prefixes[p].pfx, i + 1);
 	}
@@ -293,6 +295,7 @@ int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
 	write_services(b, &image);
 	write_binds(b, &image);
 	write_quotas(b, &image);
+	crmg_contracts_write(b, section_of(&image, CRMG_SECTION_CONTRACTS));
 	write_clients(b, &image);
 	write_lookups(b, &image);
 	*ret = image;

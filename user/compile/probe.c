@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../base/addr.h"
+#include "../base/num.h"
 #include "../base/util.h"
 
 #define V4(a, b, c, d) { 0, CRMG_V4_MAPPED_LO | (uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d) }
@@ -33,6 +34,7 @@ struct first {
 
 struct making {
 	const struct crmg_image *image;
+	uint64_t real_ns;
 	struct first *firsts;
 	size_t leaves;
 	bool (*seen)[VERSIONS];		/* by binding */
@@ -98,12 +100,24 @@ static bool find_local(const struct crmg_image *image, uint32_t index, enum vers
 	return false;
 }
 
+/* How far from a moment at which a contract changes the clocks are surely on one side of it. */
+#define SURE_NS (60 * CRMG_NS_PER_SEC)
+
+/* The binding of a source at a service; 0: it is about to change. */
+static uint32_t binding_of(const struct making *m, uint32_t service, const struct crmg_addr *source)
+{
+	uint32_t found = crmg_image_resolve(m->image, service, source);
+	uint32_t before = crmg_image_standing(m->image, found, m->real_ns - SURE_NS);
+
+	return crmg_image_standing(m->image, found, m->real_ns + SURE_NS) == before ? before : 0;
+}
+
 static int add(struct making *m, uint32_t service, const struct crmg_addr *source)
 {
 	enum version version = version_of(source);
 	struct crmg_probe probe = {
 		.source = *source,
-		.binding = crmg_image_resolve(m->image, service, source),
+		.binding = binding_of(m, service, source),
 		.transport = crmg_image_service(m->image, service)->transport,
 		.service = (uint8_t)service,
 	}, *grown;
@@ -132,12 +146,14 @@ static int add_service(struct making *m, uint32_t service)
 	return code;
 }
 
-int crmg_probes_of(const struct crmg_image *image, struct crmg_probe **ret, size_t *ret_count)
+int crmg_probes_of(const struct crmg_image *image, uint64_t real_ns, struct crmg_probe **ret,
+		   size_t *ret_count)
 {
 	const struct crmg_head *head = crmg_image_head(image);
 	size_t stride = head->section[CRMG_SECTION_SERVICES].count;
 	struct making m = {
 		.image = image,
+		.real_ns = real_ns,
 		.leaves = stride ? head->section[CRMG_SECTION_MATRIX].count / stride : 0,
 	};
 	crmg_autofree void *firsts = calloc(m.leaves + 1, sizeof(*m.firsts));

@@ -21,9 +21,12 @@ struct crmg_probe {
 /*
  * One probe for each binding and IP version that any packet can come under: from a
  * documentation prefix (RFC 5737, 3849) where the binding holds for one, else from the
- * first address that it holds for. *ret is the caller's to free. 0 or -ENOMEM.
+ * first address that it holds for. Contracts are judged at real_ns; where one begins or
+ * ceases to hold within a minute of it nothing is expected. *ret is the caller's to free. 0
+ * or -ENOMEM.
  */
-int crmg_probes_of(const struct crmg_image *image, struct crmg_probe **ret, size_t *ret_count);
+int crmg_probes_of(const struct crmg_image *image, uint64_t real_ns, struct crmg_probe **ret,
+		   size_t *ret_count);
 
 /* What a packet must come to. */
 struct crmg_finding {

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include <crmgate/contract.h>
 #include <crmgate/window.h>
 
 #include "../base/util.h"
@@ -118,6 +119,31 @@ static bool quotas_are_valid(const struct crmg_image *image)
 	return true;
 }
 
+static bool contracts_are_valid(const struct crmg_image *image)
+{
+	const struct crmg_contract *contracts;
+	size_t count;
+
+	contracts = crmg_image_section(image, CRMG_SECTION_CONTRACTS, &count);
+	for (size_t i = 1; i < count; i++)
+		if (!IS_TEXT(contracts[i].zone) || !IS_TEXT(contracts[i].owner) ||
+		    contracts[i].days >> 7 || contracts[i].end_s > CRMG_DAY_S)
+			return false;
+	return true;
+}
+
+/* Where a contract does not hold, `any` does, which has none. */
+static bool binding_contract_is_valid(const struct crmg_image *image,
+				      const struct crmg_binding *b)
+{
+	const struct crmg_binding *fallback = crmg_image_binding(image, b->fallback);
+
+	if (!b->contract)
+		return !b->fallback;
+	return crmg_image_contract(image, b->contract) && fallback && !fallback->contract &&
+	       fallback->service == b->service;
+}
+
 static bool bindings_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -135,7 +161,7 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    (b->quotas && (b->quotas >= head->section[CRMG_SECTION_QUOTAS].count ||
 				   b->kind != CRMG_BINDING_POLICY)) ||
 		    !crmg_image_service(image, b->service) || !scopes_are_valid(head, b) ||
-		    !ban_is_valid(b))
+		    !ban_is_valid(b) || !binding_contract_is_valid(image, b))
 			return false;
 		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))
 			return false;
@@ -187,6 +213,7 @@ static bool clients_are_valid(const struct crmg_image *image)
 	prefixes = crmg_image_section(image, CRMG_SECTION_PREFIXES, &prefix_count);
 	for (size_t i = 0; i < count; i++) {
 		if (!IS_TEXT(clients[i].name) || clients[i].balancer > 1 ||
+		    (clients[i].contract && !crmg_image_contract(image, clients[i].contract)) ||
 		    clients[i].prefix_count > prefix_count - at)
 			return false;
 		for (size_t end = at + clients[i].prefix_count; at < end; at++)
@@ -297,7 +324,8 @@ int crmg_image_validate(const struct crmg_image *image)
 	leaves = head->section[CRMG_SECTION_MATRIX].count /
 		 head->section[CRMG_SECTION_SERVICES].count;
 	groups = head->section[CRMG_SECTION_GROUPS].count / CRMG_PORT_GROUP;
-	if (!services_are_valid(image) || !bindings_are_valid(image) || !quotas_are_valid(image) ||
+	if (!services_are_valid(image) || !contracts_are_valid(image) ||
+	    !bindings_are_valid(image) || !quotas_are_valid(image) ||
 	    !clients_are_valid(image) || !locals_are_valid(image) ||
 	    !families_are_valid(image, head->first_v6, head->end_v6, CRMG_SECTION_KEYS,
 				CRMG_SECTION_SUBS) ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* clients.c - the section `clients`: prefixes and list files. */
+/* clients.c - the section `clients`: prefixes, list files, contracts. */
 #include <errno.h>
 #include <string.h>
 
@@ -63,9 +63,9 @@ static const struct crmg_key client_keys[] = {
 	{ "files", read_files, 0, false },
 	{ "max_age", read_max_age, 0, false },
 	{ "balancer", read_balancer, 0, false },
-	{ "owner", NULL, 0, false },
-	{ "valid_until", NULL, 0, false },
-	{ "hours", NULL, 0, false },
+	{ "owner", crmg_read_owner, 0, false },
+	{ "valid_until", crmg_read_valid_until, 0, false },
+	{ "hours", crmg_read_hours, 0, false },
 };
 
 static void read_client(struct crmg_reader *r, const struct crmg_node *node,

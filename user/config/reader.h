@@ -111,6 +111,13 @@ void crmg_read_services(struct crmg_reader *r, const struct crmg_node *node, voi
 			unsigned int arg);
 void crmg_read_clients(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		       unsigned int arg);
+/* target: a struct crmg_model_client. */
+void crmg_read_owner(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		     unsigned int arg);
+void crmg_read_valid_until(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg);
+void crmg_read_hours(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		     unsigned int arg);
 void crmg_read_policies(struct crmg_reader *r, const struct crmg_node *node);
 void crmg_read_allow(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);

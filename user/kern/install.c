@@ -259,6 +259,14 @@ static bool crmg_fast_open(void)
 	return crmg_number_read("/proc/sys/net/ipv4/tcp_fastopen", 0) & 2;
 }
 
+/* 0 where nobody told the kernel of leap seconds, else 37 so far. */
+static int32_t crmg_tai_s(void)
+{
+	uint64_t real = crmg_clock_ns(CLOCK_REALTIME), tai = crmg_clock_ns(CLOCK_TAI);
+
+	return (int32_t)((tai - real + CRMG_NS_PER_SEC / 2) / CRMG_NS_PER_SEC);
+}
+
 /* The image after the one in force, if there is one. */
 static int crmg_image_next(const struct crmg_kern *kern, const struct crmg_model *model,
 			   enum crmg_mode mode_cap, struct crmg_image *ret, struct crmg_err *err)
@@ -272,6 +280,7 @@ static int crmg_image_next(const struct crmg_kern *kern, const struct crmg_model
 		return code;
 	head = (struct crmg_head *)ret->cells;
 	head->fast_open = crmg_fast_open();
+	head->tai_s = crmg_tai_s();
 	if (old)
 		head->back_shift = (generation + CRMG_BACK_PLACE(crmg_image_head(old)) + 1) % 2;
 	return 0;

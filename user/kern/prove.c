@@ -236,7 +236,7 @@ static int crmg_prove_all(struct crmg_prover *p, struct crmg_err *err)
 	crmg_autofree struct crmg_probe *probes = NULL;
 	struct crmg_proven proven = { .count = 0 };
 	size_t count = 0;
-	int code = crmg_probes_of(p->snap->image, &probes, &count);
+	int code = crmg_probes_of(p->snap->image, p->snap->real_ns, &probes, &count);
 
 	if (code)
 		return crmg_err_set(err, code, "out of memory");

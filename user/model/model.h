@@ -92,6 +92,16 @@ struct crmg_model_prefix {
 	struct crmg_place again;	/* in the policy file, where it stands once more; line 0: none */
 };
 
+/* Until when, and in which hours, a client is one; else it counts as any. */
+struct crmg_model_contract {
+	char owner[CRMG_OWNER_MAX + 1];	/* "": not said */
+	uint64_t until_s;		/* seconds since 1970; 0: without end */
+	uint8_t days;			/* bit i, Monday is 0; 0: it has no hours */
+	uint32_t begin_s;		/* of a local day, [begin, end) */
+	uint32_t end_s;
+	char zone[CRMG_ZONE_LEN];
+};
+
 struct crmg_model_client {
 	char name[CRMG_NAME_LEN];
 	struct crmg_model_prefix *prefixes;	/* sorted by (address, length), no duplicates */
@@ -101,6 +111,7 @@ struct crmg_model_client {
 	uint64_t feed_ns;		/* CLOCK_REALTIME: the oldest of them was written; 0: none */
 	uint64_t max_age_ns;		/* of it, before it is a problem; 0: any */
 	bool balancer;			/* never banned */
+	struct crmg_model_contract contract;
 	struct crmg_place place;
 };
 

@@ -216,8 +216,10 @@ char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr 
 const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
 					   const struct crmg_detail *detail)
 {
-	return crmg_image_label(snap->image, crmg_image_resolve(snap->image, detail->service,
-								&detail->addr));
+	uint32_t found = crmg_image_resolve(snap->image, detail->service, &detail->addr);
+
+	return crmg_image_label(snap->image,
+				crmg_image_standing(snap->image, found, snap->real_ns));
 }
 
 uint32_t crmg_source_has(const struct crmg_snapshot *snap, const struct crmg_slot *slot,

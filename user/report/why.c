@@ -52,7 +52,8 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 	ret->count = 0;
 	for (uint32_t s = first; s <= last; s++) {
 		struct crmg_why_service *found = &ret->services[ret->count];
-		uint32_t gate, binding = crmg_image_resolve_at(snap->image, s, addr, &gate);
+		uint32_t gate, found_at = crmg_image_resolve_at(snap->image, s, addr, &gate);
+		uint32_t binding = crmg_image_standing(snap->image, found_at, snap->real_ns);
 
 		if (!binding)
 			continue;
@@ -62,6 +63,8 @@ void crmg_why_find(const struct crmg_snapshot *snap, const struct crmg_addr *add
 			.binding = crmg_image_binding(snap->image, binding),
 			.label = crmg_image_label(snap->image, binding),
 			.gate = crmg_image_label(snap->image, gate),
+			.lapsed = binding != found_at ? crmg_image_label(snap->image, found_at)
+						      : NULL,
 			.ban = crmg_ban_of(snap, addr, s),
 		};
 		if (found->service && found->binding && found->label)

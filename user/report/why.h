@@ -16,6 +16,7 @@ struct crmg_why_service {
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
 	const struct crmg_label *gate;		/* holds by one interface instead; NULL: nothing */
+	const struct crmg_label *lapsed;	/* of a client whose contract does not hold; NULL */
 	const struct crmg_ban_entry *ban;	/* manual; NULL: none */
 	bool seen;				/* source is valid */
 	bool proven;				/* the source completed a TCP handshake */

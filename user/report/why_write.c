@@ -93,13 +93,16 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	bool refused = why->seen && detail->last_reason;
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o,"
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o,"
 			 " s:o, s:o, s:n, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
 		"gate", why->gate ? crmg_json_text(why->gate->client, sizeof(why->gate->client))
 				  : json_null(),
+		"lapsed", why->lapsed
+			? crmg_json_text(why->lapsed->client, sizeof(why->lapsed->client))
+			: json_null(),
 		"mode", crmg_mode_name(why->binding->mode),
 		"deny", why->binding->kind == CRMG_BINDING_DENY,
 		"seen", why->seen,
@@ -230,6 +233,9 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 	if (why->gate)
 		fprintf(out, "  gate:    %s: never refused there\n",
 			crmg_escape(why->gate->client, CRMG_NAME_LEN, client, sizeof(client)));
+	if (why->lapsed)
+		fprintf(out, "  lapsed:  the contract of %s does not hold now: see crmgate status\n",
+			crmg_escape(why->lapsed->client, CRMG_NAME_LEN, client, sizeof(client)));
 	if (why->ban)
 		ban_text(snap, why->ban, out);
 	if (crmg_auto_ban_end(snap, &why->source)) {
