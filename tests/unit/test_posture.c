@@ -50,7 +50,7 @@ static void sent(uint32_t index, const char *source, uint64_t bytes)
 }
 
 /* The finding of a kind number n (from 0), or NULL. */
-static const struct crmg_finding *nth(enum crmg_posture_id id, size_t n)
+static const struct crmg_posture_item *nth(enum crmg_posture_id id, size_t n)
 {
 	for (size_t i = 0; i < posture.count; i++)
 		if (posture.items[i].id == id && !n--)

@@ -30,8 +30,9 @@ const struct crmg_command crmg_command_status = {
 	.summary = "Interfaces, policy, counters, and what is not enforced",
 	.help = "DROPPED counts packets refused, WOULD DROP those that shadow mode let pass. With\n"
 		"--check the exit status is 4 if something is not enforced as the policy says, or is not\n"
-		"proven any more: any problem but audit_log, daemon_behind, events_suppressed, feed_stale\n"
-		"and tc_mode. A managing daemon that is gone comes to proof_stale after three minutes.\n\n"
+		"proven any more: any problem but audit_log, contract_ends, daemon_behind,\n"
+		"events_suppressed, feed_stale, ledger_unsaved, state_unsaved and tc_mode. A managing\n"
+		"daemon that is gone comes to proof_stale after three minutes.\n\n"
 		"A source is proven when it acknowledged what a service had sent to it, as in a TCP\n"
 		"handshake: its address is not forged. It is limited when it was refused something and\n"
 		"is not proven, and banned while an automatic ban runs. table_pressure is about the\n"

@@ -19,6 +19,7 @@
 #include "../base/num.h"
 #include "../base/util.h"
 #include "../kern/saved.h"
+#include "../report/watch.h"
 #include "ledger.h"
 #include "panicfile.h"
 #include "parts.h"
@@ -34,6 +35,7 @@ struct manager {
 	struct crmg_exporter *exporter;
 	uint32_t generation;		/* that was proven last */
 	bool prove_now;
+	struct crmg_contract_watch contracts;
 	struct crmg_save_marks saved;
 	uint64_t save_ns;		/* not before; CLOCK_BOOTTIME */
 	struct crmg_ledger_keeper ledger;
@@ -119,6 +121,23 @@ static void prove_changed(struct manager *m, struct crmg_err *err)
 	}
 }
 
+static void tell_contract(void *ctx, const char *text)
+{
+	crmg_kern_note(ctx, CRMG_EVENT_CONTRACT, text);
+}
+
+/* The packet path judges contracts by itself; here it is only told. */
+static void contracts(struct manager *m, struct crmg_err *err)
+{
+	const struct crmg_image *image;
+
+	if (!m->kern || crmg_kern_image(m->kern, &image, err))
+		return;
+	if (crmg_contracts_watch(&m->contracts, image, crmg_clock_ns(CLOCK_REALTIME),
+				 tell_contract, m->kern) < 0)
+		crmg_err_warn(err, "contracts are not looked at: no memory");
+}
+
 static void save_state(struct manager *m, bool all, struct crmg_err *err)
 {
 	static const char unsaved[] = "policy, bans and budgets are not on the disk";
@@ -149,6 +168,7 @@ static void keep_ledger(struct manager *m, struct crmg_err *err)
 static struct job jobs[] = {
 	{ 1, tend, 0 },
 	{ 1, prove_changed, 0 },
+	{ 1, contracts, 0 },
 	{ 1, save, 0 },
 	{ 1, keep_ledger, 0 },
 	{ PROVE_PERIOD_S, prove, 0 },
@@ -278,6 +298,7 @@ static void stop(struct manager *m)
 	}
 	crmg_err_clear(&err);
 	crmg_ledger_keeper_close(&m->ledger);
+	crmg_contract_watch_free(&m->contracts);
 	crmg_kern_close(&m->kern);
 	close(m->exporter->leash);
 	if (m->exporter->pid > 0)

@@ -10,9 +10,11 @@
 
 #include "../base/num.h"
 #include "../base/util.h"
+#include "contracts.h"
 #include "diff_parts.h"
 #include "names.h"
 #include "show.h"
+#include "text.h"
 
 static char *copied(const char *text, bool *failed)
 {
@@ -216,6 +218,7 @@ static int diff_services(struct crmg_changes *changes, const struct crmg_image *
 struct client {
 	const struct crmg_client *client;
 	const struct crmg_prefix *prefixes;
+	const struct crmg_contract *contract;	/* NULL: none */
 };
 
 static int by_client(const void *a, const void *b)
@@ -235,11 +238,35 @@ static struct client *clients_of(const struct crmg_image *image, size_t *ret_cou
 	if (!list)
 		return NULL;
 	for (size_t i = 0; i < *ret_count; i++) {
-		list[i] = (struct client){ &from[i], at };
+		list[i] = (struct client){ &from[i], at,
+					   crmg_image_contract(image, from[i].contract) };
 		at += from[i].prefix_count;
 	}
 	qsort(list, *ret_count, sizeof(*list), by_client);
 	return list;
+}
+
+/* A contract in words; NULL: there is none. */
+static int diff_contract(struct crmg_changes *changes, const char *what,
+			 const struct crmg_contract *before, const struct crmg_contract *after)
+{
+	static const struct crmg_contract nothing = { 0 };
+	const struct crmg_contract *old = before ? before : &nothing;
+	const struct crmg_contract *now = after ? after : &nothing;
+	char from[CRMG_HOURS_LEN] = "none", to[CRMG_HOURS_LEN] = "none";
+	int code = diff_words(changes, what, "owner", *old->owner ? old->owner : "none",
+			      *now->owner ? now->owner : "none");
+
+	if (old->until_s)
+		crmg_format_utc(old->until_s * CRMG_NS_PER_SEC, false, from, sizeof(from));
+	if (now->until_s)
+		crmg_format_utc(now->until_s * CRMG_NS_PER_SEC, false, to, sizeof(to));
+	if (!code)
+		code = diff_words(changes, what, "valid_until", from, to);
+	crmg_hours_text(old, from);
+	crmg_hours_text(now, to);
+	return code ? code : diff_words(changes, what, "hours", *from ? from : "none",
+					*to ? to : "none");
 }
 
 /* order as of strcmp: < 0 only before has it, > 0 only after. */
@@ -258,6 +285,9 @@ static int diff_client(struct crmg_changes *changes, int order, const struct cli
 		code = crmg_diff_note(changes, CRMG_CHANGE_CHANGED, what, "balancer",
 				      after->client->balancer ? "false" : "true",
 				      after->client->balancer ? "true" : "false");
+	if (!code)
+		code = diff_contract(changes, what, order ? NULL : before->contract,
+				     after->contract);
 	return code ? code : diff_prefixes(changes, what, "prefixes",
 		order ? NULL : before->prefixes, order ? 0 : before->client->prefix_count,
 		after->prefixes, after->client->prefix_count);

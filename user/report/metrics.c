@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../base/util.h"
+#include "contracts.h"
 #include "families.h"
 #include "names.h"
 #include "sources.h"
@@ -106,6 +107,33 @@ static void write_feeds(const struct crmg_family *family, const struct crmg_scra
 				crmg_label_value(clients[i].name, CRMG_NAME_LEN, name),
 				now > at ? (now - at) / 1e9 : 0.0);
 	}
+}
+
+/* Of each client with a contract that can end: does it hold now? */
+static void write_contracts(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			    FILE *out)
+{
+	const struct crmg_snapshot *snap = ctx->snap;
+	char name[CRMG_LABEL_LEN];
+	struct crmg_contractor c;
+
+	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);)
+		fprintf(out, "%s{client=\"%s\"} %d\n", family->name,
+			crmg_label_value(c.client->name, CRMG_NAME_LEN, name), c.holds);
+}
+
+/* Of each with an end. */
+static void write_ends(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
+{
+	const struct crmg_snapshot *snap = ctx->snap;
+	char name[CRMG_LABEL_LEN];
+	struct crmg_contractor c;
+
+	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);)
+		if (c.contract->until_s)
+			fprintf(out, "%s{client=\"%s\"} %" PRIu64 "\n", family->name,
+				crmg_label_value(c.client->name, CRMG_NAME_LEN, name),
+				(uint64_t)c.contract->until_s);
 }
 
 static void write_generation(const struct crmg_family *family, const struct crmg_scrape *ctx,
@@ -252,6 +280,10 @@ const struct crmg_family crmg_families[] = {
 	{ "crmgate_feed_age_seconds", GAUGE,
 	  "Time since the oldest list file of a client was written, of those that are in force.",
 	  write_feeds, 0 },
+	{ "crmgate_client_contract_holds", GAUGE,
+	  "1 while the contract of a client holds, 0 while it counts as any.", write_contracts, 0 },
+	{ "crmgate_client_valid_until_timestamp_seconds", GAUGE,
+	  "When the contract of a client ends, in seconds since 1970.", write_ends, 0 },
 	{ "crmgate_policy_pending_confirm", GAUGE,
 	  "1 while the policy in force waits to be confirmed, and goes back by itself.",
 	  write_pending, 0 },

@@ -24,6 +24,7 @@
 	X(BUDGET_ALERTS, "budget_alerts", "Budgets that only tell (on_budget: alert)") \
 	X(NO_BAN,        "no_ban",        "Policies without automatic bans") \
 	X(ALLOWED,       "allowed",       "Prefixes that are never refused (allow)") \
+	X(CONTRACT_ENDS, "contract_ends", "Contracts of clients that end within a quarter, or ended") \
 	X(NEAR_BUDGET,   "near_budget",   "Sources near the end of a budget") \
 	X(LIMIT_HIT,     "limit_hit",     "Limits that refuse every day") \
 	X(LIMIT_UNUSED,  "limit_unused",  "Limits of which not a tenth was used")
@@ -37,10 +38,13 @@ enum crmg_posture_id { CRMG_POSTURES(CRMG_ENUM_POSTURE) CRMG_POSTURE_COUNT };
 /* From then on a policy in shadow is called one that was forgotten there. */
 #define CRMG_POSTURE_SHADOW_S (7 * 86400)
 
+/* A contract that ends within a quarter is told. */
+#define CRMG_POSTURE_ENDS_S (92 * 86400)
+
 /* Counters are judged by averages, from this time on. */
 #define CRMG_POSTURE_COUNTED_S 86400
 
-struct crmg_finding {
+struct crmg_posture_item {
 	enum crmg_posture_id id;
 	const struct crmg_policy_row *row;	/* that it is about; NULL: the whole */
 	struct crmg_pfx source;			/* len 0: none */
@@ -52,7 +56,7 @@ struct crmg_posture {
 	const struct crmg_snapshot *snap;
 	const struct crmg_problems *problems;
 	struct crmg_policy_rows rows;
-	struct crmg_finding *items;	/* in the order in which they were found */
+	struct crmg_posture_item *items;	/* in the order in which they were found */
 	size_t count;
 	size_t found[CRMG_POSTURE_COUNT];
 };

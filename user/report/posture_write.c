@@ -71,7 +71,7 @@ static json_t *checks_json(const struct crmg_posture *posture)
 	return list;
 }
 
-static json_t *finding_json(const struct crmg_posture *posture, const struct crmg_finding *finding)
+static json_t *finding_json(const struct crmg_posture *posture, const struct crmg_posture_item *finding)
 {
 	const struct crmg_policy_row *row = finding->row;
 	char source[CRMG_ADDR_LEN];
@@ -124,7 +124,7 @@ json_t *crmg_posture_json(const struct crmg_posture *posture, const char *instan
 }
 
 /* "web/public for any, 198.51.100.7: ", as far as it is about that. */
-static void subject_text(const struct crmg_posture *posture, const struct crmg_finding *finding,
+static void subject_text(const struct crmg_posture *posture, const struct crmg_posture_item *finding,
 			 FILE *out)
 {
 	const struct crmg_policy_row *row = finding->row;

@@ -11,6 +11,7 @@
 
 #include "../base/num.h"
 #include "../base/util.h"
+#include "contracts.h"
 #include "text.h"
 
 const char *crmg_problem_name(enum crmg_problem_id id)
@@ -198,6 +199,29 @@ static void judge_feeds(const struct crmg_snapshot *snap, struct crmg_problems *
 		    crmg_format_age(oldest->max_age_s * CRMG_NS_PER_SEC, most, sizeof(most)));
 }
 
+/* Told a fortnight before the end, and from then on; the earliest end alone. */
+static void judge_contracts(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], until[CRMG_TIME_LEN];
+	struct crmg_contractor c, first = { 0 };
+	unsigned int more = 0;
+
+	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);) {
+		if (!c.ended && (!c.ends_in_s || c.ends_in_s > CRMG_CONTRACT_SOON_S))
+			continue;
+		more++;
+		if (!first.contract || c.contract->until_s < first.contract->until_s)
+			first = c;
+	}
+	if (more)
+		add(ret, CRMG_PROBLEM_CONTRACT_ENDS, 0,
+		    "client %s: its contract %s at %s%s; from then on it counts as any",
+		    crmg_escape(first.client->name, CRMG_NAME_LEN, name, sizeof(name)),
+		    first.ended ? "ended" : "ends",
+		    crmg_format_utc(first.contract->until_s * CRMG_NS_PER_SEC, false, until,
+				    sizeof(until)), more > 1 ? ", and more: crmgate posture" : "");
+}
+
 /* What could not be done, or not yet. */
 static void judge_troubles(const struct crmg_snapshot *snap, struct crmg_problems *ret)
 {
@@ -241,6 +265,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	}
 	judge_ways(snap, ret);
 	judge_feeds(snap, ret);
+	judge_contracts(snap, ret);
 	judge_table(snap, ret);
 	if (host[CRMG_HOST_CAPPED])
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,

@@ -31,7 +31,8 @@
 	X(STATE_UNSAVED,     "state_unsaved",     false) \
 	X(RESTORE_INCOMPLETE, "restore_incomplete", true) \
 	X(LEDGER_UNSAVED,    "ledger_unsaved",    false) \
-	X(TAKEOVER_UNFINISHED, "takeover_unfinished", true)
+	X(TAKEOVER_UNFINISHED, "takeover_unfinished", true) \
+	X(CONTRACT_ENDS,     "contract_ends",     false)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

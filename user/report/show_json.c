@@ -5,6 +5,7 @@
 #include "../base/addr.h"
 #include "../base/num.h"
 #include "../base/util.h"
+#include "contracts.h"
 #include "names.h"
 #include "show.h"
 #include "text.h"
@@ -178,11 +179,14 @@ static json_t *clients_json(const struct crmg_image *image)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < client_count; i++) {
+		const struct crmg_contract *contract =
+			crmg_image_contract(image, clients[i].contract);
 		size_t own = clients[i].prefix_count;
 
 		if (own > prefix_count - at)
 			own = prefix_count - at;
-		json_array_append_new(list, json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+		json_array_append_new(list, json_pack(
+			"{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(clients[i].name, sizeof(clients[i].name)),
 			"balancer", clients[i].balancer,
 			"prefix_count", crmg_json_count(own),
@@ -190,6 +194,9 @@ static json_t *clients_json(const struct crmg_image *image)
 			"files_written", crmg_json_time(clients[i].feed_ns),
 			"max_age_s", clients[i].max_age_s ? crmg_json_count(clients[i].max_age_s)
 							  : json_null(),
+			"owner", crmg_owner_json(contract),
+			"valid_until", crmg_until_json(contract),
+			"hours", crmg_hours_json(contract),
 			"prefixes", prefixes_json(prefixes + at, own)));
 		at += own;
 	}

@@ -4,6 +4,7 @@
 
 #include "../base/addr.h"
 #include "../base/num.h"
+#include "contracts.h"
 #include "names.h"
 #include "show.h"
 #include "text.h"
@@ -107,6 +108,35 @@ static int services_text(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
+/* Nothing where no client has one. */
+static int contracts_text(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "CLIENT", false }, { "OWNER", false }, { "VALID UNTIL", false },
+		{ "HOURS", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+	struct crmg_contractor c;
+
+	for (size_t at = 0; crmg_contract_next(image, 0, &at, &c);) {
+		char name[NAME_LEN], owner[CRMG_ESCAPED(CRMG_OWNER_MAX)], until[CRMG_TIME_LEN];
+		char hours[CRMG_HOURS_LEN];
+
+		crmg_escape(c.contract->owner, CRMG_OWNER_MAX, owner, sizeof(owner));
+		crmg_table_cell(&table, "%s", name_of(c.client->name, name));
+		crmg_table_cell(&table, "%s", *owner ? owner : "-");
+		crmg_table_cell(&table, "%s", c.contract->until_s
+				? crmg_format_utc(c.contract->until_s * CRMG_NS_PER_SEC, false, until,
+						  sizeof(until)) : "-");
+		crmg_table_cell(&table, "%s", c.contract->days
+				? crmg_hours_text(c.contract, hours) : "-");
+	}
+	if (!table.cell_count)
+		return 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
 static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
@@ -115,6 +145,7 @@ static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 	size_t count;
+	int code;
 	const struct crmg_client *clients = crmg_image_section(image, CRMG_SECTION_CLIENTS,
 							       &count);
 
@@ -128,7 +159,8 @@ static int clients_text(const struct crmg_image *image, bool colour, FILE *out)
 				? crmg_format_utc(clients[i].feed_ns, false, at, sizeof(at)) : "-");
 		crmg_table_cell(&table, "%s", clients[i].balancer ? "yes" : "no");
 	}
-	return crmg_table_print(&table, colour, out);
+	code = crmg_table_print(&table, colour, out);
+	return code ? code : contracts_text(image, colour, out);
 }
 
 static int (*const parts[CRMG_SHOW_COUNT])(const struct crmg_image *, bool, FILE *) = {

@@ -3,6 +3,7 @@
  * status_json.c - status as a JSON document. Keys are a contract: they are only
  * added. What this version does not count yet is null, never 0.
  */
+#include "contracts.h"
 #include "names.h"
 #include "rows.h"
 #include "sources.h"
@@ -125,6 +126,21 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 	return list;
 }
 
+static json_t *contracts_json(const struct crmg_snapshot *snap)
+{
+	json_t *list = json_array();
+	struct crmg_contractor c;
+
+	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);)
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:b}",
+			"client", crmg_json_text(c.client->name, sizeof(c.client->name)),
+			"owner", crmg_owner_json(c.contract),
+			"valid_until", crmg_until_json(c.contract),
+			"hours", crmg_hours_json(c.contract),
+			"holds", c.holds));
+	return list;
+}
+
 static json_t *problems_json(const struct crmg_problems *problems)
 {
 	json_t *list = json_array();
@@ -198,7 +214,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		return NULL;
 	document = json_pack(
 		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
-		" s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
+		" s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
 		"schema", 1,
 		"version", CRMG_VERSION,
 		"instance", instance,
@@ -217,6 +233,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		"other_packets", crmg_json_count(host[CRMG_HOST_OTHER]),
 		"fragments", crmg_json_count(host[CRMG_HOST_FRAGMENTS]),
 		"odd", odd_json(snap),
+		"contracts", contracts_json(snap),
 		"problems", problems_json(problems));
 	crmg_policy_rows_free(&rows);
 	return document;

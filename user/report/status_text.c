@@ -2,6 +2,7 @@
 /* status_text.c - status for people: aligned, and problems last, where they are read. */
 #include <string.h>
 
+#include "contracts.h"
 #include "names.h"
 #include "rows.h"
 #include "status.h"
@@ -30,6 +31,18 @@ static void sources_text(const struct crmg_snapshot *snap, FILE *out)
 					? snap->boot_ns - snap->pressure_ns : 0, age,
 					sizeof(age)));
 	fprintf(out, "bans:     %u manual, %u automatic\n", snap->ban_count, banned);
+}
+
+/* Clients that are under the policy for any, since their contracts do not hold now. */
+static void contracts_text(const struct crmg_snapshot *snap, FILE *out)
+{
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], why[CRMG_LAPSE_LEN];
+	struct crmg_contractor c;
+
+	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);)
+		if (!c.holds)
+			fprintf(out, "contract: client %s counts as any: %s\n",
+				name_of(c.client->name, name), crmg_lapse_text(&c, why));
 }
 
 /* An apply that waits, or one that nobody confirmed and nobody has put away yet. */
@@ -105,6 +118,7 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 {
 	fprintf(out, "crmgate %s, instance %s\n", CRMG_VERSION, instance);
 	crmg_policy_text(snap, out);
+	contracts_text(snap, out);
 	crmg_proof_text(snap, out);
 	sources_text(snap, out);
 	fprintf(out, "other:    %llu packets for no service, %llu fragments\n",
