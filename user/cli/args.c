@@ -25,6 +25,9 @@ static const struct {
 	const char *instead;
 } later[] = {
 	{ "capture", NULL, "" },
+	{ "calibrate", NULL, "" },
+	{ "forget", NULL, "" },
+	{ "reveal", NULL, "" },
 	{ "attach", "chain", "; '--mode tc' judges beside another XDP program" },
 };
 
