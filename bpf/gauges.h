@@ -85,7 +85,6 @@ __noinline int crmg_gauge_take(__u64 check, __u32 open, __u32 half_open, __u32 h
 	struct crmg_gauge_place place = crmg_gauge_place(check, crmg_knobs.flow_mask + 1);
 	struct crmg_gauges *line = crmg_gauge_line(place.line);
 	const struct crmg_caps caps = { open, half_open };
-	const __u64 units = 1 | (half & 1) * CRMG_GAUGE_HALF;
 	enum crmg_reason reason;
 	__u64 old, new;
 	__u32 way, try;
@@ -104,12 +103,13 @@ __noinline int crmg_gauge_take(__u64 check, __u32 open, __u32 half_open, __u32 h
 		if (crmg_gauge_count(new, CRMG_CAP_OPEN_CONNECTIONS) == CRMG_GAUGE_MASK)
 			return -CRMG_REASON_PRESSURE;
 		if (__sync_val_compare_and_swap(&line->word[way & (CRMG_WAYS - 1)], old,
-						new + units) != old)
+						new + (1 | (half & 1) * CRMG_GAUGE_HALF)) != old)
 			continue;
 		/* Did another CPU take another word for the source? Who sees it gives way. */
 		if (old & CRMG_GAUGE_MASK || !crmg_gauge_other(line, place.hash, way))
 			return place.line * CRMG_WAYS + way;
-		__sync_fetch_and_sub(&line->word[way & (CRMG_WAYS - 1)], units);
+		__sync_fetch_and_sub(&line->word[way & (CRMG_WAYS - 1)],
+				     1 | (half & 1) * CRMG_GAUGE_HALF);
 	}
 	return -CRMG_REASON_CONTENTION;
 }
