@@ -289,6 +289,9 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 	__sync_fetch_and_add(&conn->packets_out, w->source.packets);
 	__sync_fetch_and_add(&conn->bytes_out, w->source.len);
 	w->step.clears = CRMG_CONN_RESET;
+	/* Ports that are used again: nothing of the connection before holds. */
+	if (flags & CRMG_TCP_SYN)
+		w->step.clears |= CRMG_CONN_FIN_IN | CRMG_CONN_FIN_OUT | CRMG_CONN_MIDDLE;
 	if (flags & CRMG_TCP_RST) {
 		w->step.state = CRMG_CONN_CLOSED;
 		return crmg_conn_move(w);
