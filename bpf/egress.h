@@ -51,9 +51,10 @@ static __noinline void crmg_notify(const struct crmg_case *c)
 /* True while nothing is sent to the source. Under another policy it has to be cut again. */
 static __always_inline bool crmg_stays_cut(const struct crmg_case *c, __u32 index)
 {
-	if (CRMG_SLOT_GENERATION(CRMG_READ_ONCE(c->slot->resolved)) !=
-		    c->standing.binding->generation ||
-	    !crmg_is_cut(c->slot))
+	__u64 resolved = CRMG_READ_ONCE(c->slot->resolved);
+
+	if (CRMG_SLOT_GENERATION(resolved) != c->standing.binding->generation ||
+	    CRMG_SLOT_BINDING(resolved) != c->standing.index || !crmg_is_cut(c->slot))
 		return false;
 	crmg_cut_review(c->slot, index, crmg_exact_ns());
 	return crmg_is_cut(c->slot);

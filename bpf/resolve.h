@@ -161,7 +161,8 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 		(standing->narrow ? CRMG_SLOT_NARROW : 0) |
 		crmg_above(standing->contract, 0) * CRMG_SLOT_CONTRACT;
 	/* Another policy may let in what this one has cut; if not, the next answer cuts it again. */
-	if (CRMG_SLOT_GENERATION(old) == standing->binding->generation)
+	if (CRMG_SLOT_GENERATION(old) == standing->binding->generation &&
+	    CRMG_SLOT_BINDING(old) == standing->index)
 		flags |= CRMG_SLOT_FLAGS(old) & CRMG_SLOT_CUT;
 	new = standing->binding->generation | (__u64)standing->index << 32 | flags << 48;
 	/* Before the flag that makes others look at it. */
