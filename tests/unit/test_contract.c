@@ -68,6 +68,7 @@ static void test_until(void **state)
 	(void)state;
 	assert_int_equal(read_contract("valid_until: 2027-03-31").until_s, 1806537600);
 	assert_int_equal(read_contract("valid_until: 2028-02-29").until_s, 1835481600);
+	assert_int_equal(read_contract("valid_until: 2126-12-31").until_s, 4954435200);
 	assert_int_equal(read_contract("valid_until: 2027-03-31T18:00:00Z").until_s, 1806516000);
 	assert_int_equal(read_contract("valid_until: 2027-03-31T18:00:00+02:00").until_s,
 			 1806516000 - 7200);

@@ -19,6 +19,8 @@ bool crmg_zone_is_there(const char *name)
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				      "0123456789_+-/";
 	crmg_autofree char *path = NULL;
+	crmg_autofclose FILE *file = NULL;
+	char magic[4];
 	struct stat st;
 
 	if (strcmp(name, "UTC") == 0)
@@ -26,7 +28,10 @@ bool crmg_zone_is_there(const char *name)
 	if (!*name || name[strspn(name, letters)] || name[0] == '/' ||
 	    asprintf(&path, ZONES "%s", name) < 0)
 		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	/* Beside zones there are texts, which libc takes for UTC. */
+	file = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "re") : NULL;
+	return file && fread(magic, sizeof(magic), 1, file) == 1 &&
+	       memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
 static int32_t offset_at(uint64_t s)

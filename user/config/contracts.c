@@ -83,7 +83,10 @@ static bool parse_until(const char *text, uint64_t *ret_s)
 
 	if (!has_form(text, "2000-00-00") || (text[10] && !has_form(text + 10, "T00:00:00")))
 		return false;
-	tm.tm_year = 100 + two_digits(text + 2);
+	tm.tm_year = two_digits(text) * 100 + two_digits(text + 2) - 1900;
+	/* Later moments are no number of ns. */
+	if (tm.tm_year >= 2500 - 1900)
+		return false;
 	tm.tm_mon = two_digits(text + 5) - 1;
 	tm.tm_mday = two_digits(text + 8);
 	if (text[10]) {
