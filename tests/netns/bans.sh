@@ -57,8 +57,8 @@ auto_bans() { crmgate bans -j | jq '[.bans[] | select(.origin == "auto")] | leng
 strikes() { metric crmgate_strikes_total; }
 served() { lab_curl bad -f https://crm.example/api/contacts | grep -q Turing; }
 
-# Seconds that the last automatic ban lasts: from its event to its end. That is kept, and
-# shown, in whole seconds: up to two are missing.
+# Seconds that the last automatic ban lasts: from its event to its end. That is kept in whole
+# seconds since boot, rounded up, and shown in those of the wall clock, rounded down.
 lasts() {
 	jq -n --argjson bans "$(crmgate bans -j)" \
 		--argjson event "$(crmgate events -j | jq -s '[.[] | select(.event == "ban")] | last')" '
@@ -66,7 +66,7 @@ lasts() {
 			(.s + "Z" | fromdateiso8601) + (.f // 0 | tonumber);
 		($bans.bans[0].until | seconds) - ($event.time | seconds)'
 }
-lasts_about() { jq -en --argjson s "$(lasts)" "\$s <= $1 + 0.1 and \$s >= $1 - 2.1" || { lasts; return 1; }; }
+lasts_about() { jq -en --argjson s "$(lasts)" "\$s < $1 + 1.1 and \$s > $1 - 1.1" || { lasts; return 1; }; }
 
 abuser_is_banned() {
 	attach "$file" -q
