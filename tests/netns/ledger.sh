@@ -21,6 +21,17 @@ file=$(policy both <<-EOF
 EOF
 )
 
+narrow=$(policy narrow <<-EOF
+	version: 1
+	capacity: {sources: 65536}
+	services: {api: {transport: tcp, ports: [443, 8080], protocol: tls}}
+	clients: {partners: {prefixes: ["$LAB_GOOD6/128"]}}
+	policies:
+	  - {name: partners, service: api, clients: partners, limits: {packets: {rate: 1M/s}}}
+	  - {name: public, service: api, clients: any, mode: shadow, limits: {packets: {rate: 1M/s}}}
+EOF
+)
+
 # start [TIME]: the daemon, a record each TIME; the process id is in $manager.
 start() { daemon manager --manage --ledger-every "${1:-1h}" &>>"$LAB_DIR/manage.log"; }
 stop() {
@@ -95,6 +106,20 @@ two_sources() {
 	test "$(stat -c %a "$state"/ledger-*.jsonl)" == 640
 	on_a_page
 	measured "out $(total bytes_out), the interfaces say $((good + bad)); in $(total bytes), $in"
+}
+
+# A client that is a part of what the table takes for one source: not what any gets.
+part_of_a_source() {
+	crmgate apply "$narrow" -q
+	start
+	lab_until at_least 1 record
+	in_good curl -sS --max-time 10 --cacert "$LAB_DIR/cert.pem" -o /dev/null \
+		--resolve "crm.example:443:[$LAB_CRM6]" https://crm.example/api/export
+	lab_until idle
+	stop
+	expect 'to the part' "$(total bytes_out --client partners)" -gt 2000000
+	expect 'to any' "$(total bytes_out --client any)" -lt 10000
+	whole
 }
 
 # The figures of one source, and what they do not say.
@@ -204,6 +229,7 @@ for iface in crm0 crm1; do
 	in_host ethtool -K "$iface" gso off tso off
 done
 t 'two sources: within 1 % of the counters of the interfaces' with two_sources
+t 'a client that is a part of a source' with part_of_a_source
 t 'panic and detach are gaps, and part of what is told of a source' with gaps
 t 'while no daemon ran: unwatched, and in the sums' with not_kept
 t "killed $KILLS times at random: nothing that was written is lost" with killed

@@ -88,7 +88,7 @@ static void draw_row(const struct screen *screen, const struct crmg_snapshot *sn
 		     const struct crmg_top_row *row, int y)
 {
 	const struct crmg_service *service = crmg_image_service(snap->image, row->source.detail.service);
-	const struct crmg_label *label = crmg_source_label(snap, &row->source.detail);
+	const struct crmg_label *label = crmg_source_label(snap, &row->source);
 	const struct shown *last = find_last(screen, row);
 	char line[512], source[CRMG_ADDR_LEN], rate[CRMG_SHORT_LEN];
 	char name[CRMG_ESCAPED(CRMG_NAME_LEN)];

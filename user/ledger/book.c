@@ -21,6 +21,7 @@
 /* What is known of a policy beside the record that is being kept. */
 struct tally {
 	struct crmg_ledger_sums named;	/* of sources, since the last reading of the policy */
+	struct crmg_ledger_sums over;	/* of them, more than the policy counted */
 	bool present;			/* in force at that reading */
 };
 
@@ -96,7 +97,7 @@ static int add_source(struct crmg_ledger_book *book, const struct crmg_snapshot 
 		      const struct crmg_source_record *source,
 		      const struct crmg_ledger_sums *sums)
 {
-	const struct crmg_label *label = crmg_source_label(snap, &source->detail);
+	const struct crmg_label *label = crmg_source_label(snap, source);
 	struct crmg_pfx prefix = crmg_ledger_shown(snap, &source->detail.addr);
 	uint64_t first = crmg_tick_to_real(snap, source->detail.first_seen);
 	uint64_t last = crmg_tick_to_real(snap, source->slot.last_seen);
@@ -138,7 +139,8 @@ int crmg_ledger_book_sources(struct crmg_ledger_book *book, const struct crmg_sn
 		if (book->known_ns &&
 		    crmg_tick_to_real(snap, source.detail.first_seen) <= book->known_ns)
 			continue;
-		if (!crmg_ledger_is_zero(&sums) && crmg_ledger_is_known(snap, state, &source.detail))
+		/* The address of another one may be forged: who is named could be anybody. */
+		if (!crmg_ledger_is_zero(&sums) && crmg_tag_is_proven(state))
 			code = add_source(book, snap, &source, &sums);
 	}
 	book->known_ns = 0;
@@ -174,6 +176,7 @@ static void add_policy(struct crmg_ledger_book *book, int at, const struct crmg_
 {
 	struct crmg_ledger_policy *policy = &book->kept.policies[at];
 	struct crmg_ledger_sums now = row_sums(row->row), *named = &book->tallies[at].named;
+	struct crmg_ledger_sums over = { 0 };
 	bool anew = false;
 
 	for (int i = 0; i < CRMG_LEDGER_COUNT; i++)
@@ -181,13 +184,38 @@ static void add_policy(struct crmg_ledger_book *book, int at, const struct crmg_
 	for (int i = 0; i < CRMG_LEDGER_COUNT; i++) {
 		uint64_t grown = now.of[i] - (anew ? 0 : policy->counter.of[i]);
 
-		/* A packet that is counted for its source and not yet for its policy: no step back. */
 		if (!book->blind && grown > named->of[i])
 			policy->other.of[i] += grown - named->of[i];
+		else if (!book->blind)
+			over.of[i] = named->of[i] - grown;
 	}
 	policy->counter = now;
 	policy->state = crmg_ledger_weaker(policy->state, state_of(row->binding));
-	book->tallies[at] = (struct tally){ .present = true };
+	book->tallies[at] = (struct tally){ .over = over, .present = true };
+}
+
+/*
+ * What a source did before it went over to another policy, by an apply or the hours of its
+ * client, is named under the new one and was counted by the old: it is not of others there.
+ * The same holds of a packet that is counted for its source and not yet for its policy.
+ */
+static void settle_over(struct crmg_ledger_book *book, size_t at)
+{
+	struct crmg_ledger_sums *over = &book->tallies[at].over;
+	struct crmg_ledger_policy *policies = book->kept.policies;
+
+	for (size_t p = 0; p < book->tally_count && !crmg_ledger_is_zero(over); p++) {
+		if (strcmp(policies[p].service, policies[at].service) != 0)
+			continue;
+		for (int i = 0; i < CRMG_LEDGER_COUNT; i++) {
+			uint64_t most = policies[p].other.of[i];
+			uint64_t part = over->of[i] < most ? over->of[i] : most;
+
+			policies[p].other.of[i] -= part;
+			over->of[i] -= part;
+		}
+	}
+	*over = (struct crmg_ledger_sums){ 0 };
 }
 
 int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_snapshot *snap,
@@ -206,6 +234,8 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 			add_policy(book, at, &rows.items[i]);
 	}
 	crmg_policy_rows_free(&rows);
+	for (size_t i = 0; !code && i < book->tally_count; i++)
+		settle_over(book, i);
 	book->blind = false;
 	book->kept.to_ns = snap->real_ns;
 	book->kept.generation = crmg_image_head(snap->image)->generation;

@@ -6,6 +6,11 @@
 #define SHOWN_V4 (96 + 24)
 #define SHOWN_V6 48
 
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
 					  const struct crmg_source_record *source)
 {
@@ -22,10 +27,13 @@ struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
 	};
 	struct crmg_ledger_base before = *base;
 
-	if (before.check != now.check || before.first_seen != now.first_seen ||
-	    before.packets > now.packets || before.bytes > now.bytes ||
-	    before.bytes_out > now.bytes_out || before.connections > now.connections)
+	if (before.check != now.check || before.first_seen != now.first_seen)
 		before = (struct crmg_ledger_base){ 0 };
+	/* What was read while a slot carried over to its detail is in it twice, and is less next time. */
+	now.packets = greater(now.packets, before.packets);
+	now.bytes = greater(now.bytes, before.bytes);
+	now.bytes_out = greater(now.bytes_out, before.bytes_out);
+	now.connections = greater(now.connections, before.connections);
 	*base = now;
 	return (struct crmg_ledger_sums){ {
 		[CRMG_LEDGER_PACKETS] = now.packets - before.packets,
@@ -36,15 +44,6 @@ struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
 		[CRMG_LEDGER_DROPPED] = (int32_t)(now.dropped - before.dropped) > 0 ?
 					now.dropped - before.dropped : 0,
 	} };
-}
-
-bool crmg_ledger_is_known(const struct crmg_snapshot *snap, unsigned int state,
-			  const struct crmg_detail *detail)
-{
-	const struct crmg_service *service = crmg_image_service(snap->image, detail->service);
-
-	return crmg_tag_is_proven(state) ||
-	       (service && service->transport != CRMG_TRANSPORT_TCP);
 }
 
 struct crmg_pfx crmg_ledger_shown(const struct crmg_snapshot *snap, const struct crmg_addr *addr)

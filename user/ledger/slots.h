@@ -22,10 +22,6 @@ _Static_assert(sizeof(struct crmg_ledger_base) == 48, "there is one for each slo
 struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
 					  const struct crmg_source_record *source);
 
-/* False: its address may be forged, and who is named could be anybody. state: of its tag. */
-bool crmg_ledger_is_known(const struct crmg_snapshot *snap, unsigned int state,
-			  const struct crmg_detail *detail);
-
 /* A source as the ledger names it. */
 struct crmg_pfx crmg_ledger_shown(const struct crmg_snapshot *snap, const struct crmg_addr *addr);
 

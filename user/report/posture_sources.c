@@ -19,20 +19,6 @@ struct near {
 	double share;			/* used, 0..1 */
 };
 
-/* The binding of a source, as its next packet finds it. */
-static const struct crmg_binding *binding_of(const struct crmg_snapshot *snap,
-					     const struct crmg_source_record *source)
-{
-	uint64_t resolved = source->slot.resolved;
-	uint32_t index = CRMG_SLOT_BINDING(resolved);
-
-	if (CRMG_SLOT_GENERATION(resolved) != crmg_image_head(snap->image)->generation)
-		index = crmg_image_standing(snap->image,
-			crmg_image_resolve(snap->image, source->detail.service,
-					   &source->detail.addr), snap->real_ns);
-	return crmg_image_binding(snap->image, index);
-}
-
 /* False: it is not near the end of a budget, or has none. */
 static bool is_near(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
 		    uint32_t index, struct near *ret)
@@ -86,7 +72,7 @@ static void tell_near(struct crmg_search *s, const struct near *near)
 	/* The table goes on: it may be gone since it was found. */
 	if (!crmg_source_read(snap, near->index, &source))
 		return;
-	binding = binding_of(snap, &source);
+	binding = crmg_image_binding(snap->image, crmg_source_binding(snap, &source));
 	if (!binding || !crmg_image_quotas(snap->image, binding))
 		return;
 	quota = &crmg_image_quotas(snap->image, binding)->quota[near->quota];
@@ -114,7 +100,7 @@ void crmg_posture_sources(struct crmg_search *s)
 
 		if (!snap->windows[i].window[0].terms || !crmg_source_read(snap, i, &source))
 			continue;
-		binding = binding_of(snap, &source);
+		binding = crmg_image_binding(snap->image, crmg_source_binding(snap, &source));
 		if (!binding || !is_near(snap, binding, i, &near))
 			continue;
 		place = crmg_grow(&list, &count, sizeof(*list));

@@ -213,13 +213,23 @@ char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr 
 	return crmg_format_prefix(&cut, len, buf, size);
 }
 
-const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
-					   const struct crmg_detail *detail)
+uint32_t crmg_source_binding(const struct crmg_snapshot *snap,
+			     const struct crmg_source_record *source)
 {
-	uint32_t found = crmg_image_resolve(snap->image, detail->service, &detail->addr);
+	uint64_t resolved = source->slot.resolved;
+	uint32_t found;
 
-	return crmg_image_label(snap->image,
-				crmg_image_standing(snap->image, found, snap->real_ns));
+	/* The address is that of the whole source, of which the slot may be for a part. */
+	if (CRMG_SLOT_GENERATION(resolved) == crmg_image_head(snap->image)->generation)
+		return CRMG_SLOT_BINDING(resolved);
+	found = crmg_image_resolve(snap->image, source->detail.service, &source->detail.addr);
+	return crmg_image_standing(snap->image, found, snap->real_ns);
+}
+
+const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
+					   const struct crmg_source_record *source)
+{
+	return crmg_image_label(snap->image, crmg_source_binding(snap, source));
 }
 
 uint32_t crmg_source_has(const struct crmg_snapshot *snap, const struct crmg_slot *slot,

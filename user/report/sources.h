@@ -111,8 +111,12 @@ char *crmg_source_text(const struct crmg_snapshot *snap, const struct crmg_addr 
 /* Prefix length of the source of addr, 0..128 (IPv4 + 96). */
 uint8_t crmg_source_len(const struct crmg_snapshot *snap, const struct crmg_addr *addr);
 
-/* Label that holds for a source at its service. */
+/* Index of the binding that holds for a source, as its last packet found it in this policy. */
+uint32_t crmg_source_binding(const struct crmg_snapshot *snap,
+			     const struct crmg_source_record *source);
+
+/* Its label. */
 const struct crmg_label *crmg_source_label(const struct crmg_snapshot *snap,
-					   const struct crmg_detail *detail);
+					   const struct crmg_source_record *source);
 
 #endif

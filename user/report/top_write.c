@@ -12,7 +12,7 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 	const struct crmg_detail *detail = &row->source.detail;
 	const struct crmg_slot *slot = &row->source.slot;
 	const struct crmg_service *service = crmg_image_service(snap->image, detail->service);
-	const struct crmg_label *label = crmg_source_label(snap, detail);
+	const struct crmg_label *label = crmg_source_label(snap, &row->source);
 	uint64_t until = crmg_top_banned_until(snap, &row->source);
 	uint64_t dropped = crmg_source_dropped(slot, detail);
 	char address[CRMG_ADDR_LEN];
@@ -65,7 +65,7 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 		const struct crmg_slot *slot = &rows[i].source.slot;
 		const struct crmg_service *service = crmg_image_service(snap->image,
 									detail->service);
-		const struct crmg_label *label = crmg_source_label(snap, detail);
+		const struct crmg_label *label = crmg_source_label(snap, &rows[i].source);
 		char name[CRMG_ESCAPED(CRMG_NAME_LEN)], text[CRMG_ADDR_LEN];
 
 		crmg_table_cell(&table, "%s", crmg_source_text(snap, &detail->addr, text,
