@@ -1084,6 +1084,9 @@ struct crmg_ledger_mark {
 };
 CRMG_SIZE(struct crmg_ledger_mark, 16);
 
+#define CRMG_GONE_PURGED 1	/* removed by a command, and what was saved of it too */
+#define CRMG_GONE_TAKEN  2	/* another build goes on with it, in tables of its own */
+
 /*
  * Map "control", one entry: what an operator changes outside a policy. Written
  * by user space only.
@@ -1104,7 +1107,7 @@ struct crmg_control {
 	__u32 confirm_previous;	/* the one that it took the place of */
 	__u64 manager_ns;	/* CLOCK_BOOTTIME: last sign of life of daemon --manage; 0: none */
 	__u32 troubles;		/* bits 1 << enum crmg_trouble */
-	__u32 purged;		/* 1: the state was removed on purpose: nobody pins it again */
+	__u32 gone;		/* CRMG_GONE_*: not in force any more: nobody pins it again */
 	struct crmg_audit_mark audit;
 	struct crmg_ledger_mark ledger;	/* written by daemon --manage */
 };

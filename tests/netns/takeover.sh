@@ -174,6 +174,17 @@ failed() {
 	measured "$calls calls"
 }
 
+# The pin that goes last is all that is left of the old state, which was being removed.
+leftover() {
+	local before
+	before=$(limits old)
+	new attach crm0 crm1 -q
+	mkdir "$PINS/v$ABI"
+	bpftool map pin pinned "$PINS/v$((ABI + 1))/front" "$PINS/v$ABI/front"
+	new ban 198.18.0.1 -q
+	taken_over
+}
+
 # kill -9 before each 16th call: what judges is either build's, and the next command ends it.
 killed() {
 	local calls at before
@@ -242,6 +253,7 @@ t 'B3 what cannot be taken over goes on as it is' anew refused
 t 'B3 every packet is judged while it happens' anew under_flood
 t 'B3 what fails leaves the old state, or the new one' anew failed
 t 'B3 what is killed leaves the old state, or the new one' anew killed
+t 'B3 killed while it removes the old pins' anew leftover
 t 'B3 the managing daemons of both builds' anew managed
 t 'B3 budgets of days go on' anew budgets
 gone

@@ -155,7 +155,7 @@ static int snapshot(struct crmg_http *http, unsigned int flags, struct crmg_snap
 	int code = crmg_kern_snapshot(*http->kern, flags, ret, &err);
 
 	/* Pins that were removed have a folder of another number, and a purged state another map. */
-	if ((code || ret->control.purged) &&
+	if ((code || ret->control.gone) &&
 	    !crmg_kern_open(http->instance, CRMG_KERN_READ, &fresh, &err)) {
 		crmg_kern_close(http->kern);
 		*http->kern = fresh;

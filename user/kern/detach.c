@@ -38,13 +38,18 @@ static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t 
 static int crmg_detach_purge(struct crmg_kern *kern, struct crmg_err *err)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
-	int code;
+	char folder[CRMG_FOLDER_LEN];
+	int code, abi;
 
 	crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
 		       "policy, bans and counters removed");
 	/* Who still holds the maps, as a managing daemon does, must not pin them again. */
 	if (control)
-		control->purged = 1;
+		control->gone = CRMG_GONE_PURGED;
+	/* Also what is left of an older build's, or the next attach would take it over. */
+	while ((abi = crmg_older_abi(kern->instance)) &&
+	       !crmg_pin_drop(kern->instance, crmg_pin_abi(abi, folder)))
+		;
 	code = crmg_pin_purge(kern->instance);
 	return code ? crmg_err_set(err, code, "cannot remove the state: %s%s", strerror(-code),
 				   crmg_advice(code)) : 0;

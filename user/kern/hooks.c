@@ -307,8 +307,11 @@ static int crmg_judge_renew(struct crmg_attaching *a, const struct crmg_iface *i
 
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 {
-	int code = iface->tc_kind == CRMG_TC_CLSACT ? crmg_clsact_free(iface, a->err) : 0;
+	bool clsact = iface->tc_kind == CRMG_TC_CLSACT;
+	int code = clsact ? crmg_iface_reachable(iface, a->err) : 0;
 
+	if (!code && clsact)
+		code = crmg_clsact_free(iface, a->err);
 	if (code)
 		return code;
 	iface->xdp_next_id = crmg_judge_id(a, iface);

@@ -156,8 +156,8 @@ void crmg_kern_ledger(struct crmg_kern *kern, const struct crmg_ledger_mark *mar
 /* An event of the daemon's own. */
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text);
 
-/* True once `detach --purge` has removed the state. */
-bool crmg_kern_purged(const struct crmg_kern *kern);
+/* CRMG_GONE_*: why the state is not in force any more; 0: it is. */
+uint32_t crmg_kern_gone(const struct crmg_kern *kern);
 
 /*
  * The proof of enforcement: runs packets of its own through the attached programs, and

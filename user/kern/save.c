@@ -162,8 +162,12 @@ int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *mar
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	const struct crmg_image *image;
 	uint64_t now = crmg_clock_ns(CLOCK_BOOTTIME);
-	int code = crmg_kern_image(kern, &image, err), one;
+	int code, one;
 
+	/* Who goes on with it, if anybody does, saves it too. */
+	if (crmg_kern_gone(kern))
+		return 0;
+	code = crmg_kern_image(kern, &image, err);
 	if (!code)
 		code = crmg_state_open(kern->instance, true, &state, err);
 	if (code)
@@ -182,7 +186,7 @@ int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *mar
 		code = code ? code : one;
 	}
 	/* Purged while it was written: no command can have removed what came after it. */
-	if (crmg_kern_purged(kern))
+	if (crmg_kern_gone(kern) == CRMG_GONE_PURGED)
 		(void)crmg_saved_remove(kern->instance, err);
 	return code;
 }

@@ -38,7 +38,9 @@ static int crmg_takeover_ban(struct crmg_takeover *t, const struct crmg_ban_entr
 	struct crmg_banlist *bans = &t->saved.bans;
 	struct crmg_banlist_entry *entry;
 
-	if (from->ban.until_ns <= now_ns)
+	/* Or of a service that went with a policy which nobody confirmed: it must not become one of all. */
+	if (from->ban.until_ns <= now_ns ||
+	    (from->key.service && !crmg_ban_service(t->old, from->key.service)[0]))
 		return 0;
 	entry = crmg_grow(&bans->entries, &bans->count, sizeof(*entry));
 	if (!entry)
@@ -299,7 +301,7 @@ int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 				    crmg_advice(code));
 	t->committed = true;
 	/* Who tends the old state lets go of it. */
-	__atomic_store_n(&old->purged, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&old->gone, CRMG_GONE_TAKEN, __ATOMIC_RELEASE);
 	crmg_takeover_links(t->old, kern, t->saved.ifaces, t->saved.iface_count);
 	crmg_event_add(kern, CRMG_EVENT_TAKEOVER, NULL, "", "from a build of ABI %d: generation %u, "
 		       "%zu bans, %zu interfaces", t->abi,
@@ -380,21 +382,25 @@ void crmg_takeover_undo(struct crmg_takeover *t, struct crmg_kern *kern, struct 
 		return;
 	}
 	crmg_takeover_links(kern, t->old, t->saved.ifaces, t->saved.iface_count);
+	__atomic_store_n(&crmg_control_of_kern(t->old)->gone, 0, __ATOMIC_RELEASE);
 	if (!crmg_takeover_name(kern->instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_NEXT_FOLDER))
 		t->committed = false;
-	__atomic_store_n(&crmg_control_of_kern(t->old)->purged, 0, __ATOMIC_RELEASE);
 }
 
 void crmg_takeover_finish(struct crmg_takeover *t, struct crmg_kern *kern, struct crmg_err *err)
 {
+	const struct crmg_control *old = t->old ? crmg_control_of_kern(t->old) : NULL;
 	char folder[CRMG_FOLDER_LEN];
 	bool panic;
 	int code;
 
 	if (!t->old)
 		return;
-	/* Panic needs no lock: it may have come while this took its time. */
-	panic = crmg_control_of_kern(t->old)->panic;
+	/*
+	 * Panic needs no lock: it may have come while this took its time. The table is not there
+	 * where this is done again, after it was killed while it removed the old pins.
+	 */
+	panic = old ? old->panic : t->saved.panic;
 	if (panic != t->saved.panic)
 		crmg_kern_panic(kern, panic, "the state of the older build");
 	crmg_takeover_trouble(crmg_control_of_kern(kern), false);
@@ -418,7 +424,7 @@ void crmg_takeover_settle(struct crmg_kern *kern, struct crmg_err *err)
 	crmg_kern_open_older(t.old, t.abi);
 	old = crmg_control_of_kern(t.old);
 	if (old)
-		__atomic_store_n(&old->purged, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&old->gone, CRMG_GONE_TAKEN, __ATOMIC_RELEASE);
 	crmg_takeover_links(t.old, kern, kern->view[CRMG_MAP_IFACES].memory, CRMG_IFACES_MAX);
 	/* Who looked for the links before has to look again. */
 	for (size_t i = 0; i < CRMG_IFACES_MAX; i++)

@@ -20,7 +20,7 @@ bool crmg_tend_lock(struct crmg_tend *t)
 
 	t->busy = crmg_kern_lock(t->kern, &busy) < 0;
 	crmg_err_clear(&busy);
-	return !t->busy && !crmg_kern_purged(t->kern);
+	return !t->busy && !crmg_kern_gone(t->kern);
 }
 
 void crmg_tend_event(struct crmg_tend *t, enum crmg_event_kind kind, const char *format, ...)
@@ -35,11 +35,11 @@ void crmg_tend_event(struct crmg_tend *t, enum crmg_event_kind kind, const char 
 	crmg_err_warn(t->err, "%s", text);
 }
 
-bool crmg_kern_purged(const struct crmg_kern *kern)
+uint32_t crmg_kern_gone(const struct crmg_kern *kern)
 {
 	const struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 
-	return __atomic_load_n(&control->purged, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&control->gone, __ATOMIC_ACQUIRE);
 }
 
 /* Pins of the links of an interface, once it is known to be attached. */
@@ -256,7 +256,7 @@ int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *
 	size_t i;
 	int code;
 
-	if (crmg_kern_purged(kern))
+	if (crmg_kern_gone(kern))
 		return -ESTALE;
 	if (crmg_older_abi(kern->instance) && crmg_tend_lock(&t))
 		crmg_takeover_settle(kern, err);
@@ -267,7 +267,7 @@ int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *
 		code = crmg_tend_pins(&t);
 	for (i = 0; !code && i < CRMG_IFACES_MAX && !t.busy; i++)
 		crmg_tend_iface(&t, &ifaces[i]);
-	if (crmg_kern_purged(kern))
+	if (crmg_kern_gone(kern))
 		code = -ESTALE;
 	crmg_kern_unlock(kern);
 	*ret_restored = t.restored;
