@@ -43,11 +43,11 @@ complain() {
 	((++complaints))
 }
 
-# Every third call, from one that changes from run to run: each loads all programs anew.
+# Every sixth call, from one that changes from run to run: each loads all programs anew.
 attach_n() {
-	local n status calls complaints=0 first_call=$((RANDOM % 3 + 1))
-	echo "# from call $first_call on every third"
-	for ((n = first_call; n < 1000; n += 3)); do
+	local n status calls complaints=0 first_call=$((RANDOM % 6 + 1))
+	echo "# from call $first_call on every sixth"
+	for ((n = first_call; n < 1000; n += 6)); do
 		failing "$n" attach crm0 crm1 --policy "$first"
 		injected || break
 		if ((status)); then

@@ -7,7 +7,7 @@
 
 lab_up && lab_nginx || exit 1
 
-: "${KILLS:=40}"	# how often the daemon is killed
+: "${KILLS:=20}"	# how often the daemon is killed
 
 state=/var/lib/crmgate/$LAB_INSTANCE
 file=$(policy both <<-EOF

@@ -161,7 +161,7 @@ failed() {
 	local calls at before status
 	measure
 	before=$(limits old)
-	for ((at = 1; at < calls; at += 10)); do
+	for ((at = 1; at < calls; at += 20)); do
 		status=0
 		taking_over "$at" || status=$?
 		whole || { echo "call $at of $calls, status $status"; cat "$LAB_DIR/said"; return 1; }
@@ -185,12 +185,12 @@ leftover() {
 	taken_over
 }
 
-# kill -9 before each 16th call: what judges is either build's, and the next command ends it.
+# kill -9 before each 32nd call: what judges is either build's, and the next command ends it.
 killed() {
 	local calls at before
 	measure
 	before=$(limits old)
-	for ((at = 8; at < calls; at += 16)); do
+	for ((at = 8; at < calls; at += 32)); do
 		FAILBPF_KILL=1 taking_over "$at" || :
 		whole || { echo "killed before call $at of $calls"; return 1; }
 		! is_new || anew :
