@@ -204,21 +204,23 @@ static int read_day(const struct crmg_state *state, uint64_t day_ns, bool end,
 	crmg_autofree char *line = NULL;
 	size_t room = 0, number = 0;
 	ssize_t length;
+	bool unread;
 
 	if (!file) {
 		if (fd >= 0)
 			close(fd);
 		return fd == -ENOENT ? 0 : fd < 0 ? fd : -ENOMEM;
 	}
-	if (end && size > TAIL_MAX && !fseeko(file, (off_t)size - TAIL_MAX, SEEK_SET))
-		(void)getline(&line, &room, file);
-	while (!code && (length = getline(&line, &room, file)) > 0) {
+	/* The line in the middle of which the end begins is left out. */
+	unread = end && size > TAIL_MAX && (fseeko(file, (off_t)size - TAIL_MAX, SEEK_SET) ||
+					    getline(&line, &room, file) < 0);
+	while (!code && !unread && (length = getline(&line, &room, file)) > 0) {
 		number++;
 		/* The end of a line that was only begun. */
 		length -= line[length - 1] == '\n';
 		code = read_line(reading, name, number, line, length);
 	}
-	return !code && ferror(file) ?
+	return !code && (unread || ferror(file)) ?
 	       crmg_err_set(err, -EIO, "%s/%s cannot be read", state->path, name) : code;
 }
 
