@@ -4,6 +4,7 @@
  * a service. Packet by packet against naive buckets, on a clock that the test sets.
  */
 #include "bpf_test.h"
+#include "rig.h"
 
 #include <stdio.h>
 
@@ -13,19 +14,10 @@
 #define START_NS (1000 * CRMG_NS_PER_SEC)
 #define ACK      CRMG_TEST_ACK
 
-static struct crmg_rig *rig;
-
 static void start(const char *policy)
 {
 	rig = crmg_rig_new(policy);
 	crmg_rig_set_clock(rig, START_NS);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
-	return 0;
 }
 
 static unsigned int passed_of(struct crmg_addr src, unsigned int offered)

@@ -4,6 +4,7 @@
  * its caps: whatever begins, ends, or is never heard of again.
  */
 #include "conversation.h"
+#include "rig.h"
 
 #include "../lib/random.h"
 
@@ -14,8 +15,6 @@
 	"capacity: {sources: 1024, flows: " #flows "}\n" \
 	"services: {api: {transport: tcp, ports: [443]}}\n" \
 	"policies: [{name: public, service: api, clients: any, limits: {" limits "}}]\n"
-
-static struct crmg_rig *rig;
 
 static uint32_t open_now(struct crmg_addr source)
 {
@@ -354,13 +353,6 @@ static int set_up_shadow(void **state)
 {
 	(void)state;
 	return set_up_policy("mode: shadow\n" POLICY(1024, "open_connections: {max: 5}"));
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
-	return 0;
 }
 
 #define TEST(name, up) cmocka_unit_test_setup_teardown(name, up, tear_down)

@@ -4,6 +4,7 @@
  * what was to leave, and of what arrives. That both ends take them: tests/netns/budgets.sh.
  */
 #include "conversation.h"
+#include "rig.h"
 
 #include <linux/pkt_cls.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 
 #define START_NS (1000 * CRMG_NS_PER_SEC)
 
-static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 static struct crmg_rig_output output;
 static bool at_tc;
@@ -185,13 +185,6 @@ static int set_up(void **state)
 	apply("80kB");
 	crmg_rig_set_tc_ingress(rig, at_tc);
 	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

@@ -5,10 +5,10 @@
  * other limiters. All of it twice: by XDP, and at TC ingress. Every reason must be hit.
  */
 #include "decide_rows.h"
+#include "rig.h"
 
 #define START_NS (1000 * CRMG_NS_PER_SEC)
 
-static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 static bool reason_hit[CRMG_REASON_COUNT];
 static bool at_tc;
@@ -175,13 +175,6 @@ static int set_up(void **state)
 	crmg_rig_set_clock(rig, START_NS);
 	crmg_rig_ban(rig, "100.64.0.1", NULL, CRMG_BAN_FOREVER);
 	crmg_rig_ban(rig, "2001:db8:dead::/48", NULL, CRMG_BAN_FOREVER);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

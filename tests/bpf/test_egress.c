@@ -4,6 +4,7 @@
  * on the wire; never refused.
  */
 #include "bpf_test.h"
+#include "rig.h"
 
 #include <bpf/bpf.h>
 #include <linux/pkt_cls.h>
@@ -27,7 +28,6 @@ static const char policy[] =
 #define TO4(port) .src = SERVER4, .dst = PEER4, .sport = port, .dport = 40000
 #define TO6(port) .src = SERVER6, .dst = PEER6, .sport = port, .dport = 40000
 
-static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 
 static const struct {
@@ -144,13 +144,6 @@ static int set_up(void **state)
 	(void)state;
 	rig = crmg_rig_new(policy);
 	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

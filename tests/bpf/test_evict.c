@@ -4,6 +4,7 @@
  * of those who stay, and what becomes of who finds none.
  */
 #include "conversation.h"
+#include "rig.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,6 @@
 #define SECOND   CRMG_NS_PER_SEC
 #define HOUR     (3600 * SECOND)
 #define CAPACITY 1024
-
-static struct crmg_rig *rig;
 
 #define POLICY(limit) "version: 1\n" \
 	"capacity: {sources: 1024, flows: 65536}\n" \
@@ -26,13 +25,6 @@ static int set_up(void **state)
 	(void)state;
 	rig = crmg_rig_new(POLICY("rate: 20/7d, burst: 20"));
 	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * host forget its open flows.
  */
 #include "conversation.h"
+#include "rig.h"
 
 #include "../lib/random.h"
 
@@ -19,8 +20,6 @@
 	"  dns: {transport: udp, ports: [443]}\n" \
 	"policies: [{name: public, service: [api, dns], clients: any, " \
 	"limits: {packets: {rate: 1M/s}}}]\n"
-
-static struct crmg_rig *rig;
 
 /* ------------------------------------------------------------ who is proven */
 
@@ -289,13 +288,6 @@ static int set_up_many(void **state)
 	(void)state;
 	rig = crmg_rig_new(POLICY(65536));
 	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

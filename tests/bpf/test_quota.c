@@ -5,6 +5,7 @@
  * tests/unit/test_window.c.
  */
 #include "bpf_test.h"
+#include "rig.h"
 
 #include <linux/pkt_cls.h>
 #include <pthread.h>
@@ -48,7 +49,6 @@ static const char services[] =
 static const char cut_policy[] =
 	POLICY("cut", "cut", "on_budget: cut, limits: {bytes_out: [{quota: 800kB, per: 1m}]}");
 
-static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 static uint64_t now;
 
@@ -455,13 +455,6 @@ static int set_up(void **state)
 {
 	(void)state;
 	apply(cut_policy);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * long it lasts, and who is never banned.
  */
 #include "conversation.h"
+#include "rig.h"
 
 #include <stdio.h>
 
@@ -17,7 +18,6 @@
 
 #define ALLOWED4 CRMG_TEST_V4(192, 0, 2, 10)
 
-static struct crmg_rig *rig;
 static uint64_t now;
 
 static void set_now(uint64_t ns)
@@ -47,13 +47,6 @@ static void start(const char *more, const char *mode, const char *balancer)
 }
 
 #define BAN ", ban: {after: 10, within: 10s, for: 60s, factor: 2, max: 200s}"
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
-	return 0;
-}
 
 static struct conversation open_conversation(uint16_t sport)
 {

@@ -4,14 +4,13 @@
  * apply leaves alone; and the events that it writes.
  */
 #include "bpf_test.h"
+#include "rig.h"
 
 #include <stdio.h>
 
 #define START_NS (1000 * CRMG_NS_PER_SEC)
 #define CAPACITY 1024
 #define BURST    10
-
-static struct crmg_rig *rig;
 
 /* One service, one limit that does not refill within a test. */
 static void policy_text(char *text, size_t size, const char *name, unsigned int burst,
@@ -48,13 +47,6 @@ static int set_up(void **state)
 	policy_text(text, sizeof(text), "public", BURST, "");
 	rig = crmg_rig_new(text);
 	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 

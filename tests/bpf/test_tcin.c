@@ -5,6 +5,7 @@
  * it shares with XDP are in test_decide.c and test_reset.c.
  */
 #include "conversation.h"
+#include "rig.h"
 
 #include <bpf/bpf.h>
 #include <linux/pkt_cls.h>
@@ -32,7 +33,6 @@ static const char policy[] =
 	"  - {name: seen, service: seen, clients: any, mode: shadow,\n"
 	"     limits: {packets: {rate: 1/s, burst: 1}}}\n";
 
-static struct crmg_rig *rig;
 static struct crmg_test_frame frame;
 
 /* Segments of 100 bytes, as many as are given, in one packet to a port. */
@@ -251,13 +251,6 @@ static int set_up(void **state)
 	rig = crmg_rig_new(policy);
 	crmg_rig_set_tc_ingress(rig, true);
 	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	crmg_rig_free(&rig);
 	return 0;
 }
 
