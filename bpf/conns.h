@@ -13,6 +13,12 @@
 
 #define CRMG_CONN_CHANGES 8	/* tries of one that another CPU changes at the same time */
 
+/* The entry that a step is about. */
+static __always_inline struct crmg_conn *crmg_conn_of(const struct crmg_step *step)
+{
+	return crmg_conn_at(step->line * CRMG_WAYS + (step->way & (CRMG_WAYS - 1)));
+}
+
 /* ------------------------------------------------------- begin and change */
 
 static __always_inline void
@@ -112,7 +118,7 @@ __noinline int crmg_conn_move(struct crmg_work *w)
 	if (!w)
 		return 0;
 	line = crmg_conn_line(w->step.line);
-	conn = crmg_conn_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
+	conn = crmg_conn_of(&w->step);
 	if (!line || !conn)
 		return 0;
 	tag = &line->tag[w->step.way & (CRMG_WAYS - 1)];
@@ -164,7 +170,7 @@ static __always_inline struct crmg_conn *crmg_conn_find(struct crmg_work *w, boo
 	*ret = CRMG_READ_ONCE(line->tag[w->step.way & (CRMG_WAYS - 1)]);
 	if (crmg_conn_state(*ret) < CRMG_CONN_SYN)
 		return NULL;
-	return crmg_conn_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
+	return crmg_conn_of(&w->step);
 }
 
 /*
@@ -281,7 +287,7 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 		crmg_conn_begin(w, gauge, flags & CRMG_TCP_SYN ? CRMG_CONN_SYN_ACK : CRMG_CONN_OPEN);
 		if (!w->step.begun)
 			return 0;
-		conn = crmg_conn_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
+		conn = crmg_conn_of(&w->step);
 		if (!conn)
 			return 0;
 		w->step.marks = 0;
