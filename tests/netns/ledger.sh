@@ -72,10 +72,7 @@ with() {
 }
 without() {
 	! mountpoint -q "$state" || umount "$state"
-	kill -KILL $manager || :
-	wait $manager || :
-	lab_until ended
-	purge || :
+	daemon_killed $manager
 } &>/dev/null
 
 # Two sources: what left to each, and came from it.

@@ -239,6 +239,15 @@ scrape() { in_host curl -sf --max-time 2 "http://$DAEMON_AT/metrics"; }
 # It has ended, and the process that serves the metrics too.
 ended() { flock -n "/run/crmgate/$LAB_INSTANCE.daemon.lock" true; }
 
+# daemon_killed [PID]...: ends it at once, and takes off what it was for. The exporter has the
+# lock as long as it lives.
+daemon_killed() {
+	kill -KILL "$@" || :
+	wait "$@" || :
+	lab_until ended
+	purge || :		# the test may have done that
+}
+
 managed() { (($(metric crmgate_manager_heartbeat_timestamp_seconds) > 0)); }
 enforced() { crmgate status --check -q &>/dev/null; }
 

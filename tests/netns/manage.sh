@@ -37,12 +37,8 @@ with() {
 	wait "$manager"
 }
 without() {
-	kill -KILL $manager $listener || :
-	wait $manager $listener || :
-	# The exporter has the lock as long as it lives.
 	rm -f "/run/crmgate/panic/$LAB_INSTANCE"
-	lab_until ended
-	purge
+	daemon_killed $manager $listener
 } &>/dev/null
 
 privileges() {

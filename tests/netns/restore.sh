@@ -51,10 +51,7 @@ with() {
 }
 without() {
 	! mountpoint -q "$state" || umount "$state"
-	kill -KILL $manager || :
-	wait $manager || :
-	lab_until ended
-	purge || :		# one test has done that
+	daemon_killed $manager
 	rm -rf "$state"
 	[[ ! -e $file.away ]] || mv "$file.away" "$file"
 } &>/dev/null
