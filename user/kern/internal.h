@@ -183,6 +183,9 @@ bool crmg_state_begun(const struct crmg_kern *kern);
  */
 void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err);
 
+/* Sets or clears a bit of control.troubles; true if it was not so. */
+bool crmg_trouble_set(struct crmg_kern *kern, enum crmg_trouble id, bool on);
+
 /* Removes every pin of the instance, and leaves its folders. */
 void crmg_pin_clear(const struct crmg_kern *kern);
 

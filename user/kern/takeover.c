@@ -13,16 +13,6 @@ static struct crmg_control *crmg_control_of_kern(const struct crmg_kern *kern)
 	return kern->view[CRMG_MAP_CONTROL].memory;
 }
 
-static void crmg_takeover_trouble(struct crmg_control *control, bool on)
-{
-	const __u32 bit = 1u << CRMG_TROUBLE_UNFINISHED;
-
-	if (on)
-		__atomic_or_fetch(&control->troubles, bit, __ATOMIC_RELAXED);
-	else
-		__atomic_and_fetch(&control->troubles, ~bit, __ATOMIC_RELAXED);
-}
-
 /* -------------------------------------------------------------------- open */
 
 static int crmg_takeover_refuse(const struct crmg_takeover *t, struct crmg_err *err,
@@ -291,7 +281,7 @@ int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 	new->panic_since_ns = old->panic_since_ns;
 	new->panic = old->panic;
 	/* Until this build's programs are under all links. */
-	crmg_takeover_trouble(new, true);
+	crmg_trouble_set(kern, CRMG_TROUBLE_UNFINISHED, true);
 	crmg_pin_abi(CRMG_ABI, folder);
 	/* Of an attach that did not come to its end. */
 	(void)crmg_pin_drop(kern->instance, folder);
@@ -403,7 +393,7 @@ void crmg_takeover_finish(struct crmg_takeover *t, struct crmg_kern *kern, struc
 	panic = old ? old->panic : t->saved.panic;
 	if (panic != t->saved.panic)
 		crmg_kern_panic(kern, panic, "the state of the older build");
-	crmg_takeover_trouble(crmg_control_of_kern(kern), false);
+	crmg_trouble_set(kern, CRMG_TROUBLE_UNFINISHED, false);
 	code = crmg_pin_drop(kern->instance, crmg_pin_abi(t->abi, folder));
 	if (code)
 		crmg_err_warn(err, "the state of the older build cannot be removed: %s; the next "

@@ -282,14 +282,19 @@ void crmg_kern_beat(struct crmg_kern *kern, bool alive)
 			 __ATOMIC_RELAXED);
 }
 
-bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text)
+bool crmg_trouble_set(struct crmg_kern *kern, enum crmg_trouble id, bool on)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 	__u32 bit = 1u << id, before;
 
 	before = on ? __atomic_fetch_or(&control->troubles, bit, __ATOMIC_RELAXED) :
 		      __atomic_fetch_and(&control->troubles, ~bit, __ATOMIC_RELAXED);
-	if (!(before & bit) != on)
+	return !(before & bit) == on;
+}
+
+bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text)
+{
+	if (!crmg_trouble_set(kern, id, on))
 		return false;
 	crmg_kern_note(kern, on ? CRMG_EVENT_MANAGE : CRMG_EVENT_RESTORED, text);
 	return true;
