@@ -6,17 +6,20 @@
 #include "../ledger/page.h"
 #include "ledgerargs.h"
 
-static int print_page(const struct crmg_args *args, const struct crmg_ledger_totals *source,
-		      const struct crmg_ledger_totals *all)
+static int print_page(const struct crmg_args *args, struct crmg_ledger_totals *totals,
+		      const struct crmg_ledger_filter *filter)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 	const struct crmg_ledger_page page = {
-		.source = source, .all = all, .host = host, .instance = args->instance,
+		.totals = totals, .host = host, .instance = args->instance,
+		.all_bytes_out = totals->sum.of[CRMG_LEDGER_BYTES_OUT],
+		.unnamed_bytes_out = crmg_ledger_unnamed(totals),
 		.now_ns = crmg_clock_ns(CLOCK_REALTIME),
 	};
 
+	crmg_ledger_totals_narrow(totals, filter);
 	if (args->json)
-		return crmg_cli_json(args, crmg_ledger_json(source));
+		return crmg_cli_json(args, crmg_ledger_json(totals));
 	gethostname(host, sizeof(host) - 1);
 	crmg_ledger_page(&page, stdout);
 	return crmg_cli_finish();
@@ -24,7 +27,7 @@ static int print_page(const struct crmg_args *args, const struct crmg_ledger_tot
 
 static int run(const struct crmg_args *args)
 {
-	struct crmg_ledger_totals source = { 0 }, all = { 0 };
+	struct crmg_ledger_totals totals;
 	struct crmg_ledger_filter days;
 	struct crmg_ledger_wanted wanted;
 	int status = crmg_ledger_args(args, &wanted);
@@ -35,15 +38,10 @@ static int run(const struct crmg_args *args)
 		return crmg_cli_usage(args, "--source PREFIX: about whom?");
 	days = wanted.filter;
 	days.source = NULL;
-	status = crmg_ledger_add_up(args, &days, &all);
+	status = crmg_ledger_add_up(args, &days, &totals);
 	if (!status)
-		status = crmg_ledger_add_up(&(struct crmg_args){ .instance = args->instance,
-								 .quiet = true },
-					    &wanted.filter, &source);
-	if (!status)
-		status = print_page(args, &source, &all);
-	crmg_ledger_totals_free(&source);
-	crmg_ledger_totals_free(&all);
+		status = print_page(args, &totals, &wanted.filter);
+	crmg_ledger_totals_free(&totals);
 	return status;
 }
 

@@ -18,7 +18,7 @@ static const char *time_text(uint64_t ns, char buf[CRMG_TIME_LEN])
 
 static void write_head(const struct crmg_ledger_page *page, FILE *out)
 {
-	const struct crmg_ledger_filter *filter = page->source->filter;
+	const struct crmg_ledger_filter *filter = page->totals->filter;
 	char source[CRMG_ADDR_LEN], host[CRMG_ESCAPED(64)];
 	char from[CRMG_DATE_LEN], to[CRMG_DATE_LEN], time[CRMG_TIME_LEN], begin[CRMG_TIME_LEN];
 
@@ -28,9 +28,9 @@ static void write_head(const struct crmg_ledger_page *page, FILE *out)
 	fprintf(out, "* Days (UTC): %s to %s\n",
 		filter->from_ns ? crmg_format_date(filter->from_ns, from) : "the first that is kept",
 		crmg_format_date(filter->to_ns, to));
-	if (page->all->records)
-		fprintf(out, "* Records: %zu, from %s to %s\n", page->all->records,
-			time_text(page->all->from_ns, begin), time_text(page->all->to_ns, time));
+	if (page->totals->records)
+		fprintf(out, "* Records: %zu, from %s to %s\n", page->totals->records,
+			time_text(page->totals->from_ns, begin), time_text(page->totals->to_ns, time));
 	else
 		fputs("* Records: none\n", out);
 	fprintf(out, "* Host: %s, instance %s\n* Made: %s by crmgate " CRMG_VERSION "\n\n",
@@ -90,17 +90,6 @@ static void write_gaps(const struct crmg_ledger_totals *totals, FILE *out)
 	      "removed\n\n", out);
 }
 
-/* Bytes out of no source that is named: what could have gone to this one too. */
-static uint64_t unnamed(const struct crmg_ledger_totals *totals)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < totals->row_count; i++)
-		if (!crmg_ledger_is_named(&totals->rows[i]))
-			bytes += totals->rows[i].sums.of[CRMG_LEDGER_BYTES_OUT];
-	return bytes;
-}
-
 static void write_limits(const struct crmg_ledger_page *page, FILE *out)
 {
 	fputs("## What these figures do not say\n\n"
@@ -111,17 +100,17 @@ static void write_limits(const struct crmg_ledger_page *page, FILE *out)
 	      "* Counted is what left by the interfaces that were attached, from the ports of the "
 	      "services.\n", out);
 	fprintf(out, "* In these days %" PRIu64 " bytes of all %" PRIu64 " left to no source that is "
-		"named; some of them may have gone to this one.\n", unnamed(page->all),
-		page->all->sum.of[CRMG_LEDGER_BYTES_OUT]);
-	if (page->all->damage.lines)
+		"named; some of them may have gone to this one.\n", page->unnamed_bytes_out,
+		page->all_bytes_out);
+	if (page->totals->damage.lines)
 		fprintf(out, "* %zu lines of the ledger are damaged and not in the figures.\n",
-			page->all->damage.lines);
+			page->totals->damage.lines);
 }
 
 void crmg_ledger_page(const struct crmg_ledger_page *page, FILE *out)
 {
 	write_head(page, out);
-	write_rows(page->source, out);
-	write_gaps(page->all, out);
+	write_rows(page->totals, out);
+	write_gaps(page->totals, out);
 	write_limits(page, out);
 }

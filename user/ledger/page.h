@@ -6,8 +6,9 @@
 #include "totals.h"
 
 struct crmg_ledger_page {
-	const struct crmg_ledger_totals *source;	/* with a filter for it */
-	const struct crmg_ledger_totals *all;		/* of the same days */
+	const struct crmg_ledger_totals *totals;	/* with a filter for the source */
+	uint64_t all_bytes_out;		/* in the same days, of all sources */
+	uint64_t unnamed_bytes_out;	/* and of those without a name: some may be of this one */
 	const char *host;
 	const char *instance;
 	uint64_t now_ns;		/* CLOCK_REALTIME */

@@ -103,15 +103,15 @@ static int add_row(struct crmg_ledger_totals *totals,
 	return 0;
 }
 
-static bool is_wanted(const struct crmg_ledger_filter *filter,
-		      const struct crmg_ledger_source *source)
+static bool is_wanted(const struct crmg_ledger_filter *filter, const char *client,
+		      const struct crmg_addr *addr, uint8_t len)
 {
-	const struct crmg_pfx *wanted = filter->source, *is = &source->prefix;
+	const struct crmg_pfx *wanted = filter->source;
 
-	if (filter->client && strcmp(filter->client, source->client) != 0)
+	if (filter->client && strcmp(filter->client, client) != 0)
 		return false;
-	return !wanted || crmg_prefix_contains(&wanted->addr, wanted->len, &is->addr) ||
-	       crmg_prefix_contains(&is->addr, is->len, &wanted->addr);
+	return !wanted || crmg_prefix_contains(&wanted->addr, wanted->len, addr) ||
+	       crmg_prefix_contains(addr, len, &wanted->addr);
 }
 
 static int add_interval(const struct crmg_ledger_interval *interval, void *context)
@@ -123,7 +123,7 @@ static int add_interval(const struct crmg_ledger_interval *interval, void *conte
 	for (size_t i = 0; !code && i < interval->source_count; i++) {
 		const struct crmg_ledger_source *source = &interval->sources[i];
 
-		if (is_wanted(filter, source))
+		if (is_wanted(filter, source->client, &source->prefix.addr, source->prefix.len))
 			code = add_row(totals, interval, &interval->policies[source->policy],
 				       source, &source->sums);
 	}
@@ -158,6 +158,35 @@ int crmg_ledger_totals(const struct crmg_state *state, const struct crmg_ledger_
 	if (!code && ret->row_count)
 		qsort(ret->rows, ret->row_count, sizeof(*ret->rows), in_order);
 	return code;
+}
+
+void crmg_ledger_totals_narrow(struct crmg_ledger_totals *totals,
+			       const struct crmg_ledger_filter *filter)
+{
+	size_t count = 0;
+
+	totals->filter = filter;
+	totals->sum = (struct crmg_ledger_sums){ 0 };
+	for (size_t i = 0; i < totals->row_count; i++) {
+		const struct crmg_ledger_row *row = &totals->rows[i];
+
+		if (!crmg_ledger_is_named(row) ||
+		    !is_wanted(filter, row->key.client, &row->key.addr, (uint8_t)row->key.len))
+			continue;
+		crmg_ledger_add(&totals->sum, &row->sums);
+		totals->rows[count++] = *row;
+	}
+	totals->row_count = count;
+}
+
+uint64_t crmg_ledger_unnamed(const struct crmg_ledger_totals *totals)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < totals->row_count; i++)
+		if (!crmg_ledger_is_named(&totals->rows[i]))
+			bytes += totals->rows[i].sums.of[CRMG_LEDGER_BYTES_OUT];
+	return bytes;
 }
 
 void crmg_ledger_totals_free(struct crmg_ledger_totals *totals)

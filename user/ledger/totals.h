@@ -64,6 +64,16 @@ int crmg_ledger_totals(const struct crmg_state *state, const struct crmg_ledger_
 		       struct crmg_ledger_totals *ret, struct crmg_err *err);
 void crmg_ledger_totals_free(struct crmg_ledger_totals *totals);
 
+/*
+ * Leaves of totals of all what a filter by source or client has of the same days. Records, gaps
+ * and damage are of the days, and stay.
+ */
+void crmg_ledger_totals_narrow(struct crmg_ledger_totals *totals,
+			       const struct crmg_ledger_filter *filter);
+
+/* Bytes out of no source that is named. */
+uint64_t crmg_ledger_unnamed(const struct crmg_ledger_totals *totals);
+
 bool crmg_ledger_is_named(const struct crmg_ledger_row *row);
 const char *crmg_ledger_gap_name(const struct crmg_ledger_gap *gap);
 
