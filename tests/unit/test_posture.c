@@ -174,6 +174,31 @@ static void test_nothing(void **state)
 	free(written);
 }
 
+/* Recompiles the fixture, with so many open connections for each source of web/partners. */
+static void cap(uint32_t max)
+{
+	fx.policy.policies[0].caps[CRMG_CAP_OPEN_CONNECTIONS].max = max;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	find();
+}
+
+/* A cap is a limit of each source, too. */
+static void test_caps(void **state)
+{
+	struct crmg_model_policy *partners = &fx.policy.policies[0];
+	size_t before;
+
+	(void)state;
+	fixture_init();
+	memset(partners->limits, 0, sizeof(partners->limits));
+	cap(0);
+	assert_told(CRMG_POSTURE_NO_LIMIT, "partners", "it has no limits");
+	before = posture.found[CRMG_POSTURE_NO_LIMIT];
+	cap(100);
+	assert_int_equal(posture.found[CRMG_POSTURE_NO_LIMIT], before - 1);
+}
+
 /* Nothing attached, nothing proven, nothing protected. */
 static void test_empty(void **state)
 {
@@ -261,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_document),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_days),

@@ -118,6 +118,14 @@ static void judge_mode(struct crmg_search *s, const struct crmg_policy_row *row)
 		finding->since_ns = since;
 }
 
+static bool has_limit(const struct crmg_binding *binding)
+{
+	for (unsigned int i = 0; i < CRMG_CAP_COUNT; i++)
+		if (binding->cap[i])
+			return true;
+	return binding->limits;
+}
+
 static void judge_limits(struct crmg_search *s, const struct crmg_policy_row *row)
 {
 	const struct crmg_binding *binding = row->binding;
@@ -125,7 +133,7 @@ static void judge_limits(struct crmg_search *s, const struct crmg_policy_row *ro
 	if (binding->kind == CRMG_BINDING_NO_POLICY)
 		crmg_found(s, CRMG_POSTURE_NO_LIMIT, row, "whoever is no named client passes: "
 		      "the service has no policy for any");
-	else if (!binding->limits)
+	else if (!has_limit(binding))
 		crmg_found(s, CRMG_POSTURE_NO_LIMIT, row, "it has no limits%s",
 		      binding->flags & CRMG_BINDING_WIDER ? " but shared ones" : "");
 	if (binding->kind == CRMG_BINDING_POLICY && !binding->ban.after)
