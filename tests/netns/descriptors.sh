@@ -13,10 +13,10 @@ pins=/sys/fs/bpf/crmgate/$LAB_INSTANCE
 counts=(5 6 7 8 9 10 11 12 13 14 15 16 18 20 24 28 32 40 48 64 95 96)
 
 # few COUNT COMMAND...: crmgate with so many descriptors, its output in $OUTPUT. Fails if it
-# does not say what to do.
+# does not say what to do, or if it goes on for a minute.
 few() {
 	status=0
-	OUTPUT=$(in_host prlimit --nofile="$1:$1" "$CRMGATE" "${@:2}" --instance "$LAB_INSTANCE" \
+	OUTPUT=$(in_host timeout 60 prlimit --nofile="$1:$1" "$CRMGATE" "${@:2}" --instance "$LAB_INSTANCE" \
 		2>&1) || status=$?
 	((status)) || return 0
 	expect "status of ${*:2} with $1 ($OUTPUT)" "$status" -eq 1
@@ -87,15 +87,24 @@ detach_n() {
 	nothing_attached
 }
 
+# What the daemon says that it needs, in $least. How many that is depends on the files that
+# it inherits too.
+daemon_asks() {
+	few 20 daemon --listen 127.0.0.1:9751
+	expect 'what it says' "$OUTPUT" =~ "ulimit -n ([0-9]+)"
+	[[ $OUTPUT =~ ulimit\ -n\ ([0-9]+) ]]
+	least=${BASH_REMATCH[1]}
+}
+
 # A daemon that could not accept a client does not begin.
 daemon_too_few() {
-	local count
+	local count least
 	attach "$file" -q
-	for count in 20 24 28; do
+	daemon_asks
+	for count in 24 $((least - 1)); do
 		few "$count" daemon --listen 127.0.0.1:9751
 		expect "status with $count" "$status" -eq 1
 	done
-	expect 'what it says' "$OUTPUT" =~ "ulimit -n [0-9]+"
 	crmgate status --check -q
 	purge
 }
@@ -106,9 +115,7 @@ daemon_with_least() {
 	local daemon many least url=http://127.0.0.1:9751
 	served() { in_host curl -sf --max-time 1 "$url/metrics" -o "$LAB_DIR/metrics"; }
 	attach "$file" -q
-	few 20 daemon --listen 127.0.0.1:9751
-	[[ $OUTPUT =~ ulimit\ -n\ ([0-9]+) ]]
-	least=${BASH_REMATCH[1]}
+	daemon_asks
 	measured "the daemon asks for $least descriptors"
 	lab_spawn daemon host prlimit --nofile="$least:$least" "$CRMGATE" daemon \
 		--instance "$LAB_INSTANCE" --listen 127.0.0.1:9751 &>"$LAB_DIR/daemon.log"
