@@ -1080,7 +1080,7 @@ CRMG_SIZE(struct crmg_audit_mark, 32);
 struct crmg_ledger_mark {
 	__u64 to_ns;		/* CLOCK_REALTIME: end of its last record */
 	__u32 seq;		/* number of that record */
-	__u32 pad;
+	__u32 first;		/* of the first record of these maps; 0: none was begun */
 };
 CRMG_SIZE(struct crmg_ledger_mark, 16);
 

@@ -151,6 +151,20 @@ gaps() {
 		.bytes_out > 2000000 and .source == "198.51.100.0/24")'
 }
 
+# What a policy counted in its last minute, before an apply took it away.
+removed() {
+	start
+	lab_until at_least 1 record
+	export_to good
+	lab_until idle
+	sed '/name: partners/d' "$file" >"$LAB_DIR/less.yaml"
+	crmgate apply "$LAB_DIR/less.yaml" -q
+	lab_until at_least 2 record
+	stop
+	expect 'of the policy' "$(ledger | jq '[.rows[] | select(.policy == "partners").bytes_out] | add')" \
+		-gt 2000000
+}
+
 # A daemon that did not run: the sums are whole, and it is told.
 not_kept() {
 	start
@@ -228,6 +242,7 @@ done
 t 'two sources: within 1 % of the counters of the interfaces' with two_sources
 t 'a client that is a part of a source' with part_of_a_source
 t 'panic and detach are gaps, and part of what is told of a source' with gaps
+t 'what a policy counted until an apply took it away' with removed
 t 'while no daemon ran: unwatched, and in the sums' with not_kept
 t "killed $KILLS times at random: nothing that was written is lost" with killed
 t 'B16 a full disk: a problem, and nothing is lost' with disk_full

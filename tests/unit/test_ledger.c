@@ -12,113 +12,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 
-#include "../../user/ledger/book.h"
-#include "../../user/ledger/totals.h"
-#include "snapshot.h"
+#include "ledger.h"
 
-#define MB    1000000
-#define TODAY "ledger-2027-01-15.jsonl"
-
-static char base[32];
-static struct crmg_state folder;
-static struct crmg_err err;
 static char *data;		/* a file, as it was written */
 static size_t size;
-
-static int set_up(void **state)
-{
-	(void)state;
-	fixture_init();
-	strcpy(base, "/tmp/crmg-ledger-XXXXXX");
-	folder = (struct crmg_state)CRMG_STATE_INIT;
-	return mkdtemp(base) ? crmg_state_open_below(base, "one", true, &folder, &err) : -1;
-}
-
-static int tear_down(void **state)
-{
-	char command[64];
-
-	(void)state;
-	crmg_state_close(&folder);
-	crmg_err_clear(&err);
-	crmg_image_free(&fx.image);
-	free(data);
-	data = NULL;
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command);
-}
-
-static void tick(unsigned int seconds)
-{
-	fx.snap.real_ns += seconds * CRMG_NS_PER_SEC;
-	fx.snap.boot_ns += seconds * CRMG_NS_PER_SEC;
-	fx.snap.mono_ns += seconds * CRMG_NS_PER_SEC;
-}
-
-/* A proven source, first seen now, and so many megabytes to it, which its policy counts too. */
-static void sends(uint32_t index, const char *source, unsigned int mb)
-{
-	struct crmg_detail *detail = &fx.details[index];
-
-	if (!detail->service) {
-		detail = add_source(index, source);
-		set_tag(index, CRMG_TAG_PROVEN);
-		detail->first_seen = (uint32_t)(fx.snap.mono_ns >> CRMG_SLOT_TICK_SHIFT);
-		fx.slots[index].check = index + 1;
-	}
-	fx.slots[index].last_seen = (uint32_t)(fx.snap.mono_ns >> CRMG_SLOT_TICK_SHIFT);
-	detail->bytes_out += mb * MB;
-	row_of("web", "public")->bytes_out += mb * MB;
-}
-
-static struct crmg_ledger_book *opened(int expected)
-{
-	struct crmg_ledger_book *book = NULL;
-
-	assert_int_equal(crmg_ledger_book_open(&folder, &fx.snap, &book, &err), expected);
-	assert_non_null(book);
-	return book;
-}
-
-static int record(struct crmg_ledger_book *book, enum crmg_ledger_state state)
-{
-	assert_int_equal(crmg_ledger_book_sources(book, &fx.snap), 0);
-	assert_int_equal(crmg_ledger_book_policies(book, &fx.snap, state), 0);
-	return crmg_ledger_book_write(book, &folder, &fx.snap.control.ledger, &err);
-}
-
-/* Megabytes out in all records, and how many these are. */
-static unsigned int sum(size_t *ret_records, size_t *ret_damaged)
-{
-	const struct crmg_ledger_filter all = { .to_ns = UINT64_MAX };
-	struct crmg_ledger_totals totals;
-	unsigned int mb;
-
-	assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
-	mb = (unsigned int)(totals.sum.of[CRMG_LEDGER_BYTES_OUT] / MB);
-	if (ret_records)
-		*ret_records = totals.records;
-	if (ret_damaged)
-		*ret_damaged = totals.damage.lines;
-	crmg_ledger_totals_free(&totals);
-	return mb;
-}
-
-static unsigned int of_source(const char *source)
-{
-	struct crmg_pfx prefix = pfx(source);
-	const struct crmg_ledger_filter only = { .to_ns = UINT64_MAX, .source = &prefix };
-	struct crmg_ledger_totals totals;
-	unsigned int mb;
-
-	assert_int_equal(crmg_ledger_totals(&folder, &only, &totals, &err), 0);
-	mb = (unsigned int)(totals.sum.of[CRMG_LEDGER_BYTES_OUT] / MB);
-	crmg_ledger_totals_free(&totals);
-	return mb;
-}
 
 static void load(void)
 {
@@ -343,7 +242,7 @@ static void test_days(void **state)
 	assert_int_equal(totals.rows[0].key.day_ns, day.from_ns);
 	assert_int_equal(totals.rows[1].key.day_ns, day.to_ns);
 	crmg_ledger_totals_free(&totals);
-	assert_int_equal(crmg_ledger_expire(&folder, day.to_ns, &err), 2);
+	assert_int_equal(crmg_ledger_expire(&folder, day.to_ns + CRMG_DAY_NS, CRMG_DAY_NS, &err), 2);
 	assert_int_equal(sum(NULL, NULL), 2);
 }
 

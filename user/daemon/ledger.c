@@ -48,7 +48,7 @@ static void expire(struct crmg_kern *kern, const struct crmg_state *folder, stru
 		return;
 	keep = crmg_image_head(image)->keep_s * CRMG_NS_PER_SEC;
 	if (keep && now > keep)
-		crmg_ledger_expire(folder, now - keep, err);
+		crmg_ledger_expire(folder, now, keep, err);
 }
 
 static int write_record(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,
@@ -70,11 +70,14 @@ static int write_record(struct crmg_ledger_keeper *keeper, struct crmg_kern *ker
 static int begin(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,
 		 const struct crmg_state *folder, struct crmg_err *told, struct crmg_err *err)
 {
+	struct crmg_ledger_mark mark;
 	struct crmg_snapshot snap;
 	int code = crmg_kern_snapshot(kern, 0, &snap, err);
 
 	if (!code)
-		code = crmg_ledger_book_open(folder, &snap, &keeper->book, err);
+		code = crmg_ledger_book_open(folder, &snap, &keeper->book, &mark, err);
+	if (!code || code == -EBADMSG)
+		crmg_kern_ledger(kern, &mark);
 	if (code == -EBADMSG) {
 		crmg_err_warn(told, "%s: the end of the ledger is not there any more: what was counted "
 			      "since is in no record", folder->path);

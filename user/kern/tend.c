@@ -304,6 +304,7 @@ void crmg_kern_ledger(struct crmg_kern *kern, const struct crmg_ledger_mark *mar
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 
+	__atomic_store_n(&control->ledger.first, mark->first, __ATOMIC_RELAXED);
 	__atomic_store_n(&control->ledger.to_ns, mark->to_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&control->ledger.seq, mark->seq, __ATOMIC_RELEASE);
 }

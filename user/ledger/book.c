@@ -3,45 +3,21 @@
  * book.c - the difference between two readings of the kernel's counters. Of each slot of the
  * source table and of each policy it knows what was counted the last time.
  */
-#include "book.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "../base/num.h"
 #include "../base/util.h"
-#include "../compile/map.h"
 #include "../report/rows.h"
 #include "../report/text.h"
-#include "slots.h"
+#include "kept.h"
 
 /* Sources named in a record: a botnet must not fill the disk. */
 #define SOURCES_MAX 16384
 
-/* What is known of a policy beside the record that is being kept. */
-struct tally {
-	struct crmg_ledger_sums named;	/* of sources, since the last reading of the policy */
-	struct crmg_ledger_sums over;	/* of them, more than the policy counted */
-	bool present;			/* in force at that reading */
-};
-
-struct crmg_ledger_book {
-	struct crmg_ledger_interval kept;
-	struct crmg_map policy_index;	/* hash of both names -> index in kept.policies */
-	struct crmg_map source_index;
-	struct tally *tallies;		/* of kept.policies */
-	size_t tally_count;
-	struct crmg_ledger_base *bases;		/* capacity; pages of slots never used take no memory */
-	uint32_t capacity;
-	uint32_t seq;			/* of the last record */
-	uint64_t known_ns;		/* sources first seen until then were counted in part */
-	bool blind;			/* so were policies: what they counted is not known */
-};
-
 /* ------------------------------------------------------------- what is kept */
 
-/* The place of a policy; -ENOMEM. */
-static int policy_at(struct crmg_ledger_book *book, const char *service, const char *name)
+int crmg_ledger_policy_at(struct crmg_ledger_book *book, const char *service, const char *name)
 {
 	struct crmg_ledger_interval *kept = &book->kept;
 	uint64_t key = crmg_hash(name, strlen(name), crmg_hash(service, strlen(service), 0));
@@ -57,6 +33,19 @@ static int policy_at(struct crmg_ledger_book *book, const char *service, const c
 	crmg_copy(policy->service, sizeof(policy->service), service);
 	crmg_copy(policy->policy, sizeof(policy->policy), name);
 	return (int)kept->policy_count - 1;
+}
+
+int crmg_ledger_go_on(struct crmg_ledger_book *book, const struct crmg_ledger_policy *policy,
+		      enum crmg_ledger_state state)
+{
+	int at = crmg_ledger_policy_at(book, policy->service, policy->policy);
+
+	if (at < 0)
+		return at;
+	book->kept.policies[at].counter = policy->counter;
+	book->kept.policies[at].row = policy->row;
+	book->tallies[at].state = state;
+	return 0;
 }
 
 /* Where a source is summed up; NULL in *ret: there is no place left for it. */
@@ -93,16 +82,48 @@ static int source_at(struct crmg_ledger_book *book, uint32_t policy, const char 
 
 /* ------------------------------------------------------------------ sources */
 
+/* Of the image in force; or of the one before, if that is what the source was last judged by. */
+static const struct crmg_label *label_of(const struct crmg_ledger_book *book,
+					 const struct crmg_snapshot *snap,
+					 const struct crmg_source_record *source)
+{
+	uint64_t resolved = source->slot.resolved;
+	uint32_t binding = CRMG_SLOT_BINDING(resolved);
+
+	if (CRMG_SLOT_GENERATION(resolved) == crmg_image_head(snap->image)->generation ||
+	    CRMG_SLOT_GENERATION(resolved) != book->generation || !binding ||
+	    binding > book->label_count)
+		return crmg_source_label(snap, source);
+	return &book->labels[binding - 1];
+}
+
+static int keep_labels(struct crmg_ledger_book *book, const struct crmg_image *image)
+{
+	uint32_t count = crmg_image_head(image)->bindings;
+	struct crmg_label *labels = calloc(count + 1, sizeof(*labels));
+
+	if (!labels)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		labels[i] = *crmg_image_label(image, i + 1);
+	free(book->labels);
+	book->labels = labels;
+	book->label_count = count;
+	book->generation = crmg_image_head(image)->generation;
+	return 0;
+}
+
 static int add_source(struct crmg_ledger_book *book, const struct crmg_snapshot *snap,
 		      const struct crmg_source_record *source,
 		      const struct crmg_ledger_sums *sums)
 {
-	const struct crmg_label *label = crmg_source_label(snap, source);
+	const struct crmg_label *label = label_of(book, snap, source);
 	struct crmg_pfx prefix = crmg_ledger_shown(snap, &source->detail.addr);
 	uint64_t first = crmg_tick_to_real(snap, source->detail.first_seen);
 	uint64_t last = crmg_tick_to_real(snap, source->slot.last_seen);
 	struct crmg_ledger_source *to;
-	int policy = label ? policy_at(book, label->service, label->policy) : -ENOENT, code;
+	int policy = label ? crmg_ledger_policy_at(book, label->service, label->policy) : -ENOENT;
+	int code;
 
 	if (policy < 0)
 		return policy == -ENOENT ? 0 : policy;
@@ -172,15 +193,21 @@ static enum crmg_ledger_state state_of(const struct crmg_binding *binding)
 	}
 }
 
-static void add_policy(struct crmg_ledger_book *book, int at, const struct crmg_policy_row *row)
+static bool is_anew(const struct crmg_ledger_sums *now, const struct crmg_ledger_sums *before)
+{
+	for (int i = 0; i < CRMG_LEDGER_COUNT; i++)
+		if (now->of[i] < before->of[i])
+			return true;
+	return false;
+}
+
+static void add_policy(struct crmg_ledger_book *book, size_t at, struct crmg_ledger_sums now,
+		       enum crmg_ledger_state state)
 {
 	struct crmg_ledger_policy *policy = &book->kept.policies[at];
-	struct crmg_ledger_sums now = row_sums(row->row), *named = &book->tallies[at].named;
-	struct crmg_ledger_sums over = { 0 };
-	bool anew = false;
+	struct crmg_ledger_sums *named = &book->tallies[at].named, over = { 0 };
+	bool anew = is_anew(&now, &policy->counter);
 
-	for (int i = 0; i < CRMG_LEDGER_COUNT; i++)
-		anew |= now.of[i] < policy->counter.of[i];
 	for (int i = 0; i < CRMG_LEDGER_COUNT; i++) {
 		uint64_t grown = now.of[i] - (anew ? 0 : policy->counter.of[i]);
 
@@ -190,13 +217,33 @@ static void add_policy(struct crmg_ledger_book *book, int at, const struct crmg_
 			over.of[i] = named->of[i] - grown;
 	}
 	policy->counter = now;
-	policy->state = crmg_ledger_weaker(policy->state, state_of(row->binding));
-	book->tallies[at] = (struct tally){ .over = over, .present = true };
+	policy->state = crmg_ledger_weaker(policy->state, state);
+	*named = (struct crmg_ledger_sums){ 0 };
+	book->tallies[at].over = over;
+	book->tallies[at].state = state;
+}
+
+/*
+ * What a policy counted that an apply took away: its row is as it left it until the apply
+ * after that one, which may give it another name.
+ */
+static void add_removed(struct crmg_ledger_book *book, size_t at, const struct crmg_snapshot *snap)
+{
+	const struct crmg_ledger_policy *policy = &book->kept.policies[at];
+	uint32_t generation = crmg_image_head(snap->image)->generation;
+	struct crmg_ledger_sums now;
+
+	/* Or a rollback, to a smaller number. */
+	if (!policy->row || policy->row >= snap->row_count || generation > book->generation + 1)
+		return;
+	now = row_sums(&snap->rows[policy->row]);
+	if (!is_anew(&now, &policy->counter))
+		add_policy(book, at, now, book->tallies[at].state);
 }
 
 /*
  * What a source did before it went over to another policy, by an apply or the hours of its
- * client, is named under the new one and was counted by the old: it is not of others there.
+ * client, may be named under the new one and was counted by the old: it is not of others there.
  * The same holds of a packet that is counted for its source and not yet for its policy.
  */
 static void settle_over(struct crmg_ledger_book *book, size_t at)
@@ -227,18 +274,28 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 	for (size_t i = 0; i < book->tally_count; i++)
 		book->tallies[i].present = false;
 	for (size_t i = 0; !code && i < rows.count; i++) {
-		at = policy_at(book, rows.items[i].label->service, rows.items[i].label->policy);
-		if (at < 0)
+		const struct crmg_policy_row *row = &rows.items[i];
+
+		at = crmg_ledger_policy_at(book, row->label->service, row->label->policy);
+		if (at < 0) {
 			code = at;
-		else
-			add_policy(book, at, &rows.items[i]);
+			break;
+		}
+		add_policy(book, at, row_sums(row->row), state_of(row->binding));
+		book->kept.policies[at].row = row->binding->row;
+		book->tallies[at].present = true;
 	}
 	crmg_policy_rows_free(&rows);
 	for (size_t i = 0; !code && i < book->tally_count; i++)
+		if (!book->tallies[i].present)
+			add_removed(book, i, snap);
+	for (size_t i = 0; !code && i < book->tally_count; i++)
 		settle_over(book, i);
+	if (!code && (!book->labels || book->generation != crmg_image_head(snap->image)->generation))
+		code = keep_labels(book, snap->image);
 	book->blind = false;
 	book->kept.to_ns = snap->real_ns;
-	book->kept.generation = crmg_image_head(snap->image)->generation;
+	book->kept.generation = book->generation;
 	book->kept.state = crmg_ledger_weaker(book->kept.state, state);
 	return code;
 }
@@ -249,23 +306,17 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 static int begin_next(struct crmg_ledger_book *book)
 {
 	struct crmg_ledger_interval old = book->kept;
-	struct tally *tallies = book->tallies;
-	int code = 0, at;
+	struct crmg_ledger_tally *tallies = book->tallies;
+	int code = 0;
 
 	book->kept = (struct crmg_ledger_interval){ .from_ns = old.to_ns, .to_ns = old.to_ns };
 	book->tallies = NULL;
 	book->tally_count = 0;
 	crmg_map_free(&book->policy_index);
 	crmg_map_free(&book->source_index);
-	for (size_t i = 0; !code && i < old.policy_count; i++) {
-		if (!tallies[i].present)
-			continue;
-		at = policy_at(book, old.policies[i].service, old.policies[i].policy);
-		if (at < 0)
-			code = at;
-		else
-			book->kept.policies[at].counter = old.policies[i].counter;
-	}
+	for (size_t i = 0; !code && i < old.policy_count; i++)
+		if (tallies[i].present)
+			code = crmg_ledger_go_on(book, &old.policies[i], tallies[i].state);
 	free(tallies);
 	crmg_ledger_interval_clear(&old);
 	return code;
@@ -281,99 +332,13 @@ int crmg_ledger_book_write(struct crmg_ledger_book *book, const struct crmg_stat
 	if (code)
 		return code;
 	book->seq++;
-	*mark = (struct crmg_ledger_mark){ .to_ns = book->kept.to_ns, .seq = book->seq };
+	*mark = (struct crmg_ledger_mark){
+		.to_ns = book->kept.to_ns, .seq = book->seq, .first = book->first,
+	};
 	return begin_next(book);
 }
 
 uint64_t crmg_ledger_book_from(const struct crmg_ledger_book *book)
 {
 	return book->kept.from_ns;
-}
-
-/* --------------------------------------------------------------------- open */
-
-/* When the first of the programs that are attached was; now, if none is. */
-static uint64_t attached_since(const struct crmg_snapshot *snap)
-{
-	uint64_t first = snap->real_ns;
-
-	for (size_t i = 0; i < snap->iface_count; i++) {
-		uint64_t at = snap->ifaces[i].wanted.attached_at_ns;
-
-		first = at && at < first ? at : first;
-	}
-	return first;
-}
-
-/* What the policies had counted when the last record ended. */
-static int take_up(struct crmg_ledger_book *book, const struct crmg_ledger_interval *last)
-{
-	int at;
-
-	for (size_t i = 0; i < last->policy_count; i++) {
-		at = policy_at(book, last->policies[i].service, last->policies[i].policy);
-		if (at < 0)
-			return at;
-		book->kept.policies[at].counter = last->policies[i].counter;
-	}
-	return 0;
-}
-
-static int find_begin(struct crmg_ledger_book *book, const struct crmg_state *state,
-		      const struct crmg_snapshot *snap, struct crmg_err *err)
-{
-	const struct crmg_ledger_mark *mark = &snap->control.ledger;
-	struct crmg_ledger_interval last = { 0 };
-	int code = crmg_ledger_last(state, &last, err);
-
-	if (code && code != -ENOENT)
-		return code;
-	book->seq = last.seq > mark->seq ? last.seq : mark->seq;
-	book->kept.from_ns = book->kept.to_ns = snap->real_ns;
-	code = 0;
-	if (!mark->seq) {
-		book->kept.from_ns = attached_since(snap);
-	} else if (last.seq >= mark->seq) {
-		book->kept.from_ns = last.to_ns;
-		/* The record's time has whole seconds: of a source of that second, too little. */
-		book->known_ns = last.to_ns + CRMG_NS_PER_SEC;
-		code = take_up(book, &last);
-	} else {
-		book->known_ns = UINT64_MAX;
-		book->blind = true;
-		code = -EBADMSG;
-	}
-	crmg_ledger_interval_clear(&last);
-	return code;
-}
-
-int crmg_ledger_book_open(const struct crmg_state *state, const struct crmg_snapshot *snap,
-			  struct crmg_ledger_book **ret, struct crmg_err *err)
-{
-	struct crmg_ledger_book *book = calloc(1, sizeof(*book));
-	int code = book ? 0 : -ENOMEM;
-
-	if (!code) {
-		book->capacity = snap->capacity;
-		book->bases = calloc(book->capacity, sizeof(*book->bases));
-		code = book->bases ? find_begin(book, state, snap, err) : -ENOMEM;
-	}
-	if (code && code != -EBADMSG)
-		crmg_ledger_book_close(&book);
-	else
-		*ret = book;
-	return code;
-}
-
-void crmg_ledger_book_close(struct crmg_ledger_book **book)
-{
-	if (!*book)
-		return;
-	crmg_ledger_interval_clear(&(*book)->kept);
-	crmg_map_free(&(*book)->policy_index);
-	crmg_map_free(&(*book)->source_index);
-	free((*book)->tallies);
-	free((*book)->bases);
-	free(*book);
-	*book = NULL;
 }

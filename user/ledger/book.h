@@ -16,9 +16,11 @@ struct crmg_ledger_book;
  * of: what was counted since then is in the first reading. For a state that has no record
  * yet (control.ledger) all that it counted is. -EBADMSG, not said: that record is not there
  * any more, and what was counted since cannot be told; the book begins with what comes.
+ * mark: for the kernel to keep before a record is written.
  */
 int crmg_ledger_book_open(const struct crmg_state *state, const struct crmg_snapshot *snap,
-			  struct crmg_ledger_book **ret, struct crmg_err *err);
+			  struct crmg_ledger_book **ret, struct crmg_ledger_mark *mark,
+			  struct crmg_err *err);
 void crmg_ledger_book_close(struct crmg_ledger_book **book);
 
 /*

@@ -37,6 +37,14 @@ char *crmg_format_date(uint64_t real_ns, char buf[CRMG_DATE_LEN])
 	return buf;
 }
 
+uint64_t crmg_ledger_day(const struct crmg_ledger_interval *interval)
+{
+	bool is_long = interval->to_ns > interval->from_ns + CRMG_DAY_NS;
+	uint64_t at = is_long ? interval->to_ns - 1 : interval->from_ns;
+
+	return at / CRMG_DAY_NS * CRMG_DAY_NS;
+}
+
 static char *file_name(uint64_t day_ns, char buf[sizeof(CRMG_LEDGER_NAME)])
 {
 	char date[CRMG_DATE_LEN];
@@ -106,8 +114,8 @@ int crmg_ledger_append(const struct crmg_state *state,
 	crmg_autofree char *text = NULL;
 	const char *before;
 	size_t size;
-	int code = line ? look_at_end(state, file_name(interval->from_ns, name), &size, &before,
-				      err) : -ENOMEM;
+	int code = line ? look_at_end(state, file_name(crmg_ledger_day(interval), name), &size,
+				      &before, err) : -ENOMEM;
 
 	if (code)
 		return code;
@@ -243,8 +251,11 @@ int crmg_ledger_read(const struct crmg_state *state, uint64_t from_ns, uint64_t 
 static int keep_last(const struct crmg_ledger_interval *interval, void *context)
 {
 	struct crmg_ledger_interval *last = context;
-	struct crmg_ledger_policy *policies = calloc(interval->policy_count + 1, sizeof(*policies));
+	struct crmg_ledger_policy *policies;
 
+	if (interval->seq < last->seq)
+		return 0;
+	policies = calloc(interval->policy_count + 1, sizeof(*policies));
 	if (!policies)
 		return -ENOMEM;
 	if (interval->policy_count)
@@ -257,8 +268,8 @@ static int keep_last(const struct crmg_ledger_interval *interval, void *context)
 	return 0;
 }
 
-int crmg_ledger_last(const struct crmg_state *state, struct crmg_ledger_interval *ret,
-		     struct crmg_err *err)
+int crmg_ledger_last(const struct crmg_state *state, uint64_t now_ns, uint32_t seq,
+		     struct crmg_ledger_interval *ret, struct crmg_err *err)
 {
 	struct crmg_ledger_interval last = { 0 };
 	struct crmg_ledger_damage damage = { 0 };
@@ -268,7 +279,7 @@ int crmg_ledger_last(const struct crmg_state *state, struct crmg_ledger_interval
 	int code = list_days(state, &days, &count, err);
 
 	/* A day without a whole record tells nothing: the one before does. */
-	while (!code && !last.seq && count)
+	while (!code && count && (!last.seq || last.seq < seq || days[count] > now_ns))
 		code = read_day(state, days[--count], true, &reading, err);
 	if (!code && !last.seq)
 		code = -ENOENT;
@@ -279,17 +290,27 @@ int crmg_ledger_last(const struct crmg_state *state, struct crmg_ledger_interval
 	return code;
 }
 
-size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t before_ns,
+/* Days went by in the time of this clock, as they do not when it jumps. */
+static bool is_settled(const uint64_t *days, size_t count, uint64_t now_ns)
+{
+	size_t whole = 0;
+
+	for (size_t i = 0; i < count; i++)
+		whole += days[i] + CRMG_DAY_NS <= now_ns && days[i] + 8 * CRMG_DAY_NS > now_ns;
+	return whole >= 2;
+}
+
+size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t now_ns, uint64_t keep_ns,
 			  struct crmg_err *err)
 {
 	char name[sizeof(CRMG_LEDGER_NAME)];
 	crmg_autofree uint64_t *days = NULL;
 	size_t count = 0, removed = 0;
 
-	if (list_days(state, &days, &count, err))
+	if (list_days(state, &days, &count, err) || !is_settled(days, count, now_ns))
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		if (days[i] + CRMG_DAY_NS <= before_ns)
+		if (days[i] + CRMG_DAY_NS + keep_ns <= now_ns)
 			removed += !crmg_state_remove(state, file_name(days[i], name), err);
 	return removed;
 }

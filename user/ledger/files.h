@@ -24,11 +24,17 @@ int crmg_parse_date(const char *text, uint64_t *ret_real_ns);
 char *crmg_format_date(uint64_t real_ns, char buf[CRMG_DATE_LEN]);
 
 /*
- * Adds a record to the file of the day on which it begins; returns when it is on the disk.
+ * Adds a record to the file of its day (crmg_ledger_day()); returns when it is on the disk.
  * On failure the file is as it was. What a crash left at its end stays apart from it.
  */
 int crmg_ledger_append(const struct crmg_state *state,
 		       const struct crmg_ledger_interval *interval, struct crmg_err *err);
+
+/*
+ * First moment of the day that a record is of: on which it begins, unless it is longer than
+ * one; then on which it ends, or it would be too old when it is written.
+ */
+uint64_t crmg_ledger_day(const struct crmg_ledger_interval *interval);
 
 /* Called for each record, in the order of the files. Not 0: ends the reading with that code. */
 typedef int crmg_ledger_visit(const struct crmg_ledger_interval *interval, void *context);
@@ -47,12 +53,20 @@ int crmg_ledger_read(const struct crmg_state *state, uint64_t from_ns, uint64_t 
 		     crmg_ledger_visit *visit, void *context, struct crmg_ledger_damage *ret,
 		     struct crmg_err *err);
 
-/* The last record of all; -ENOENT, not said: there is none. */
-int crmg_ledger_last(const struct crmg_state *state, struct crmg_ledger_interval *ret,
-		     struct crmg_err *err);
+/*
+ * The last record of all, by its number, of which it is known that it is seq at least: a clock
+ * that was wrong for a while leaves later records in files of earlier days. now_ns:
+ * CLOCK_REALTIME. -ENOENT, not said: there is none.
+ */
+int crmg_ledger_last(const struct crmg_state *state, uint64_t now_ns, uint32_t seq,
+		     struct crmg_ledger_interval *ret, struct crmg_err *err);
 
-/* Removes the files of days that ended at or before a moment; the number of them. */
-size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t before_ns,
+/*
+ * Removes the files of days that ended at or before now - keep; the number of them. None of
+ * them as long as there are files of less than two whole days of the week before now: until then
+ * now may be that of a clock that jumped.
+ */
+size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t now_ns, uint64_t keep_ns,
 			  struct crmg_err *err);
 
 #endif

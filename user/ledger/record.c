@@ -89,11 +89,12 @@ static json_t *source_json(const struct crmg_ledger_source *source)
 
 static json_t *policy_json(const struct crmg_ledger_policy *policy)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:[]}",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:[]}",
 			 "service", policy->service, "policy", policy->policy,
 			 "state", states[policy->state],
 			 "other", sums_object(&policy->other),
 			 "counter", sums_object(&policy->counter),
+			 "row", (json_int_t)policy->row,
 			 "sources");
 }
 
@@ -203,6 +204,7 @@ static int read_policy(const json_t *json, struct crmg_ledger_interval *interval
 						      sizeof(*policy));
 	const json_t *sources = json_object_get(json, "sources"), *item;
 	struct crmg_ledger_source *source;
+	uint64_t row;
 	size_t i;
 
 	if (!policy)
@@ -210,8 +212,10 @@ static int read_policy(const json_t *json, struct crmg_ledger_interval *interval
 	if (read_name(json, "service", policy->service) ||
 	    read_name(json, "policy", policy->policy) || read_state(json, &policy->state) ||
 	    read_sums(json_object_get(json, "other"), &policy->other) ||
-	    read_sums(json_object_get(json, "counter"), &policy->counter))
+	    read_sums(json_object_get(json, "counter"), &policy->counter) ||
+	    read_number(json, "row", UINT32_MAX, &row))
 		return -EBADMSG;
+	policy->row = row;
 	json_array_foreach(sources, i, item) {
 		source = crmg_grow(&interval->sources, &interval->source_count, sizeof(*source));
 		if (!source)

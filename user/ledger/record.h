@@ -53,6 +53,7 @@ struct crmg_ledger_policy {
 	enum crmg_ledger_state state;	/* of the policy alone: enforced, shadow or off */
 	struct crmg_ledger_sums other;	/* of no source that is named */
 	struct crmg_ledger_sums counter;	/* of the kernel, where the record ends */
+	uint32_t row;			/* where the kernel has that; 0: not known */
 };
 
 struct crmg_ledger_source {

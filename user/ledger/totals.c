@@ -81,7 +81,7 @@ static int add_row(struct crmg_ledger_totals *totals,
 	uint64_t first = source ? source->first_ns : interval->from_ns;
 	uint64_t last = source ? source->last_ns : interval->to_ns;
 	struct crmg_ledger_key key = {
-		.day_ns = interval->from_ns / CRMG_DAY_NS * CRMG_DAY_NS,
+		.day_ns = crmg_ledger_day(interval),
 		.state = crmg_ledger_weaker(interval->state, policy->state),
 	};
 	struct crmg_ledger_row *row;
