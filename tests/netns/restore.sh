@@ -217,6 +217,57 @@ as_it_was() {
 	lab_until enforced
 }
 
+# kill -9 before each 16th call of bpf(): nothing is there, and nothing was saved over what was;
+# or all of it is there. What a killed one left is in nobody's way.
+killed() {
+	local at before sums
+	crmgate ban 192.0.2.50 --for 1h
+	crmgate ban 192.0.2.52 --service api
+	crmgate panic
+	lab_until saved 192.0.2.52
+	lab_until grep -q '"panic": true' "$state/interfaces.json"
+	before=$(bans)
+	reboot
+	sums=$(cd "$state" && sha256sum -- *.json *.image)
+	for ((at = 1; at < 4000; at += 16)); do
+		FAILBPF_KILL=1 FAILBPF_FROM=$at LD_PRELOAD=$BUILD/tests/lib/failbpf.so start
+		wait "$manager" || :
+		lab_until ended
+		! crmgate status -q &>/dev/null || break
+		expect "files, killed before call $at" "$(cd "$state" && sha256sum -- *.json *.image)" == "$sums"
+		test ! -e "$(pins)"
+	done
+	measured "back before call $at"
+	expect 'bans' "$(bans)" == "$before"
+	expect 'panic' "$(metric crmgate_panic)" -eq 1
+	expect_json "$(crmgate status -j)" '[.interfaces[].name] == ["crm0", "crm1"]'
+	start
+	lab_until told restored 'crm1: attached'
+	crmgate resume
+	lab_until enforced
+	refused 100
+	no_problem
+} 2>/dev/null
+
+# What cannot come back now is kept: the next save does not take its place.
+kept() {
+	crmgate ban 192.0.2.50
+	lab_until saved 192.0.2.50
+	reboot
+	# More lengths of prefixes than there is room for.
+	edit bans.json '.bans[0] as $ban | .bans += [range(9; 29) |
+		$ban + {prefix: "10.\(if . > 15 then "128.0.0" else "0.0.0" end)/\(.)"}]'
+	cp "$state/bans.json" "$LAB_DIR/bans.json"
+	start
+	lab_until told restored 'crm1: attached'
+	lab_until problem restore_incomplete
+	logged 'no ban came back'
+	logged 'bans.json is kept as bans.json.bad'
+	lab_until test -e "$state/bans.json"
+	cmp "$state/bans.json.bad" "$LAB_DIR/bans.json"
+	refused 100
+}
+
 # B17: each way to be no good file; what is left is used, and it is said.
 damaged() {
 	local name way
@@ -330,6 +381,8 @@ t 'B18 B19 bans end by the time that is left' with ban_ends
 t 'B18 B19 long budgets go on with the time that is left' with budgets
 t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
+t 'B18 killed while it puts things back' with killed
+t 'B18 bans for which there is no room are kept' with kept
 t 'B17 damaged files are put aside' with damaged
 t 'B17 an image of another layout' with another_layout
 t 'B16 a disk that is full, or read-only' with cannot_write

@@ -11,12 +11,21 @@
 #include "../config/config.h"
 #include "../kern/saved.h"
 
+struct restoring {
+	const char *instance;
+	struct crmg_saved *saved;
+};
+
 static bool is_pinned(const char *instance)
 {
 	struct crmg_err ignored = CRMG_ERR_INIT;
+	const struct crmg_image *image;
 	struct crmg_kern *kern = NULL;
 	int code = crmg_kern_open(instance, CRMG_KERN_READ, &kern, &ignored);
 
+	/* Without a policy it is what an attach left that was killed. */
+	if (!code)
+		code = crmg_kern_image(kern, &image, &ignored);
 	crmg_kern_close(&kern);
 	crmg_err_clear(&ignored);
 	/* What is there and cannot be opened is not made anew over it. */
@@ -50,11 +59,74 @@ static struct crmg_model *no_policy(const struct crmg_saved *saved)
 	return model;
 }
 
+/* How many came back. */
+static size_t put_bans(struct crmg_kern *kern, const struct restoring *r, struct crmg_err *err)
+{
+	struct crmg_saved *saved = r->saved;
+	size_t count = 0, left_out = 0;
+
+	if (crmg_saved_ban(kern, saved, &count, &left_out, err)) {
+		saved->incomplete = true;
+		crmg_err_warn(err, "no ban came back");
+		crmg_saved_keep(r->instance, CRMG_SAVED_BANS, err);
+	} else if (left_out) {
+		crmg_err_warn(err, "%zu bans did not come back: of services that are gone, of "
+			      "addresses that are never banned, or more than there is room for",
+			      left_out);
+	}
+	return count;
+}
+
+static size_t put_budgets(struct crmg_kern *kern, const struct restoring *r, struct crmg_err *err)
+{
+	struct crmg_saved *saved = r->saved;
+	size_t count = 0, left_out = 0;
+
+	if (crmg_saved_budgets(kern, saved, &count, &left_out, err)) {
+		saved->incomplete = true;
+		crmg_err_warn(err, "not all budgets came back: %zu sources begin anew",
+			      saved->budget_count - count);
+		crmg_saved_keep(r->instance, CRMG_SAVED_BUDGETS, err);
+	} else if (left_out) {
+		crmg_err_warn(err, "the budgets of %zu sources did not come back: their services "
+			      "are gone, or sources are of another width now", left_out);
+	}
+	return count;
+}
+
+/* Bans, budgets and panic, on a state that nobody sees yet: what is killed here begins anew. */
+static int complete(struct crmg_kern *kern, void *ctx, struct crmg_err *err)
+{
+	const struct restoring *r = ctx;
+	struct crmg_saved *saved = r->saved;
+	const struct crmg_image *image;
+	size_t bans, budgets;
+	char text[200];
+	int code;
+
+	if (saved->panic)
+		crmg_kern_panic(kern, true, "the state before the reboot");
+	bans = put_bans(kern, r, err);
+	budgets = put_budgets(kern, r, err);
+	code = crmg_kern_image(kern, &image, err);
+	if (code)
+		return code;
+	snprintf(text, sizeof(text), "after a reboot: generation %u, %zu bans, budgets of %zu "
+		 "sources, %zu interfaces to attach", crmg_image_head(image)->generation, bans,
+		 budgets, saved->iface_count);
+	crmg_kern_note(kern, CRMG_EVENT_RESTORED, text);
+	crmg_kern_trouble(kern, CRMG_TROUBLE_INCOMPLETE, saved->incomplete,
+			  "not all came back after a reboot");
+	return 0;
+}
+
 static int attach(const char *instance, struct crmg_saved *saved, struct crmg_err *err)
 {
+	struct restoring restoring = { instance, saved };
 	struct crmg_attach_options options = {
 		.instance = instance, .mode_cap = saved->mode_cap,
 		.wanted = saved->ifaces, .wanted_count = saved->iface_count,
+		.complete = complete, .ctx = &restoring,
 	};
 	struct crmg_model *model = NULL;
 	int code;
@@ -73,61 +145,8 @@ static int attach(const char *instance, struct crmg_saved *saved, struct crmg_er
 	return code;
 }
 
-/* How many came back. */
-static size_t put_bans(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
-{
-	size_t count = 0, left_out = 0;
-
-	if (crmg_saved_ban(kern, saved, &count, &left_out, err)) {
-		saved->incomplete = true;
-		crmg_err_warn(err, "no ban came back");
-	} else if (left_out) {
-		crmg_err_warn(err, "%zu bans did not come back: of services that are gone, of "
-			      "addresses that are never banned, or more than there is room for",
-			      left_out);
-	}
-	return count;
-}
-
-static size_t put_budgets(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
-{
-	size_t count = 0, left_out = 0;
-
-	if (crmg_saved_budgets(kern, saved, &count, &left_out, err)) {
-		saved->incomplete = true;
-		crmg_err_warn(err, "not all budgets came back: %zu sources begin anew",
-			      saved->budget_count - count);
-	} else if (left_out) {
-		crmg_err_warn(err, "the budgets of %zu sources did not come back: their services "
-			      "are gone, or sources are of another width now", left_out);
-	}
-	return count;
-}
-
-/* Bans, budgets and panic, on the state that was just made. */
-static void follow_up(struct crmg_kern *kern, struct crmg_saved *saved, struct crmg_err *err)
-{
-	const struct crmg_image *image;
-	size_t bans, budgets;
-	char text[200];
-
-	if (saved->panic)
-		crmg_kern_panic(kern, true, "the state before the reboot");
-	bans = put_bans(kern, saved, err);
-	budgets = put_budgets(kern, saved, err);
-	if (crmg_kern_image(kern, &image, err))
-		return;
-	snprintf(text, sizeof(text), "after a reboot: generation %u, %zu bans, budgets of %zu "
-		 "sources, %zu interfaces to attach", crmg_image_head(image)->generation, bans,
-		 budgets, saved->iface_count);
-	crmg_kern_note(kern, CRMG_EVENT_RESTORED, text);
-	crmg_kern_trouble(kern, CRMG_TROUBLE_INCOMPLETE, saved->incomplete,
-			  "not all came back after a reboot");
-}
-
 int crmg_restore(const char *instance, struct crmg_err *err)
 {
-	struct crmg_kern *kern = NULL;
 	struct crmg_saved saved;
 	int code;
 
@@ -137,13 +156,7 @@ int crmg_restore(const char *instance, struct crmg_err *err)
 	if (code)
 		return code == -ENOENT ? 0 : code;
 	code = attach(instance, &saved, err);
-	if (!code)
-		code = crmg_kern_open(instance, CRMG_KERN_MANAGE, &kern, err);
-	if (!code)
-		code = crmg_kern_lock(kern, err);
-	if (!code)
-		follow_up(kern, &saved, err);
-	crmg_kern_close(&kern);
 	crmg_saved_free(&saved);
-	return code;
+	/* A command was faster: what is attached now holds. */
+	return code == -EEXIST ? 0 : code;
 }

@@ -168,6 +168,14 @@ int crmg_attach_pin(struct crmg_attaching *a)
 	return code;
 }
 
+/* A new state that nobody sees yet gets what else belongs to it, and is the instance's then. */
+static int crmg_attach_complete(const struct crmg_attaching *a)
+{
+	int code = a->options->complete(a->kern, a->options->ctx, a->err);
+
+	return code ? code : crmg_state_commit(a->kern->instance, a->err);
+}
+
 /* A state that is there already: the policy changes only if one was named. */
 static int crmg_attach_policy(struct crmg_kern *kern, const struct crmg_attach_options *o,
 			      const struct crmg_model *model, bool fresh, struct crmg_err *err)
@@ -243,6 +251,8 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		crmg_attach_want(&a);
 	if (!code)
 		code = crmg_attach_pin(&a);
+	if (!code && o->complete)
+		code = crmg_attach_complete(&a);
 	for (i = 0; !code && i < o->iface_count; i++)
 		if (a.fresh[i])
 			crmg_event_add(kern, CRMG_EVENT_ATTACH, NULL, "", "%s", o->ifaces[i]);
@@ -254,15 +264,32 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	return code;
 }
 
+/* Is there a state that an attach has made? Also one of which pins were removed. */
+static bool crmg_attach_begun(const char *instance)
+{
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	struct crmg_kern *kern = NULL;
+	char folder[CRMG_FOLDER_LEN];
+	bool begun = !crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_KERN_READ, -1,
+				   &kern, &ignored) && crmg_state_begun(kern);
+
+	crmg_kern_close(&kern);
+	crmg_err_clear(&ignored);
+	return begun;
+}
+
 /* The state in force, or the folder for a new one (*ret_fresh). The lock is closed on failure. */
 static int crmg_attach_open(const struct crmg_attach_options *o, int lock,
 			    const struct crmg_takeover *takeover, struct crmg_kern **ret,
 			    bool *ret_fresh, struct crmg_err *err)
 {
 	char own[CRMG_FOLDER_LEN];
-	const char *folder = takeover->old ? CRMG_NEXT_FOLDER : crmg_pin_abi(CRMG_ABI, own);
+	const char *folder = takeover->old || o->complete ? CRMG_NEXT_FOLDER :
+			     crmg_pin_abi(CRMG_ABI, own);
 	int code = takeover->old ? 0 : crmg_other_check(o->instance, err);
 
+	if (!code && o->complete && crmg_attach_begun(o->instance))
+		code = -EEXIST;
 	if (!code)
 		code = crmg_pin_prepare(o->instance, folder, err);
 	if (code) {

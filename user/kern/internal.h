@@ -99,7 +99,7 @@ char *crmg_pin_instance(const char *instance, char *buf, size_t size);
 
 #define CRMG_FOLDER_LEN 16
 
-/* Where a state is made that takes the place of an older build's (takeover.c). */
+/* Where a state is made that is to appear whole: takeover.c, and what comes back after a reboot. */
 #define CRMG_NEXT_FOLDER "next"
 
 /* A folder in it; buf is returned. */
@@ -211,6 +211,12 @@ static inline int crmg_kern_code(int code)
 
 /* True if there is a state of this build's ABI. */
 bool crmg_state_there(const char *instance);
+
+/* Names a folder of the instance anew; one of that name must be empty. Negative errno, not said. */
+int crmg_state_name(const char *instance, const char *from, const char *to);
+
+/* What was made in CRMG_NEXT_FOLDER is the instance's from now on. */
+int crmg_state_commit(const char *instance, struct crmg_err *err);
 
 /* ABI of the newest whole state that an older build left; 0: there is none. */
 int crmg_older_abi(const char *instance);

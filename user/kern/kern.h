@@ -60,6 +60,12 @@ struct crmg_attach_options {
 	const struct crmg_image *image;		/* instead of model: put back as it is */
 	const struct crmg_iface *wanted;	/* name and modes; to be attached when they are there */
 	size_t wanted_count;
+	/*
+	 * What else belongs to it: before anybody sees it, so that it is there whole or not at
+	 * all. -EEXIST, not said: there is a state already. NULL: nothing.
+	 */
+	int (*complete)(struct crmg_kern *kern, void *ctx, struct crmg_err *err);
+	void *ctx;
 };
 
 /*

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * other.c - the state of an instance that a build of another ABI made. It is told by the
- * name of its folder. That of a newer build is neither read nor changed: what is in force
- * there stays so. That of an older one is taken over by an attach (takeover.c).
+ * other.c - which states an instance has, as folders: that of this build's ABI, one that is
+ * only being made, and that of a build of another ABI, told by the name of its folder. That
+ * of a newer build is neither read nor changed: what is in force there stays so. That of an
+ * older one is taken over by an attach (takeover.c).
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "../base/util.h"
@@ -25,6 +27,27 @@ bool crmg_state_there(const char *instance)
 	char path[CRMG_PIN_LEN];
 
 	return crmg_state_whole(AT_FDCWD, crmg_pin_dir(instance, path, sizeof(path)));
+}
+
+int crmg_state_name(const char *instance, const char *from, const char *to)
+{
+	char old[CRMG_PIN_LEN], new[CRMG_PIN_LEN];
+
+	crmg_pin_folder(instance, from, old, sizeof(old));
+	crmg_pin_folder(instance, to, new, sizeof(new));
+	return rename(old, new) ? -errno : 0;
+}
+
+int crmg_state_commit(const char *instance, struct crmg_err *err)
+{
+	char folder[CRMG_FOLDER_LEN];
+	int code;
+
+	/* Of an attach that did not come to its end. */
+	(void)crmg_pin_drop(instance, crmg_pin_abi(CRMG_ABI, folder));
+	code = crmg_state_name(instance, CRMG_NEXT_FOLDER, folder);
+	return code ? crmg_err_set(err, code, "cannot name the new state: %s%s", strerror(-code),
+				   crmg_advice(code)) : 0;
 }
 
 /* The newest whole state of another ABI; 0: there is none. */

@@ -340,6 +340,16 @@ int crmg_saved_ban(struct crmg_kern *kern, const struct crmg_saved *saved, size_
 	return code;
 }
 
+void crmg_saved_keep(const char *instance, const char *name, struct crmg_err *err)
+{
+	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
+
+	if (crmg_state_open(instance, false, &state, err) ||
+	    crmg_state_quarantine(&state, name, err))
+		return;
+	crmg_err_warn(err, "%s/%s is kept as %s.bad", state.path, name, name);
+}
+
 int crmg_saved_remove(const char *instance, struct crmg_err *err)
 {
 	static const char *const names[] = {

@@ -84,6 +84,9 @@ int crmg_saved_ban(struct crmg_kern *kern, const struct crmg_saved *saved, size_
 int crmg_saved_budgets(struct crmg_kern *kern, const struct crmg_saved *saved,
 		       size_t *ret_count, size_t *ret_left_out, struct crmg_err *err);
 
+/* Keeps a file as NAME.bad, since what is in it did not come back: the next save is another one. */
+void crmg_saved_keep(const char *instance, const char *name, struct crmg_err *err);
+
 /* Removes the files; that there are none is no error. */
 int crmg_saved_remove(const char *instance, struct crmg_err *err);
 

@@ -250,21 +250,10 @@ static void crmg_takeover_links(const struct crmg_kern *from, const struct crmg_
 	}
 }
 
-/* One folder gets the name of another one, which is empty or not there. */
-static int crmg_takeover_name(const char *instance, const char *from, const char *to)
-{
-	char old[CRMG_PIN_LEN], new[CRMG_PIN_LEN];
-
-	crmg_pin_folder(instance, from, old, sizeof(old));
-	crmg_pin_folder(instance, to, new, sizeof(new));
-	return rename(old, new) ? -errno : 0;
-}
-
 int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 {
 	struct crmg_kern *kern = a->kern;
 	struct crmg_control *old = crmg_control_of_kern(t->old), *new = crmg_control_of_kern(kern);
-	char folder[CRMG_FOLDER_LEN];
 	size_t count, left_out;
 	int code = crmg_saved_ban(kern, &t->saved, &count, &left_out, a->err);
 
@@ -282,13 +271,9 @@ int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 	new->panic = old->panic;
 	/* Until this build's programs are under all links. */
 	crmg_trouble_set(kern, CRMG_TROUBLE_UNFINISHED, true);
-	crmg_pin_abi(CRMG_ABI, folder);
-	/* Of an attach that did not come to its end. */
-	(void)crmg_pin_drop(kern->instance, folder);
-	code = crmg_takeover_name(kern->instance, CRMG_NEXT_FOLDER, folder);
+	code = crmg_state_commit(kern->instance, a->err);
 	if (code)
-		return crmg_err_set(a->err, code, "cannot name the new state: %s%s", strerror(-code),
-				    crmg_advice(code));
+		return code;
 	t->committed = true;
 	/* Who tends the old state lets go of it. */
 	__atomic_store_n(&old->gone, CRMG_GONE_TAKEN, __ATOMIC_RELEASE);
@@ -373,7 +358,7 @@ void crmg_takeover_undo(struct crmg_takeover *t, struct crmg_kern *kern, struct 
 	}
 	crmg_takeover_links(kern, t->old, t->saved.ifaces, t->saved.iface_count);
 	__atomic_store_n(&crmg_control_of_kern(t->old)->gone, 0, __ATOMIC_RELEASE);
-	if (!crmg_takeover_name(kern->instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_NEXT_FOLDER))
+	if (!crmg_state_name(kern->instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_NEXT_FOLDER))
 		t->committed = false;
 }
 
