@@ -64,7 +64,7 @@ lab_until() {
 
 lab_down() {
 	local pid namespace
-	trap - EXIT INT TERM HUP
+	trap - EXIT INT TERM HUP PIPE
 	set +e
 	for pid in "${LAB_PIDS[@]}"; do
 		kill "$pid"
@@ -105,6 +105,7 @@ lab_up() {
 	trap lab_down EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+	trap 'exit 141' PIPE
 	LAB_DIR=$(mktemp -d /tmp/crmgate-lab.XXXXXX)
 	chmod 755 "$LAB_DIR"
 	for namespace in host good bad; do

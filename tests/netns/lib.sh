@@ -25,7 +25,7 @@ t() {
 	((T_COUNT++))
 	(
 		set -eE
-		trap - EXIT INT TERM HUP
+		trap - EXIT INT TERM HUP PIPE
 		trap 'echo "line $LINENO: $BASH_COMMAND: status $?" >&2' ERR
 		"${@:2}"
 	) &>"$LAB_DIR/output"
