@@ -33,6 +33,8 @@ crmg_conn_write(const struct crmg_work *w, __u32 at, __u32 gauge, bool in)
 	conn->gauge = gauge;
 	conn->begun = w->source.now_ns >> CRMG_SLOT_TICK_SHIFT;
 	conn->client_next = in ? seq + 1 : ack;
+	/* Met in its middle it had a first one that is not known. */
+	conn->client_first = conn->client_next - !!(w->step.marks & CRMG_CONN_MIDDLE);
 	conn->server_next = in ? 0 : seq;
 	conn->server_acked = in ? 0 : ack;
 }
@@ -144,7 +146,7 @@ __noinline int crmg_conn_move(struct crmg_work *w)
 static __always_inline bool
 crmg_has_conn(const struct crmg_work *w, const struct crmg_binding *binding)
 {
-	return binding->flags & CRMG_BINDING_CAPS && w->pkt.transport == CRMG_TRANSPORT_TCP &&
+	return binding->flags & CRMG_BINDING_CONNS && w->pkt.transport == CRMG_TRANSPORT_TCP &&
 	       !w->pkt.malformed && !CRMG_READ_ONCE(w->probe);
 }
 

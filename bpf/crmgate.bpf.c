@@ -33,6 +33,7 @@
 #include "classify.h"
 #include "limit.h"
 #include "sources.h"
+#include "http.h"
 #include "work.h"
 #include "kept.h"
 #include "claim.h"
@@ -43,6 +44,7 @@
 #include "contags.h"
 #include "conns.h"
 #include "probe.h"
+#include "requests.h"
 #include "budgets.h"
 #include "proved.h"
 #include "resolve.h"
@@ -152,6 +154,7 @@ __noinline int crmg_slot_tend(struct crmg_source *source)
 	if (crmg_slept(tick - seen)) {
 		crmg_limits_fill(slot, source->now_ns);
 		crmg_proved_fill(source->index, source->now_ns);
+		crmg_asked_fill(source->index, source->now_ns);
 	}
 	if (seen != tick) {
 		if (crmg_refusal_over(slot, tick, seen))
@@ -258,9 +261,31 @@ crmg_capped(const struct crmg_case *c, enum crmg_found found)
 	return reason == CRMG_REASON_OK ? crmg_limited(c, found) : reason;
 }
 
+/* Reads the payload of w->pkt, under the context that its frame is in. */
+typedef int crmg_reader(void *ctx, struct crmg_work *w);
+
+/* Requests come last: what anything else refuses the server never sees, so it is not read. */
+static __always_inline enum crmg_reason
+crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crmg_reader *reader)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
+	bool judged = c->slot && reason < CRMG_REASON_FIRST_REFUSAL && reason != CRMG_REASON_PANIC;
+	enum crmg_reason asked;
+
+	if (!crmg_counts_requests(c->work, binding) ||
+	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)) ||
+	    !reader(ctx, c->work))
+		return reason;
+	asked = crmg_requests(c->work, limit->cost, limit->tolerance, judged,
+			      binding->mode == CRMG_MODE_ENFORCE);
+	return crmg_forget(c->work, judged ? asked : reason);
+}
+
 /* Decides on w->pkt, a packet for this service; len and packets of w->source are set. */
 static __always_inline enum crmg_verdict
-crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
+crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, void *ctx,
+	   crmg_reader *reader)
 {
 	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = w->ifindex };
 	enum crmg_found found = CRMG_FOUND_SLOT;
@@ -284,6 +309,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 	source->proven = 0;
 	w->exceeded = 0;
 	w->step.begun = 0;
+	w->walk.begun = 0;
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
 		crmg_hash_source(&source->addr, service, 0, &source->hash);
@@ -324,6 +350,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service)
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_capped(&c, found);
+	reason = crmg_asks_for(&c, crmg_forget(w, reason), ctx, reader);
 	verdict = crmg_decide(&c, crmg_forget(w, reason));
 	if (crmg_has_conn(w, c.standing.binding))
 		crmg_conn_judged(w, verdict == CRMG_VERDICT_PASS);
@@ -362,7 +389,7 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	w->source.len = w->pkt.len;
 	w->source.packets = 1;
 	w->ifindex = ctx->ingress_ifindex;
-	verdict = crmg_judge(w, front, service);
+	verdict = crmg_judge(w, front, service, ctx, (crmg_reader *)crmg_read_xdp);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_xdp_reset(ctx, w);
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
@@ -401,7 +428,7 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 	w->source.packets = crmg_skb_segments(skb, &w->pkt);
 	w->ifindex = skb->ifindex;
 	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);
-	verdict = crmg_judge(w, front, service);
+	verdict = crmg_judge(w, front, service, skb, (crmg_reader *)crmg_read_skb);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_skb_reset(skb, w);
 	return verdict == CRMG_VERDICT_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;

@@ -50,6 +50,18 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	crmg_count_at(binding->row, verdict, reason, refused, source);
 }
 
+/* Those that begin in the packet, if there are any. */
+static __always_inline void
+crmg_count_requests(const struct crmg_work *w, const struct crmg_binding *binding,
+		    enum crmg_verdict verdict)
+{
+	__u32 begun = CRMG_READ_ONCE(w->walk.begun);
+	struct crmg_row *row = begun ? crmg_row(binding->row) : NULL;
+
+	if (row)
+		row->requests[verdict] += begun;
+}
+
 static __always_inline void
 crmg_count_passed(struct crmg_work *w, const struct crmg_binding *binding,
 		  const struct crmg_source *source)
@@ -273,6 +285,7 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 	}
 	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, source);
+	crmg_count_requests(c->work, binding, verdict);
 	if (verdict == CRMG_VERDICT_PASS && !CRMG_READ_ONCE(c->work->probe))
 		crmg_count_passed(c->work, binding, source);
 	if (c->slot) {

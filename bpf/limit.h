@@ -74,7 +74,7 @@ static __always_inline __u64 crmg_limit_cost(const struct crmg_limit *limit, __u
 {
 	__u64 cost = n * limit->cost >> crmg_limit_shift(id), over;
 
-	if (id != CRMG_LIMIT_PACKETS || __builtin_constant_p(n))
+	if ((id != CRMG_LIMIT_PACKETS && id != CRMG_LIMIT_REQUESTS) || __builtin_constant_p(n))
 		return cost;
 	over = n * (limit->cost >> 16) >> 46;
 	return (cost | (__u64)((__s64)(0 - over) >> 63)) & ~0ULL >> 1;

@@ -42,6 +42,7 @@ struct crmg_work {
 	__u32 ifindex;		/* by which it came or goes */
 	__u32 pad;
 	struct crmg_step step;
+	struct crmg_walk walk;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 again;		/* 1: what leaves may have been sent before (flows.h) */
 	struct crmg_clock clock;

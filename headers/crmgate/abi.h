@@ -48,7 +48,8 @@
 	X(SANITY,      "sanity",      "well-formed, but what no honest sender sends") \
 	X(BYTES_OUT,   "bytes_out",   "too many leaving bytes, a budget is used up") \
 	X(OPEN_CONNECTIONS, "open_connections", "too many TCP connections open at once") \
-	X(HALF_OPEN,   "half_open",   "too many TCP handshakes begun and not finished")
+	X(HALF_OPEN,   "half_open",   "too many TCP handshakes begun and not finished") \
+	X(REQUESTS,    "requests",    "too many requests of HTTP")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -57,12 +58,14 @@
  * X(ID, "name", "unit", shift, "help"): limits of a source, in the order of
  * decision. ID names the reason too. A charge of n units costs
  * n * cost >> shift time units (see struct crmg_limit). The first
- * CRMG_BUCKET_LIMITS are charged for each arriving packet, by all scopes.
+ * CRMG_BUCKET_LIMITS are charged for each arriving packet, by all scopes; the others are
+ * of a source only, and have a bucket elsewhere (map "asked").
  */
 #define CRMG_LIMITS(X) \
 	X(CONNECTIONS, "connections", "connections", 0,  "new TCP connections (SYN without ACK)") \
 	X(PACKETS,     "packets",     "packets",     0,  "arriving packets") \
-	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included")
+	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included") \
+	X(REQUESTS,    "requests",    "requests",    0,  "requests of HTTP")
 
 /*
  * X(ID, "name", "help"): what each source may have so many of at once, in the order of
@@ -405,17 +408,18 @@ CRMG_SIZE(struct crmg_budget, 64);
 #define CRMG_BINDING_BAN       8	/* ban is set */
 #define CRMG_BINDING_BALANCER  16	/* the client is a balancer: never banned */
 #define CRMG_BINDING_WIDER     7	/* any of the wider scopes */
-#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, with no wider scope and no cap */
+#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, and none of WIDER and CONNS */
 #define CRMG_BINDING_CUTS      64	/* a policy that is not off, with quotas and on_budget: cut */
-#define CRMG_BINDING_CAPS      128	/* a policy that is not off, with a cap: knows its connections */
+#define CRMG_BINDING_CONNS     128	/* a policy that is not off, with a cap or a limit of requests: ... */
+					/* ... it knows its connections */
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
 /*
  * Bit i: a refusal by limit kind i can be a strike. `connections` refuses only SYNs, and
- * those can be forged.
+ * those can be forged; what is no limit of a bucket, not yet.
  */
-#define CRMG_STRIKE_LIMITS (((1U << CRMG_LIMIT_COUNT) - 1) & ~(1U << CRMG_LIMIT_CONNECTIONS))
+#define CRMG_STRIKE_LIMITS (((1U << CRMG_BUCKET_LIMITS) - 1) & ~(1U << CRMG_LIMIT_CONNECTIONS))
 
 /* ban: of a policy. */
 struct crmg_ban_terms {
@@ -456,7 +460,7 @@ struct crmg_binding {
 	__u16 quotas;		/* what each source may be sent: of section QUOTAS; 0: anything */
 	struct crmg_ban_terms ban;
 	__u8 on_budget;		/* enum crmg_on_budget */
-	__u8 pad;
+	__u8 protocol;		/* enum crmg_protocol, of the service */
 	__u16 contract;		/* of the client, in section CONTRACTS; 0: it always holds */
 	__u16 fallback;		/* the binding of `any`, which holds while the contract does not */
 	__u8 reserved2[2];
@@ -802,6 +806,19 @@ struct crmg_proved {
 CRMG_SIZE(struct crmg_proved, 24);
 
 /*
+ * Map "asked", one per slot: the requests of a source, and their bucket. Of the slot whose
+ * check it has; who finds another there begins anew. Written by XDP, read by everybody.
+ */
+struct crmg_asked {
+	__u64 check;		/* of the slot */
+	__u64 tat;		/* 1/256 ns */
+	__u64 cost;		/* of tat when it was written; 0: no limit */
+	__u64 requests;		/* that passed */
+	__u64 refused;		/* each once, however often it was sent */
+};
+CRMG_SIZE(struct crmg_asked, 40);
+
+/*
  * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of
  * all sources of its service, had passed when the source's present strikes began. A
  * source takes an entry over when the one that has it struck no more for a while.
@@ -967,13 +984,47 @@ struct crmg_conn {
 	__u32 client_next;	/* what the client sends next, as far as it came in order; ... */
 	__u32 server_next;	/* what the server sends next */
 	__u32 server_acked;	/* what the server last acknowledged */
-	__u32 reserved[3];
+	__u32 read;		/* 1: its entry of "streams" is of this connection */
+	__u32 client_first;	/* client_next while nothing came; else not met in the handshake */
+	__u32 reserved;
 	__u64 packets_in;
 	__u64 bytes_in;
 	__u64 packets_out;
 	__u64 bytes_out;
 };
 CRMG_SIZE(struct crmg_conn, 64);
+
+/*
+ * Map "streams", entry by entry of "conns": how far what the client sends was read, where its
+ * requests are counted. `next` may be ahead of what came, by what need not be read. What
+ * arrives is written by XDP, a copy at once; `out` by TC, word by word. Two CPUs that have
+ * segments of one connection at the same time may count wrong; nothing worse comes of it.
+ */
+struct crmg_http_stream {
+	__u64 left;		/* of a body, or of a part of one, in bytes */
+	__u64 tail;		/* the last eight bytes of a line, the latest in the high ones */
+	__u8 state;		/* enum crmg_http_state */
+	__u8 marks;		/* CRMG_HTTP_* */
+	__u8 name;		/* enum crmg_http_name, of which a header may be ... */
+	__u8 at;		/* ... that agreed so far */
+	__u32 pad;
+};
+
+struct crmg_stream {
+	__u32 next;		/* sequence number of the first byte that is not read yet */
+	__u32 refused;		/* where a request was that was refused; with CRMG_STREAM_REFUSED */
+	__u32 marks;		/* CRMG_STREAM_* */
+	__u32 count;		/* requests so far */
+	union {
+		struct crmg_http_stream http;
+		__u64 in[4];	/* room for what arrives */
+	};
+	__u64 out[2];		/* for what leaves */
+};
+CRMG_SIZE(struct crmg_stream, 64);
+
+#define CRMG_STREAM_REFUSED 1
+#define CRMG_STREAM_LOST    2	/* it is not known where a message begins */
 
 /*
  * Map "gauges": how many connections a source has, in lines of eight words, chosen by
@@ -1018,6 +1069,7 @@ struct crmg_row {
 	__u64 connections[CRMG_VERDICT_COUNT];
 	__u64 reasons[CRMG_ROW_REASONS];	/* packets, by reason of the verdict */
 	__u64 would_drop[CRMG_ROW_REASONS];	/* shadow: by reason of the refusal */
+	__u64 requests[CRMG_VERDICT_COUNT];	/* of HTTP; under TLS an estimate */
 };
 
 /* Map "host", per CPU: what is not for a service, and what happens to the table. */

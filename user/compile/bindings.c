@@ -185,7 +185,9 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 {
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		if (binding->cap[i])
-			return CRMG_BINDING_CAPS;
+			return CRMG_BINDING_CONNS;
+	if (binding->limits & 1 << CRMG_LIMIT_REQUESTS)
+		return CRMG_BINDING_CONNS;
 	return binding->flags & CRMG_BINDING_WIDER ? 0 : CRMG_BINDING_PLAIN;
 }
 
@@ -234,6 +236,7 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 	binding->mode = b->mode;
 	binding->service = bind->service;
 	binding->sanity = bind->at->sanity;
+	binding->protocol = bind->at->protocol;
 	binding->contract = bind->contract;
 	binding->fallback = bind->contract ? b->none[bind->service] : 0;
 	crmg_copy(label->service, sizeof(label->service), bind->at->name);

@@ -84,7 +84,7 @@ struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shi
 uint8_t crmg_write_limits(const struct crmg_model_limit *limits, unsigned int count,
 			  struct crmg_limit *ret, struct crmg_terms *ret_terms);
 
-/* What a packet is asked under a policy that is not off: CRMG_BINDING_CAPS, _PLAIN or neither. */
+/* What a packet is asked under a policy that is not off: CRMG_BINDING_CONNS, _PLAIN or neither. */
 uint8_t crmg_binding_asks(const struct crmg_binding *binding);
 
 /* True if the client is not one at all times. */

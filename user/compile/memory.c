@@ -23,7 +23,7 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	ret->sources = CRMG_SLOTS(head->capacity) *
 		       (uint64_t)(sizeof(__u32) + sizeof(struct crmg_slot) +
 				  sizeof(struct crmg_detail) + sizeof(struct crmg_proved) +
-				  sizeof(struct crmg_windows)) +
+				  sizeof(struct crmg_windows) + sizeof(struct crmg_asked)) +
 		       CRMG_AGGREGATES(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_aggregates) +
 		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
@@ -32,7 +32,7 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	ret->flows = head->flows / CRMG_WAYS *
 		     (uint64_t)(sizeof(struct crmg_flows) + sizeof(struct crmg_contags) +
 				sizeof(struct crmg_gauges)) +
-		     head->flows * (uint64_t)sizeof(struct crmg_conn);
+		     head->flows * (uint64_t)(sizeof(struct crmg_conn) + sizeof(struct crmg_stream));
 	ret->policy = 2 * head->cells * CRMG_CELL;
 	ret->counters = chunks * CRMG_ROW_CHUNK * cpus * sizeof(struct crmg_row);
 	ret->bans = CRMG_BANS_MAX * BAN_BUCKET_BYTES + sizeof(struct crmg_ban_filter);

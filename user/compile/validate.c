@@ -66,7 +66,7 @@ static bool scopes_are_valid(const struct crmg_head *head, const struct crmg_bin
 {
 	const uint8_t own = CRMG_BINDING_AGGREGATE | CRMG_BINDING_TOTAL | CRMG_BINDING_BAN |
 			    CRMG_BINDING_BALANCER;
-	const uint8_t asks = CRMG_BINDING_PLAIN | CRMG_BINDING_CAPS;
+	const uint8_t asks = CRMG_BINDING_PLAIN | CRMG_BINDING_CONNS;
 	bool judges = b->kind == CRMG_BINDING_POLICY && b->mode != CRMG_MODE_OFF;
 
 	if (b->flags & ~(own | CRMG_BINDING_SERVICE | asks | CRMG_BINDING_CUTS) ||
@@ -157,7 +157,7 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
-		    b->on_budget >= CRMG_ON_BUDGET_COUNT ||
+		    b->on_budget >= CRMG_ON_BUDGET_COUNT || b->protocol >= CRMG_PROTOCOL_COUNT ||
 		    (b->quotas && (b->quotas >= head->section[CRMG_SECTION_QUOTAS].count ||
 				   b->kind != CRMG_BINDING_POLICY)) ||
 		    !crmg_image_service(image, b->service) || !scopes_are_valid(head, b) ||

@@ -170,12 +170,26 @@ struct scope {
 	struct crmg_model_bytes_out *bytes_out;	/* ... nor these */
 };
 
+/* What is no limit of sources together. */
+static void read_together(struct crmg_reader *r, const struct crmg_node *node)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "%.32s of sources together", node->key->text);
+	crmg_read_not_yet(r, node->key->place, what);
+}
+
 static void read_limit(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		       unsigned int id)
 {
-	struct crmg_model_limit *limit = &((struct scope *)target)->limits[id];
+	const struct scope *scope = target;
+	struct crmg_model_limit *limit = &scope->limits[id];
 	struct draft draft = { .scale = id == CRMG_LIMIT_BYTES ? &bytes : &counts };
 
+	if (id >= CRMG_BUCKET_LIMITS && !scope->caps) {
+		read_together(r, node);
+		return;
+	}
 	crmg_read_keys(r, node, "a limit", rate_keys, &draft);
 	if (!draft.has_rate || draft.burst_given != draft.has_burst)
 		return;
@@ -194,7 +208,7 @@ static void read_bytes_out(struct crmg_reader *r, const struct crmg_node *node, 
 	if (scope->bytes_out)
 		crmg_read_bytes_out(r, node, scope->bytes_out);
 	else
-		crmg_read_not_yet(r, node->key->place, "bytes_out of sources together");
+		read_together(r, node);
 }
 
 static void read_max(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -223,11 +237,9 @@ static void read_cap(struct crmg_reader *r, const struct crmg_node *node, void *
 		     unsigned int id)
 {
 	struct crmg_model_cap *caps = ((struct scope *)target)->caps;
-	char what[64];
 
 	if (!caps) {
-		snprintf(what, sizeof(what), "%.32s of sources together", node->key->text);
-		crmg_read_not_yet(r, node->key->place, what);
+		read_together(r, node);
 		return;
 	}
 	caps += id - CRMG_LIMIT_COUNT;
@@ -245,7 +257,6 @@ static const struct crmg_key limit_keys[] = {
 #define X(ID, name, ...) { name, read_cap, CRMG_LIMIT_COUNT + CRMG_CAP_##ID, false },
 	CRMG_CAPS(X)
 #undef X
-	{ "requests", NULL, 0, false },
 	{ "handshake_failures", NULL, 0, false },
 	{ "auth_failures", NULL, 0, false },
 	{ "bytes_out", read_bytes_out, BYTES_OUT_ID, false },
@@ -292,7 +303,7 @@ static uint32_t strike_bit(struct crmg_reader *r, const struct crmg_node *node)
 	}
 	if (!other)
 		return crmg_read_choice(r, node, names, count, &choice) ? 1u << ids[choice] : 0;
-	if (other->read)
+	if (other->read && other->arg != CRMG_LIMIT_REQUESTS)
 		crmg_read_error(r, node->place, "refusals by limit '%s' are no strikes: %s; "
 				"accepted: %s", other->name, other->arg == BYTES_OUT_ID ?
 				"it refuses what is sent to a source" :

@@ -238,8 +238,10 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 		bpf_map__set_max_entries(skel->maps.details, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.proved_map, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.windows, CRMG_SLOTS(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.asked_map, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.contags, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.conns, setup->flows);
+		bpf_map__set_max_entries(skel->maps.streams, setup->flows);
 		bpf_map__set_max_entries(skel->maps.gauges, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.aggregates,

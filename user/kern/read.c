@@ -244,6 +244,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	if (flags & CRMG_SNAP_SOURCES) {
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;
 		snap.windows = kern->view[CRMG_MAP_WINDOWS].memory;
+		snap.asked = kern->view[CRMG_MAP_ASKED].memory;
 		snap.gauges = kern->view[CRMG_MAP_GAUGES].memory;
 	}
 	if (flags & CRMG_SNAP_BANS) {

@@ -26,6 +26,12 @@ static const char *const transport_names[] = {
 #undef X
 };
 
+static const char *const protocol_names[] = {
+#define X(ID, name, ...) [CRMG_PROTOCOL_##ID] = name,
+	CRMG_PROTOCOLS(X)
+#undef X
+};
+
 /* The last service of the policy that is not TCP; NULL: all are. */
 static const struct crmg_model_service *udp_service(const struct crmg_model *model,
 						    const struct crmg_model_policy *policy)
@@ -71,6 +77,29 @@ static void check_transport(const struct crmg_model *model, const struct crmg_mo
 				 "'ban' needs transport tcp, since only a handshake proves who a "
 				 "source is; service '%s' of policy '%s' is %s", udp->name,
 				 policy->name, transport_names[udp->transport]);
+}
+
+/* Requests are counted where it is known what they look like. */
+static void check_protocol(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			   struct crmg_err *err)
+{
+	const struct crmg_model_limit *requests = &policy->limits[CRMG_LIMIT_REQUESTS];
+
+	for (size_t s = 0; requests->set && s < policy->service_count; s++) {
+		const struct crmg_model_service *service = &model->services[policy->services[s]];
+
+		if (service->protocol == CRMG_PROTOCOL_TLS)
+			crmg_check_error(model, err, requests->place,
+					 "limit '%s' under protocol tls is not available yet in this "
+					 "version; service '%s' of policy '%s' is tls",
+					 limit_names[CRMG_LIMIT_REQUESTS], service->name,
+					 policy->name);
+		else if (service->protocol != CRMG_PROTOCOL_HTTP)
+			crmg_check_error(model, err, requests->place,
+					 "limit '%s' needs protocol http; service '%s' of policy '%s' "
+					 "is %s", limit_names[CRMG_LIMIT_REQUESTS], service->name,
+					 policy->name, protocol_names[service->protocol]);
+	}
 }
 
 static void check_deny(const struct crmg_model *model, const struct crmg_model_policy *policy,
@@ -153,6 +182,8 @@ static void check_strikes(const struct crmg_model *model, const struct crmg_mode
 			 "'ban' of policy '%s' has nothing to count: a strike is a refusal by one "
 			 "of 'limits', and %s", policy->name,
 			 can ? "none of those is named in 'on'" :
+			 own >> CRMG_LIMIT_REQUESTS & 1 ? "those by 'requests' are none yet; add "
+			       "'packets' or 'bytes'" :
 			 own ? "those by 'connections' are none, since a SYN can be forged; add "
 			       "'packets' or 'bytes'" : "there is none");
 }
@@ -342,6 +373,7 @@ void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err)
 		const struct crmg_model_policy *policy = &model->policies[i];
 
 		check_transport(model, policy, err);
+		check_protocol(model, policy, err);
 		check_deny(model, policy, err);
 		check_width(model, &policy->v4_wide, "ipv4", model->v4_prefix, err);
 		check_width(model, &policy->v6_wide, "ipv6", model->v6_prefix, err);

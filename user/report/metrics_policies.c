@@ -75,6 +75,18 @@ void crmg_metric_connections(const struct crmg_family *family, const struct crmg
 	}
 }
 
+/* Where they are counted, or once were. */
+void crmg_metric_requests(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_policy_row *item = &ctx->rows->items[i];
+
+		if (crmg_counts_requests(item->binding) || crmg_row_sum(item->row->requests))
+			write_by_verdict(family, ctx->labels[i], "", item->row->requests, out);
+	}
+}
+
 /* The reasons that the policy can give, from 0 on, and any other that it once gave. */
 static void write_reasons(const struct crmg_family *family, const struct crmg_policy_row *item,
 			  const char *labels, const __u64 *counts, FILE *out)

@@ -89,7 +89,7 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	const struct crmg_binding *binding = row->binding;
 	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE;
 	bool cuts = binding->flags & CRMG_BINDING_CUTS;
-	bool caps = binding->flags & CRMG_BINDING_CAPS;
+	bool caps = binding->flags & CRMG_BINDING_CONNS;
 
 	switch (reason) {
 	case CRMG_REASON_MALFORMED:
@@ -120,6 +120,16 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 				return binding->limits >> i & 1;
 		return false;
 	}
+}
+
+bool crmg_counts_requests(const struct crmg_binding *binding)
+{
+	return binding->limits >> CRMG_LIMIT_REQUESTS & 1 && binding->flags & CRMG_BINDING_CONNS;
+}
+
+const char *crmg_requests_key(const struct crmg_service *service)
+{
+	return service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests";
 }
 
 uint64_t crmg_row_dropped(const struct crmg_row *row)

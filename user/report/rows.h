@@ -31,6 +31,12 @@ void crmg_policy_rows_free(struct crmg_policy_rows *rows);
  */
 bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reason);
 
+/* True if the requests of its connections are counted: there is a limit of them. */
+bool crmg_counts_requests(const struct crmg_binding *binding);
+
+/* The name of their number in JSON. */
+const char *crmg_requests_key(const struct crmg_service *service);
+
 /* Packets dropped or reset; packets that shadow let pass; arrived altogether. */
 uint64_t crmg_row_dropped(const struct crmg_row *row);
 uint64_t crmg_row_would_drop(const struct crmg_row *row);

@@ -65,6 +65,9 @@ unsigned int crmg_source_read(const struct crmg_snapshot *snap, uint32_t index,
 		return CRMG_TAG_EMPTY;
 	memcpy(&ret->slot, &snap->slots[index], sizeof(ret->slot));
 	memcpy(&ret->detail, &snap->details[index], sizeof(ret->detail));
+	ret->asked = (struct crmg_asked){ 0 };
+	if (snap->asked && snap->asked[index].check == ret->slot.check)
+		memcpy(&ret->asked, &snap->asked[index], sizeof(ret->asked));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	after = load_tag(snap, index);
 	if (!crmg_tag_in_use(state_of(after)) || (tag ^ after) & CRMG_TAG_HASH_MASK)

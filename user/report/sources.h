@@ -24,6 +24,7 @@ bool crmg_tag_is_proven(unsigned int state);
 struct crmg_source_record {
 	struct crmg_slot slot;
 	struct crmg_detail detail;
+	struct crmg_asked asked;	/* zero: nothing was counted, or it was not asked for */
 };
 
 /*

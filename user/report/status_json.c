@@ -58,6 +58,8 @@ static json_t *services_json(const struct crmg_snapshot *snap,
 	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
 		const struct crmg_service *service = crmg_image_service(snap->image, s);
 		uint64_t packets = 0, bytes = 0, connections = 0, bytes_out = 0, dropped = 0;
+		uint64_t requests = 0;
+		bool counted = false;
 
 		if (!service)
 			continue;
@@ -69,15 +71,17 @@ static json_t *services_json(const struct crmg_snapshot *snap,
 			packets += crmg_row_sum(row->packets);
 			bytes += crmg_row_sum(row->bytes);
 			connections += crmg_row_sum(row->connections);
+			requests += crmg_row_sum(row->requests);
+			counted |= crmg_counts_requests(rows->items[i].binding);
 			bytes_out += row->bytes_out;
 			dropped += crmg_row_dropped(row);
 		}
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:n, s:o, s:o, s:o}",
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(service->name, sizeof(service->name)),
 			"packets", crmg_json_count(packets),
 			"bytes", crmg_json_count(bytes),
-			service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated"
-							       : "requests",
+			crmg_requests_key(service),
+			counted ? crmg_json_count(requests) : json_null(),
 			"connections", crmg_json_count(connections),
 			"bytes_out", crmg_json_count(bytes_out),
 			"dropped_packets", crmg_json_count(dropped)));

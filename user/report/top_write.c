@@ -2,6 +2,7 @@
 /* top_write.c - chosen sources as a JSON document and as a table. */
 #include "../base/addr.h"
 #include "names.h"
+#include "rows.h"
 #include "text.h"
 #include "top.h"
 
@@ -12,21 +13,24 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 	const struct crmg_detail *detail = &row->source.detail;
 	const struct crmg_slot *slot = &row->source.slot;
 	const struct crmg_service *service = crmg_image_service(snap->image, detail->service);
+	const struct crmg_binding *binding =
+		crmg_image_binding(snap->image, crmg_source_binding(snap, &row->source));
 	const struct crmg_label *label = crmg_source_label(snap, &row->source);
+	bool counted = binding && crmg_counts_requests(binding);
 	uint64_t until = crmg_top_banned_until(snap, &row->source);
 	uint64_t dropped = crmg_source_dropped(slot, detail);
 	char address[CRMG_ADDR_LEN];
 
 	if (!label)
 		label = &no_label;
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
 			 " s:b}",
 		"address", crmg_source_text(snap, &detail->addr, address, sizeof(address)),
 		"service", crmg_json_text(service->name, sizeof(service->name)),
 		"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
 		"bytes", crmg_json_count(crmg_source_bytes(slot, detail)),
-		service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
+		crmg_requests_key(service), counted ? crmg_json_count(row->source.asked.requests) : json_null(),
 		"connections", crmg_json_count(detail->connections),
 		crmg_cap_name(CRMG_CAP_OPEN_CONNECTIONS),
 		crmg_json_count(crmg_source_has(snap, slot, CRMG_CAP_OPEN_CONNECTIONS)),

@@ -81,6 +81,7 @@ struct budget {
 	bool known;			/* its bucket can be found */
 	const __u64 *tat;		/* NULL: nothing was charged */
 	const __u64 *cost;
+	const struct crmg_asked *asked;	/* bucket of requests; NULL: the same */
 	struct crmg_pfx sharers;
 };
 
@@ -99,6 +100,7 @@ static struct budget source_budget(const struct crmg_snapshot *snap, const struc
 		.known = true,
 		.tat = why->seen ? why->source.slot.tat : NULL,
 		.cost = why->source.detail.cost,
+		.asked = why->seen ? &why->source.asked : NULL,
 		.sharers = cut_to(addr, crmg_source_len(snap, addr)),
 	};
 }
@@ -166,20 +168,31 @@ static struct budget budget_of(const struct crmg_snapshot *snap, const struct cr
 	}
 }
 
+/* How far the bucket of a limit is ahead of now, in the time of a limit of this cost. */
+static unsigned __int128 level_of(const struct crmg_snapshot *snap, const struct budget *budget,
+				  unsigned int limit)
+{
+	uint64_t now = snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT, tat = 0, cost = 0;
+
+	if (limit == CRMG_LIMIT_REQUESTS && budget->asked) {
+		tat = budget->asked->tat;
+		cost = budget->asked->cost;
+	} else if (limit < CRMG_BUCKET_LIMITS && budget->tat) {
+		tat = budget->tat[limit];
+		cost = budget->cost[limit];
+	}
+	if (!cost || (int64_t)(tat - now) <= 0)
+		return 0;
+	return (unsigned __int128)(tat - now) * budget->limit[limit].cost / cost;
+}
+
 static uint64_t available(const struct crmg_snapshot *snap, const struct budget *budget,
 			  unsigned int limit)
 {
 	const struct crmg_limit *terms = &budget->limit[limit];
 	uint64_t burst = budget->terms[limit].burst;
-	unsigned __int128 level = 0, left;
+	unsigned __int128 level = level_of(snap, budget, limit), left;
 
-	if (budget->tat && limit < CRMG_BUCKET_LIMITS && budget->cost[limit]) {
-		uint64_t now = snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT;
-		int64_t ahead = (int64_t)(budget->tat[limit] - now);
-
-		if (ahead > 0)
-			level = (unsigned __int128)ahead * terms->cost / budget->cost[limit];
-	}
 	if (!terms->cost || level >= terms->tolerance)
 		return terms->cost ? 0 : burst;
 	left = ((terms->tolerance - level) << crmg_limit_shift(limit)) / terms->cost;

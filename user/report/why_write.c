@@ -5,6 +5,7 @@
 #include "../base/addr.h"
 #include "../base/num.h"
 #include "names.h"
+#include "rows.h"
 #include "show.h"
 #include "sources.h"
 #include "text.h"
@@ -94,7 +95,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o,"
-			 " s:o, s:o, s:n, s:o, s:o}",
+			 " s:o, s:o, s:o, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
@@ -118,7 +119,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 			? crmg_json_time(crmg_tick_to_real(snap, detail->last_refused))
 			: json_null(),
 		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
-		why->service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests",
+		crmg_requests_key(why->service), crmg_counts_requests(why->binding) ? crmg_json_count(why->source.asked.requests)
+						   : json_null(),
 		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)),
 		"bytes_out", crmg_json_count(detail->bytes_out));
 }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * http.h - counts requests of plain HTTP/1: a request is a line where a message begins. Which
+ * bytes are bodies the headers say, so bodies are left out, unread. Lines may be split
+ * anywhere. Where it is not known where a message begins, as behind a gap, the next line that
+ * ends in a version of HTTP is taken for a request.
+ */
+#ifndef CRMGATE_BPF_HTTP_H
+#define CRMGATE_BPF_HTTP_H
+
+#include "walk.h"
+
+enum crmg_http_state {
+	CRMG_HTTP_BOUNDARY,	/* between messages; empty lines are nothing */
+	CRMG_HTTP_LINE,		/* in the request line */
+	CRMG_HTTP_NAME,		/* in the name of a header, as far as it matters */
+	CRMG_HTTP_FIELD,	/* in what is left of a header that does not */
+	CRMG_HTTP_LENGTH,	/* in the value of Content-Length */
+	CRMG_HTTP_CODING,	/* in the value of Transfer-Encoding */
+	CRMG_HTTP_BODY,		/* `left` bytes of body, or of one of its parts */
+	CRMG_HTTP_SIZE,		/* in the size of a part, or before it */
+	CRMG_HTTP_EXTENSION,	/* behind it */
+	CRMG_HTTP_TRAILER,	/* where a line behind the last part begins */
+	CRMG_HTTP_TRAILER_LINE,	/* in such a line */
+};
+
+/* States that wait for the end of a line. */
+#define CRMG_HTTP_SKIPS (1 << CRMG_HTTP_LINE | 1 << CRMG_HTTP_FIELD | \
+			 1 << CRMG_HTTP_EXTENSION | 1 << CRMG_HTTP_TRAILER_LINE)
+
+#define CRMG_HTTP_CHUNKED 1	/* the body is in parts, each with its size */
+#define CRMG_HTTP_DIGITS  2	/* of which one digit was read */
+
+enum crmg_http_name { CRMG_HTTP_CONTENT_LENGTH, CRMG_HTTP_TRANSFER_ENCODING };
+
+#define CRMG_BYTES(a, b, c, d, e, f, g, h) \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | \
+	 (__u64)(e) << 32 | (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+#define CRMG_EACH_BYTE(c) ((c) * 0x0101010101010101ULL)
+
+#define CRMG_HTTP_LENGTH_MAX (1ULL << 56)	/* bytes; beyond it no more digits are read */
+
+static __always_inline __u32 crmg_http_lower(__u32 c)
+{
+	return c - 'A' < 26 ? c | 0x20 : c;
+}
+
+/* Byte `at` of a name, or 0 at its end. Words, since a string would be a section of its own. */
+static __always_inline __u32 crmg_http_name_byte(__u32 name, __u32 at)
+{
+	const bool length = name == CRMG_HTTP_CONTENT_LENGTH;
+	__u64 word;
+
+	if (at < 8)
+		word = length ? CRMG_BYTES('c', 'o', 'n', 't', 'e', 'n', 't', '-') :
+				CRMG_BYTES('t', 'r', 'a', 'n', 's', 'f', 'e', 'r');
+	else if (at < 16)
+		word = length ? CRMG_BYTES('l', 'e', 'n', 'g', 't', 'h', 0, 0) :
+				CRMG_BYTES('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n');
+	else
+		word = at == 16 ? 'g' : 0;
+	return word >> (at & 7) * 8 & 0xff;
+}
+
+/* True if a line ends in HTTP/1.0, HTTP/1.1 or the like, as far as `tail` has it. */
+static __always_inline bool crmg_http_is_request(__u64 tail)
+{
+	const __u64 version = CRMG_BYTES(0, 'T', 'T', 'P', '/', '1', '.', 0);
+	const __u64 mask = CRMG_BYTES(0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0);
+
+	if (tail >> 56 == '\r')
+		tail <<= 8;
+	return (tail & mask) == version && (tail >> 56) - '0' < 10;
+}
+
+/* Nothing is known of what comes next. */
+static __always_inline void crmg_http_lose(struct crmg_stream *stream)
+{
+	stream->marks |= CRMG_STREAM_LOST;
+	stream->http.state = CRMG_HTTP_LINE;
+	stream->http.marks = 0;
+	stream->http.tail = 0;
+}
+
+/* The end of the request line. */
+static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_http_stream *h)
+{
+	if (k->stream.marks & CRMG_STREAM_LOST && !crmg_http_is_request(h->tail))
+		return;
+	k->stream.marks &= ~CRMG_STREAM_LOST;
+	crmg_walk_request(k);
+	h->state = CRMG_HTTP_NAME;
+	h->marks = 0;
+	h->left = 0;
+	h->at = 0;
+}
+
+/* The size of the next part is known, or it was only the end of the part before. */
+static __always_inline void crmg_http_sized(struct crmg_http_stream *h)
+{
+	if (!(h->marks & CRMG_HTTP_DIGITS))
+		h->state = CRMG_HTTP_SIZE;
+	else
+		h->state = h->left ? CRMG_HTTP_BODY : CRMG_HTTP_TRAILER;
+	h->marks &= ~CRMG_HTTP_DIGITS;
+}
+
+/* The headers end. */
+static __always_inline void crmg_http_headed(struct crmg_http_stream *h)
+{
+	if (h->marks & CRMG_HTTP_CHUNKED) {
+		h->state = CRMG_HTTP_SIZE;
+		h->left = 0;
+	} else {
+		h->state = h->left ? CRMG_HTTP_BODY : CRMG_HTTP_BOUNDARY;
+	}
+}
+
+/* The body, or a part of it, ends. */
+static __always_inline void crmg_http_passed(struct crmg_http_stream *h)
+{
+	h->state = h->marks & CRMG_HTTP_CHUNKED ? CRMG_HTTP_SIZE : CRMG_HTTP_BOUNDARY;
+}
+
+static __always_inline void crmg_http_line_end(struct crmg_walk *k, struct crmg_http_stream *h)
+{
+	switch (h->state) {
+	case CRMG_HTTP_LINE:
+		crmg_http_request(k, h);
+		break;
+	case CRMG_HTTP_FIELD:
+		h->state = CRMG_HTTP_NAME;
+		h->at = 0;
+		break;
+	case CRMG_HTTP_EXTENSION:
+		crmg_http_sized(h);
+		break;
+	default:
+		h->state = CRMG_HTTP_TRAILER;
+	}
+}
+
+/* Reads on to the end of the line, eight bytes at most. */
+static __always_inline void crmg_http_skip(struct crmg_walk *k, struct crmg_http_stream *h)
+{
+	__u32 count, bytes;
+	__u64 word = crmg_walk_word(k, &count), ends = word ^ CRMG_EACH_BYTE('\n');
+
+	/* The lowest bit that is set is that of the first end of a line. */
+	ends = (ends - CRMG_EACH_BYTE(0x01)) & ~ends & CRMG_EACH_BYTE(0x80);
+	bytes = ends ? ((ends & (0 - ends)) >> 7) * 0x0001020304050607ULL >> 56 : 8;
+	if (bytes > count)
+		bytes = count;
+	if (bytes == 8)
+		h->tail = word;
+	else if (bytes)
+		h->tail = h->tail >> bytes * 8 | word << (64 - bytes * 8);
+	k->at += bytes;
+	if (bytes == count)
+		return;
+	crmg_http_line_end(k, h);
+	k->at++;
+}
+
+/* In the name of a header; false: the byte is not read. */
+static __always_inline bool crmg_http_name(struct crmg_http_stream *h, __u32 c)
+{
+	__u32 expected;
+
+	if (!h->at && c == '\r')
+		return true;
+	if (!h->at && c == '\n') {
+		crmg_http_headed(h);
+		return true;
+	}
+	c = crmg_http_lower(c);
+	if (!h->at)
+		h->name = c == 'c' ? CRMG_HTTP_CONTENT_LENGTH : CRMG_HTTP_TRANSFER_ENCODING;
+	expected = crmg_http_name_byte(h->name, h->at);
+	if (!expected && c == ':') {
+		h->state = h->name == CRMG_HTTP_CONTENT_LENGTH ? CRMG_HTTP_LENGTH :
+								 CRMG_HTTP_CODING;
+		h->left = h->name == CRMG_HTTP_CONTENT_LENGTH ? 0 : h->left;
+		h->tail = 0;
+		return true;
+	}
+	if (!expected || c != expected) {
+		h->state = CRMG_HTTP_FIELD;
+		return false;
+	}
+	h->at++;
+	return true;
+}
+
+static __always_inline void crmg_http_length(struct crmg_http_stream *h, __u32 c)
+{
+	if (c - '0' < 10 && h->left < CRMG_HTTP_LENGTH_MAX)
+		h->left = h->left * 10 + (c - '0');
+	if (c != '\n')
+		return;
+	h->state = CRMG_HTTP_NAME;
+	h->at = 0;
+}
+
+/* The last of several codings says how long the body is. */
+static __always_inline void crmg_http_coding(struct crmg_http_stream *h, __u32 c)
+{
+	if (c == '\n') {
+		if (h->tail >> 8 == CRMG_BYTES('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+			h->marks |= CRMG_HTTP_CHUNKED;
+		h->state = CRMG_HTTP_NAME;
+		h->at = 0;
+	} else if (c != ' ' && c != '\t' && c != '\r') {
+		h->tail = h->tail >> 8 | (__u64)crmg_http_lower(c) << 56;
+	}
+}
+
+static __always_inline void crmg_http_size(struct crmg_http_stream *h, __u32 c)
+{
+	__u32 digit = c - '0' < 10 ? c - '0' : crmg_http_lower(c) - 'a' + 10;
+
+	if (digit < 16 && h->left < CRMG_HTTP_LENGTH_MAX) {
+		h->left = h->left << 4 | digit;
+		h->marks |= CRMG_HTTP_DIGITS;
+	} else if (c == '\n') {
+		crmg_http_sized(h);
+	} else if (c != '\r') {
+		h->state = CRMG_HTTP_EXTENSION;
+	}
+}
+
+/* Reads a byte; false: it is left to the state that it led to. */
+static __always_inline bool crmg_http_byte(struct crmg_http_stream *h, __u32 c)
+{
+	bool end = c == '\n' || c == '\r';
+
+	switch (h->state) {
+	case CRMG_HTTP_BOUNDARY:
+		if (!end) {
+			h->state = CRMG_HTTP_LINE;
+			h->tail = 0;
+		}
+		return end;
+	case CRMG_HTTP_NAME:
+		return crmg_http_name(h, c);
+	case CRMG_HTTP_LENGTH:
+		crmg_http_length(h, c);
+		return true;
+	case CRMG_HTTP_CODING:
+		crmg_http_coding(h, c);
+		return true;
+	case CRMG_HTTP_SIZE:
+		crmg_http_size(h, c);
+		return true;
+	case CRMG_HTTP_TRAILER:
+		if (c == '\n')
+			h->state = CRMG_HTTP_BOUNDARY;
+		else if (c != '\r')
+			h->state = CRMG_HTTP_TRAILER_LINE;
+		return true;
+	}
+	return true;
+}
+
+/* One step; something is loaded. Each goes on by a byte at least, or into another state. */
+static __always_inline void crmg_http_step(struct crmg_walk *k)
+{
+	struct crmg_http_stream *h = &k->stream.http;
+	__u32 count;
+
+	if (CRMG_HTTP_SKIPS >> h->state & 1)
+		crmg_http_skip(k, h);
+	else if (h->state != CRMG_HTTP_BODY && crmg_http_byte(h, crmg_walk_word(k, &count) & 0xff))
+		k->at++;
+	if (h->state != CRMG_HTTP_BODY)
+		return;
+	crmg_walk_hop(k, &h->left);
+	if (!h->left)
+		crmg_http_passed(h);
+}
+
+/*
+ * Where in the segment there is something to read; false: nowhere. acked: what the server
+ * has acknowledged. What came before its turn is read for what it shows alone, and what
+ * came before it, if it is not known, is waited for; unless the server has it.
+ */
+static __always_inline bool crmg_http_meet(struct crmg_walk *k, __u32 acked)
+{
+	__u32 seq = k->base + k->at, next = k->stream.next;
+	struct crmg_http_stream *h = &k->stream.http;
+
+	/* Of a body that is longer than what was left out at once: nothing is missed. */
+	if (h->state == CRMG_HTTP_BODY && (__s32)(seq - next) > 0 && seq - next < h->left) {
+		h->left -= seq - next;
+		next = seq;
+	}
+	if ((__s32)(seq - next) > 0) {
+		k->aside = (__s32)(acked - next) <= 0;
+		/* Of a line that was begun the end was not seen. */
+		if (!k->aside && h->state == CRMG_HTTP_LINE &&
+		    !(k->stream.marks & CRMG_STREAM_LOST))
+			crmg_walk_request(k);
+		crmg_http_lose(&k->stream);
+		return true;
+	}
+	if (next - seq >= k->end - k->at)
+		return false;
+	k->at += next - seq;
+	return true;
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * requests.h - requests of sources: what a segment of a known connection shows of them is
+ * read (http.h), and charged to the source. A request that is refused is dropped with
+ * its segment, which is judged again when it is sent again. Layout: abi.h, "streams", "asked".
+ */
+#ifndef CRMGATE_BPF_REQUESTS_H
+#define CRMGATE_BPF_REQUESTS_H
+
+/* True if the requests of the connection that the packet is of are counted. */
+static __always_inline bool
+crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *binding)
+{
+	return binding->limits & 1 << CRMG_LIMIT_REQUESTS && crmg_has_conn(w, binding);
+}
+
+static __always_inline struct crmg_stream *crmg_stream_at(__u32 at)
+{
+	return bpf_map_lookup_elem(&streams, &at);
+}
+
+/*
+ * The stream of a connection; of one that was not read before, from where it is: met in its
+ * handshake it begins with a message, else that is not known.
+ */
+static __always_inline struct crmg_stream *
+crmg_stream_of(struct crmg_conn *conn, __u32 entry)
+{
+	struct crmg_stream *stream = crmg_stream_at(entry);
+
+	if (!stream || CRMG_READ_ONCE(conn->read))
+		return stream;
+	__builtin_memset(stream, 0, sizeof(*stream));
+	stream->next = conn->client_next;
+	if (conn->client_next != conn->client_first)
+		crmg_http_lose(stream);
+	CRMG_WRITE_ONCE(conn->read, 1);
+	return stream;
+}
+
+/*
+ * Gets the walk over the payload of a segment ready. 1: there is something to read. Nothing
+ * is known of a segment of no known connection, so nothing is counted.
+ */
+__noinline int crmg_stream_open(struct crmg_work *w)
+{
+	const struct crmg_stream *stream;
+	struct crmg_conn *conn;
+	struct crmg_walk *k;
+	__u64 tag;
+
+	if (!w)
+		return 0;
+	k = &w->walk;
+	k->at = w->pkt.l4 + w->pkt.tcp_header;
+	k->end = w->pkt.ip_end;
+	if (w->source.syn || k->at >= k->end)
+		return 0;
+	conn = crmg_conn_find(w, true, &tag);
+	if (!conn)
+		return 0;
+	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
+	stream = crmg_stream_of(conn, k->entry);
+	if (!stream)
+		return 0;
+	k->stream = *stream;
+	k->base = crmg_ntohl(w->pkt.seq) - k->at;
+	k->have = 0;
+	k->from = 0;
+	k->beyond = 0;
+	k->aside = 0;
+	return crmg_http_meet(k, conn->server_acked);
+}
+
+/* A walk under a context: of XDP or of TC. */
+struct crmg_walking {
+	void *ctx;
+	struct crmg_walk *walk;
+};
+
+/* How many bytes to load, or 0: they are there. */
+static __always_inline __u32 crmg_walk_load(struct crmg_walk *k)
+{
+	__u32 left = k->end - k->at;
+
+	if (crmg_walk_place(k) < CRMG_WALK_BYTES)
+		return 0;
+	k->from = k->at;
+	k->have = left < CRMG_WALK_BYTES ? left : CRMG_WALK_BYTES;
+	return k->have;
+}
+
+/* The rest of a segment that cannot be read is a gap. */
+static __always_inline long crmg_walk_give_up(struct crmg_walk *k)
+{
+	k->end = k->at;
+	return 1;
+}
+
+/* For the verifier: from 1 to CRMG_WALK_BYTES. */
+#define CRMG_WALK_LENGTH(n) ((((n) - 1) & (CRMG_WALK_BYTES - 1)) + 1)
+
+#define CRMG_WALK_STEP(name, load) \
+static long name(__u32 i, void *arg) \
+{ \
+	const struct crmg_walking *walking = arg; \
+	struct crmg_walk *k = walking->walk; \
+	__u32 bytes; \
+\
+	(void)i; \
+	if (k->at >= k->end) \
+		return 1; \
+	bytes = crmg_walk_load(k); \
+	if (bytes && load(walking->ctx, k->from, k->bytes, CRMG_WALK_LENGTH(bytes))) \
+		return crmg_walk_give_up(k); \
+	crmg_http_step(k); \
+	return 0; \
+}
+CRMG_WALK_STEP(crmg_walk_step_xdp, bpf_xdp_load_bytes)
+CRMG_WALK_STEP(crmg_walk_step_skb, bpf_skb_load_bytes)
+
+/* Steps that a payload of so many bytes takes at most. */
+#define CRMG_WALK_STEPS(bytes) (2 * (bytes) + 2)
+
+/* Reads what there is to read of a segment, in w->pkt. 1: something was. */
+__noinline int crmg_read_xdp(struct xdp_md *ctx, struct crmg_work *w)
+{
+	struct crmg_walking walking = { .ctx = ctx };
+
+	if (!w || !crmg_stream_open(w))
+		return 0;
+	walking.walk = &w->walk;
+	bpf_loop(CRMG_WALK_STEPS(w->walk.end - w->walk.at), crmg_walk_step_xdp, &walking, 0);
+	return 1;
+}
+
+__noinline int crmg_read_skb(struct __sk_buff *ctx, struct crmg_work *w)
+{
+	struct crmg_walking walking = { .ctx = ctx };
+
+	if (!w || !crmg_stream_open(w))
+		return 0;
+	walking.walk = &w->walk;
+	bpf_loop(CRMG_WALK_STEPS(w->walk.end - w->walk.at), crmg_walk_step_skb, &walking, 0);
+	return 1;
+}
+
+/* ------------------------------------------------------------------ buckets */
+
+/* The bucket of the source in w, for a limit of this cost; a new one is full. */
+static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *w, __u64 cost)
+{
+	__u32 at = w->source.index;
+	struct crmg_asked *asked = bpf_map_lookup_elem(&asked_map, &at);
+
+	if (!asked)
+		return NULL;
+	if (CRMG_READ_ONCE(asked->check) != w->source.hash.check) {
+		asked->tat = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+		asked->cost = cost;
+		asked->requests = 0;
+		asked->refused = 0;
+		CRMG_WRITE_ONCE(asked->check, w->source.hash.check);
+	}
+	return asked;
+}
+
+/*
+ * Charges n requests that came as one. If that is more than the burst they are not refused for
+ * ever: a bucket that is full lets them pass, and is empty for as long as they are worth.
+ */
+static __always_inline enum crmg_charge
+crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tolerance, __u32 n)
+{
+	const struct crmg_limit limit = { cost, tolerance };
+	__u64 old = CRMG_READ_ONCE(asked->tat), backlog = crmg_backlog(old, now), all;
+
+	if (asked->cost != cost) {
+		if (asked->cost && backlog)
+			backlog = crmg_rescale(backlog, asked->cost, cost, tolerance);
+		asked->cost = cost;
+	}
+	all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
+	if (backlog + (all < tolerance ? all : tolerance) > tolerance)
+		return CRMG_REFUSED;
+	if (all > CRMG_BACKLOG_MAX / 2)
+		all = CRMG_BACKLOG_MAX / 2;
+	return __sync_val_compare_and_swap(&asked->tat, old, now + backlog + all) == old ?
+	       CRMG_CHARGED : CRMG_CONTENDED;
+}
+
+/* The segment goes on: what was read of it is known. */
+static __always_inline void crmg_stream_keep(struct crmg_walk *k, struct crmg_stream *stream)
+{
+	if (k->aside)
+		return;
+	stream->next = k->base + k->end + k->beyond;
+	stream->refused = 0;
+	stream->marks = k->stream.marks & ~CRMG_STREAM_REFUSED;
+	stream->count = k->stream.count + k->begun;
+	__builtin_memcpy(stream->in, k->stream.in, sizeof(stream->in));
+}
+
+/*
+ * What was read is judged, unless it passes in any case: `judged` says whether it is, and
+ * `enforced` whether a segment with a request that is refused is dropped. The reason. Of a
+ * request that was refused before, k->begun is taken back, as it is counted once.
+ */
+__noinline int
+crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, __u32 judged, __u32 enforced)
+{
+	enum crmg_charge charge = CRMG_CHARGED;
+	struct crmg_stream *stream;
+	struct crmg_asked *asked;
+	struct crmg_walk *k;
+	__u32 try;
+
+	if (!w)
+		return CRMG_REASON_OK;
+	k = &w->walk;
+	stream = crmg_stream_at(k->entry);
+	if (!stream)
+		return CRMG_REASON_OK;
+	asked = k->begun ? crmg_asked_at(w, cost) : NULL;
+	for (try = 0; asked && judged && try < CRMG_CAS_TRIES; try++) {
+		charge = crmg_asked_charge(asked, w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT, cost,
+					   tolerance, k->begun);
+		if (charge != CRMG_CONTENDED)
+			break;
+	}
+	if (charge == CRMG_CHARGED || !enforced) {
+		crmg_stream_keep(k, stream);
+		if (asked)
+			__sync_fetch_and_add(&asked->requests, k->begun);
+	} else if (stream->marks & CRMG_STREAM_REFUSED && stream->refused == k->first) {
+		k->begun = 0;
+	} else {
+		stream->refused = k->first;
+		stream->marks |= CRMG_STREAM_REFUSED;
+		if (asked)
+			__sync_fetch_and_add(&asked->refused, k->begun);
+	}
+	if (charge == CRMG_CHARGED)
+		return CRMG_REASON_OK;
+	return charge == CRMG_REFUSED ? CRMG_REASON_REQUESTS : CRMG_REASON_CONTENTION;
+}
+
+/* The slot slept so long that its buckets have wrapped. */
+static __always_inline void crmg_asked_fill(__u32 index, __u64 now_ns)
+{
+	struct crmg_asked *asked = bpf_map_lookup_elem(&asked_map, &index);
+
+	if (asked)
+		CRMG_WRITE_ONCE(asked->tat, now_ns << CRMG_UNITS_PER_NS_SHIFT);
+}
+
+#endif

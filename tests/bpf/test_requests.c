@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_requests.c - how many requests a connection carries, however they are cut into
+ * segments, and what becomes of those that are too many.
+ */
+#include "conversation.h"
+#include "rig.h"
+
+#define START_NS (1000 * CRMG_NS_PER_SEC)
+
+#define POLICY(limits) \
+	"version: 1\n" \
+	"capacity: {sources: 1024, flows: 1024}\n" \
+	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n" \
+	"policies: [{name: public, service: api, clients: any, limits: {" limits "}}]\n"
+
+/* A connection, and how much of it the client has sent. */
+struct talk {
+	struct conversation c;
+	uint32_t next;
+};
+
+static struct talk talk(struct crmg_addr client, uint16_t sport)
+{
+	struct talk t = { conversation(rig, client, sport), 1001 };
+
+	handshake(&t.c);
+	return t;
+}
+
+/* A segment with this text at this number; what became of it. */
+static uint32_t says_at(const struct talk *t, uint32_t seq, const char *text, size_t len)
+{
+	struct crmg_test_packet p = client_segment(&t->c, ACK);
+	static struct crmg_test_frame frame;
+
+	p.seq = seq;
+	p.payload = (uint32_t)len;
+	crmg_test_build(&p, &frame);
+	memcpy(frame.data + frame.len - len, text, len);
+	return crmg_rig_xdp(rig, &frame, NULL);
+}
+
+/* The next segment. One that is dropped is not sent yet. */
+static uint32_t says(struct talk *t, const char *text, size_t len)
+{
+	uint32_t action = says_at(t, t->next, text, len);
+
+	if (action == XDP_PASS)
+		t->next += (uint32_t)len;
+	return action;
+}
+
+/* A segment of the server that acknowledges all that the client has sent. */
+static void answers(struct talk *t)
+{
+	struct crmg_test_packet p = {
+		.src = SERVER4, .dst = t->c.client, .protocol = IPPROTO_TCP, .sport = t->c.dport,
+		.dport = t->c.sport, .seq = t->c.next, .ack = t->next, .tcp_flags = ACK,
+		.payload = 10,
+	};
+
+	crmg_rig_tc_packet(rig, &p);
+	t->c.next += p.payload;
+}
+
+static uint64_t requests(enum crmg_verdict verdict)
+{
+	return crmg_rig_row(rig, "api", "public").requests[verdict];
+}
+
+/* ------------------------------------------------------------------ streams */
+
+#define GET "GET /v1/contacts?page=2 HTTP/1.1\r\nHost: api.example.org\r\nCookie: c=t\r\n\r\n"
+
+static const struct row {
+	const char *text;
+	unsigned int requests;
+} rows[] = {
+	{ GET, 1 },
+	{ GET GET GET, 3 },
+	{ "\r\n\r\n" GET "\r\n" GET, 2 },
+	{ "GET / HTTP/1.0\n\n" GET, 2 },
+	{ "GET /a\r\n\r\n", 1 },
+	{ "POST / HTTP/1.1\r\nContent-Length: 7\r\n\r\nGET /\r\n" GET, 2 },
+	{ "POST / HTTP/1.1\r\ncontent-LENGTH:0030  \r\nContent-Type: x\r\n\r\n"
+	  "GET / HTTP/1.1\r\n\r\nGET / HTTP" GET, 2 },
+	{ "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n" GET, 2 },
+	{ "POST / HTTP/1.1\r\nContent-Lengths: 5\r\nContent-Lengt: 5\r\nX: 5\r\n\r\n" GET, 2 },
+	{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "12\r\nGET / HTTP/1.1\r\n\r\n\r\n0\r\n\r\n" GET, 2 },
+	{ "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, Chunked \r\nContent-Length: 9\r\n\r\n"
+	  "3;ext=\"1\"\r\nabc\r\n1\nd\nA \r\n0123456789\r\n000\r\nTrailer: x\r\nY: z\r\n\r\n" GET, 2 },
+	{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n" GET, 2 },
+	{ "GET / HTTP/1.1\r\nTransfer-Encodin: chunked\r\nT: x\r\nTransfer-Encodings: chunked\r\n\r\n"
+	  GET, 2 },
+};
+
+/* Every stream, in segments of every size, of either family, at XDP and at TC ingress. */
+static void test_streams(void **state)
+{
+	uint16_t sport = 1024;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * CRMG_ARRAY_SIZE(rows); i++) {
+		const struct row *row = &rows[i / 2];
+		const struct crmg_addr client = i % 2 ? PEER4 : PEER6;
+		const size_t len = strlen(row->text);
+
+		crmg_rig_set_tc_ingress(rig, i % 2);
+		for (size_t size = 1; size <= len; size += 1 + size / 3) {
+			uint64_t before = requests(CRMG_VERDICT_PASS);
+			struct talk t = talk(client, sport++);
+
+			for (size_t at = 0; at < len; at += size)
+				says(&t, row->text + at, size < len - at ? size : len - at);
+			if (requests(CRMG_VERDICT_PASS) - before != row->requests)
+				fail_msg("in segments of %zu: %llu requests in %s", size,
+					 (unsigned long long)(requests(CRMG_VERDICT_PASS) - before),
+					 row->text);
+			server_sends(&t.c, RST | ACK, 0);
+		}
+	}
+}
+
+/* ------------------------------------------------------------------- limits */
+
+static void test_too_many(void **state)
+{
+	struct talk t = talk(PEER4, 1024), other = talk(PEER6, 1024);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	/* It is one request, however often it is sent. */
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
+	assert_int_equal(requests(CRMG_VERDICT_DROP), 1);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").reasons[CRMG_REASON_REQUESTS], 5);
+	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_REQUESTS);
+	/* What is no request passes, another source has its own, and time fills the bucket. */
+	assert_int_equal(client_sends(&t.c, ACK), XDP_PASS);
+	assert_int_equal(says(&other, GET, strlen(GET)), XDP_PASS);
+	crmg_rig_set_clock(rig, START_NS + CRMG_NS_PER_SEC / 2);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 5);
+	assert_int_equal(requests(CRMG_VERDICT_DROP), 2);
+}
+
+/* More in a segment than the burst pass when nothing was used, and are paid for. */
+static void test_more_than_the_burst(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	assert_int_equal(says(&t, GET GET GET GET GET, 5 * strlen(GET)), XDP_PASS);
+	crmg_rig_set_clock(rig, START_NS + CRMG_NS_PER_SEC + 1);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	crmg_rig_set_clock(rig, START_NS + 2 * CRMG_NS_PER_SEC);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+}
+
+static void test_shadow(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 5);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").would_drop[CRMG_REASON_REQUESTS], 2);
+}
+
+/* Who is not in a connection that is known is in none: nothing of it is charged. */
+static void test_stray(void **state)
+{
+	struct talk t = { conversation(rig, PEER4, 1024), 1001 };
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 0);
+}
+
+/* ---------------------------------------------------------- lost, late, twice */
+
+static void test_sent_twice(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says(&t, GET GET, 2 * strlen(GET));
+	says_at(&t, 1001, GET GET, 2 * strlen(GET));
+	/* Again, and one more behind it. */
+	says_at(&t, 1001 + strlen(GET), GET GET, 2 * strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
+}
+
+/* What comes early is read for what it shows; when the server has it all, it goes on. */
+static void test_gap(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says_at(&t, t.next + strlen(GET), GET, strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 1);
+	says(&t, GET, strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);
+	t.next += strlen(GET);
+	answers(&t);
+	says(&t, GET GET, 2 * strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 4);
+}
+
+/* A body may be of any length, and come in any order. */
+static void test_large_body(void **state)
+{
+	const char head[] = "POST / HTTP/1.1\r\nContent-Length: 5000000000\r\n\r\n";
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says(&t, head, strlen(head));
+	for (uint64_t sent = 0; sent < 5000000000; sent += 500000000) {
+		says_at(&t, t.next + 499999000, "GET / HTTP/1.1\n", 15);
+		t.next += 500000000;
+		says_at(&t, t.next - 100, GET, 50);
+	}
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 1);
+	says(&t, GET, strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);
+}
+
+/* Met in its middle: nothing is taken for a request but what looks like one. */
+static void test_middle(void **state)
+{
+	struct talk t = { conversation(rig, PEER4, 1024), 5001 };
+
+	(void)state;
+	answers(&t);
+	says(&t, "of a body\r\nand more\r\n\r\nGET it", 29);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 0);
+	says(&t, "\r\n" GET, strlen(GET) + 2);
+	says(&t, GET, strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);
+}
+
+/* -------------------------------------------------------------------- tests */
+
+static int set_up_policy(const char *policy)
+{
+	rig = crmg_rig_new(policy);
+	crmg_rig_set_clock(rig, START_NS);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("requests: {rate: 1G/s}"));
+}
+
+static int set_up_three(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("requests: {rate: 2/s, burst: 3}"));
+}
+
+static int set_up_shadow(void **state)
+{
+	(void)state;
+	return set_up_policy("mode: shadow\n" POLICY("requests: {rate: 2/s, burst: 3}"));
+}
+
+#define TEST(name, up) cmocka_unit_test_setup_teardown(name, up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_streams, set_up),
+		TEST(test_too_many, set_up_three),
+		TEST(test_more_than_the_burst, set_up_three),
+		TEST(test_shadow, set_up_shadow),
+		TEST(test_stray, set_up_three),
+		TEST(test_sent_twice, set_up),
+		TEST(test_gap, set_up),
+		TEST(test_large_body, set_up),
+		TEST(test_middle, set_up),
+	};
+
+	return cmocka_run_group_tests_name("requests", tests, NULL, NULL);
+}
