@@ -160,7 +160,8 @@
 	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something") \
 	X(BUDGET,   "budget",   "a source used up the part of a budget that notify_at names") \
 	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one") \
-	X(CONTRACT, "contract", "a client's contract ends soon, or ceases or begins to hold")
+	X(CONTRACT, "contract", "a client's contract ends soon, or ceases or begins to hold") \
+	X(FORGET,   "forget",   "a source was erased from files and tables")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,

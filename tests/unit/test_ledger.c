@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "../../user/ledger/forget.h"
 #include "ledger.h"
 
 static char *data;		/* a file, as it was written */
@@ -272,6 +273,40 @@ static void test_whole_addresses(void **state)
 	crmg_ledger_totals_free(&totals);
 }
 
+/* Out of all records, and nobody else; the sums stay, and the next daemon goes on. */
+static void test_forget(void **state)
+{
+	static const char torn[] = "{\"seq\":4,\"source\":\"198.51.100.66\"";
+	struct crmg_ledger_forgotten forgotten;
+	struct crmg_ledger_book *book;
+	struct crmg_pfx source = pfx("198.51.100.66"), wide = pfx("2001:db8::/32");
+	size_t records, damaged;
+
+	(void)state;
+	write_three();
+	assert_int_equal(crmg_state_append(&folder, TODAY, torn, strlen(torn), &err), 0);
+	assert_int_equal(crmg_ledger_forget(&folder, &source, &forgotten, &err), 0);
+	assert_int_equal(forgotten.entries, 2);
+	assert_int_equal(forgotten.lines, 1);
+	assert_int_equal(of_source("198.51.100.0/24"), 0);
+	assert_int_equal(of_source("2001:db8:66::/48"), 4);
+	assert_int_equal(sum(&records, &damaged), 10);
+	assert_int_equal(records, 3);
+	assert_int_equal(damaged, 0);
+	load();
+	assert_null(strstr(data, "198.51.100"));
+	assert_int_equal(crmg_ledger_forget(&folder, &source, &forgotten, &err), 0);
+	assert_int_equal(forgotten.entries + forgotten.lines, 0);
+	assert_int_equal(crmg_ledger_forget(&folder, &wide, &forgotten, &err), 0);
+	assert_int_equal(forgotten.entries, 2);
+	assert_int_equal(sum(NULL, NULL), 10);
+	book = opened(0);
+	sends(8, NULL, 5);
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_UNWATCHED), 0);
+	crmg_ledger_book_close(&book);
+	assert_int_equal(sum(NULL, NULL), 15);
+}
+
 static void test_dates(void **state)
 {
 	static const char *const bad[] = { "", "today", "2027-1-15", "2027-13-01", "2027-01-15x",
@@ -290,7 +325,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LEDGER_TEST(sums), LEDGER_TEST(cut_at_every_byte), LEDGER_TEST(each_byte_changed),
 		LEDGER_TEST(table_changes), LEDGER_TEST(not_kept), LEDGER_TEST(disk_full),
-		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), cmocka_unit_test(test_dates),
+		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), LEDGER_TEST(forget),
+		cmocka_unit_test(test_dates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

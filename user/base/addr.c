@@ -282,6 +282,12 @@ bool crmg_prefix_contains(const struct crmg_addr *pfx, uint8_t len, const struct
 	return is_v4_prefix(pfx, len) == crmg_addr_is_v4(addr) && !crmg_addr_cmp(&cut, pfx);
 }
 
+bool crmg_prefixes_meet(const struct crmg_pfx *a, const struct crmg_pfx *b)
+{
+	return crmg_prefix_contains(&a->addr, a->len, &b->addr) ||
+	       crmg_prefix_contains(&b->addr, b->len, &a->addr);
+}
+
 int crmg_addr_cmp(const struct crmg_addr *a, const struct crmg_addr *b)
 {
 	if (a->hi != b->hi)

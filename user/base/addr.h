@@ -41,6 +41,9 @@ struct crmg_addr crmg_addr_cut(struct crmg_addr addr, uint8_t len);
 /* True if the prefix (pfx, len) contains addr. */
 bool crmg_prefix_contains(const struct crmg_addr *pfx, uint8_t len, const struct crmg_addr *addr);
 
+/* True if one of them contains the other. */
+bool crmg_prefixes_meet(const struct crmg_pfx *a, const struct crmg_pfx *b);
+
 /* memcmp order: numeric. */
 int crmg_addr_cmp(const struct crmg_addr *a, const struct crmg_addr *b);
 

@@ -26,7 +26,6 @@ static const struct {
 } later[] = {
 	{ "capture", NULL, "" },
 	{ "calibrate", NULL, "" },
-	{ "forget", NULL, "" },
 	{ "reveal", NULL, "" },
 	{ "attach", "chain", "; '--mode tc' judges beside another XDP program" },
 };

@@ -7,9 +7,6 @@
 #include "../base/util.h"
 #include "parts.h"
 
-/* The lock that a record is written under. */
-#define LOCK "ledger"
-
 static enum crmg_ledger_state state_of(const struct crmg_standing *standing)
 {
 	if (standing->panic)
@@ -93,7 +90,8 @@ static int keep(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,
 {
 	crmg_autostate struct crmg_state folder = CRMG_STATE_INIT;
 	int code = crmg_state_open(keeper->instance, true, &folder, err);
-	crmg_autoclose int lock = code ? -1 : crmg_state_lock(&folder, LOCK, err);
+	crmg_autoclose int lock = code ? -1 : crmg_state_lock(&folder, CRMG_LEDGER_LOCK,
+								   err);
 
 	if (code || lock < 0)
 		return code ? code : lock;

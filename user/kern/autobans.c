@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * autobans.c - ends automatic bans. The kernel makes them, in the table of sources;
- * of that table user space writes one byte, `pardoned`, and nothing else.
+ * of that table user space writes one byte, `pardoned`, and what forget.c does.
  */
 #include "../base/util.h"
 #include "../report/sources.h"

@@ -220,6 +220,18 @@ int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, siz
 		    struct crmg_err *err);
 
 /*
+ * Takes a source, its parts and what it is a part of out of the tables and the events; of those
+ * that something still limits, only what they did. Bans stay. *ret_sources: those that
+ * were in the table.
+ */
+int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size_t *ret_sources,
+		     struct crmg_err *err);
+
+/* Tells events and the audit log that it was done, not of whom. note: "" for none. */
+#define CRMG_FORGET_TEXT "a source was erased"
+void crmg_kern_forgotten(struct crmg_kern *kern, const char *note);
+
+/*
  * Copies events with seq > *cursor into ret[max], oldest first, and moves the
  * cursor. Returns the number copied. What was overwritten before it was read is
  * added to *ret_lost. Events still being written end the call.

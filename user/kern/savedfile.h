@@ -35,6 +35,13 @@ __u32 crmg_saved_layout(void);
 int crmg_budgets_json(struct crmg_kern *kern, const struct crmg_snapshot *snap, json_t **ret,
 		      struct crmg_err *err);
 
+/* True if anything that was sent still counts in one of the windows. */
+bool crmg_windows_count(const struct crmg_windows *windows, uint64_t mono_ns);
+
+/* Takes out of map "kept" what does not count any more of a source. Snap: with sources. */
+int crmg_kept_forget(struct crmg_kern *kern, const struct crmg_snapshot *snap,
+		     const struct crmg_pfx *source, struct crmg_err *err);
+
 /* What map "kept", and a slot, know a source by; share: see crmg_hash_of(). */
 uint64_t crmg_check_of(const struct crmg_setup *setup, const struct crmg_addr *addr,
 		       uint8_t service, uint16_t share);

@@ -87,6 +87,27 @@ static void crmg_sent_free(struct crmg_sent *sent)
 	free(sent->kept);
 }
 
+int crmg_kept_forget(struct crmg_kern *kern, const struct crmg_snapshot *snap,
+		     const struct crmg_pfx *source, struct crmg_err *err)
+{
+	struct crmg_sent sent = { .snap = snap };
+	int code = crmg_kept_read(kern, &sent);
+	__u32 i;
+
+	for (i = 0; !code && i < sent.kept_count; i++) {
+		const struct crmg_kept *kept = &sent.kept[i];
+		const struct crmg_pfx pfx = { kept->addr, crmg_source_len(snap, &kept->addr) };
+
+		if (crmg_prefixes_meet(&pfx, source) &&
+		    !crmg_windows_count(&kept->windows, snap->mono_ns) &&
+		    bpf_map_delete_elem(kern->map[CRMG_MAP_KEPT], &sent.checks[i]) && errno != ENOENT)
+			code = -errno;
+	}
+	crmg_sent_free(&sent);
+	return code ? crmg_err_set(err, code, "cannot erase what a source was sent: %s",
+				   strerror(-code)) : 0;
+}
+
 static uint32_t crmg_sent_count(const struct crmg_sent *sent)
 {
 	return sent->snap->capacity + sent->kept_count;

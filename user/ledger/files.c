@@ -13,9 +13,6 @@
 #define BEFORE "ledger-"
 #define AFTER  ".jsonl"
 
-/* A day's file is not let grow beyond this: from then on its records name no sources. */
-#define DAY_MAX (256u << 20)	/* bytes */
-
 /* More than the longest record: where the last one of a file is looked for. */
 #define TAIL_MAX (16 << 20)
 
@@ -45,7 +42,7 @@ uint64_t crmg_ledger_day(const struct crmg_ledger_interval *interval)
 	return at / CRMG_DAY_NS * CRMG_DAY_NS;
 }
 
-static char *file_name(uint64_t day_ns, char buf[sizeof(CRMG_LEDGER_NAME)])
+char *crmg_ledger_file(uint64_t day_ns, char buf[sizeof(CRMG_LEDGER_NAME)])
 {
 	char date[CRMG_DATE_LEN];
 
@@ -114,12 +111,12 @@ int crmg_ledger_append(const struct crmg_state *state,
 	crmg_autofree char *text = NULL;
 	const char *before;
 	size_t size;
-	int code = line ? look_at_end(state, file_name(crmg_ledger_day(interval), name), &size,
+	int code = line ? look_at_end(state, crmg_ledger_file(crmg_ledger_day(interval), name), &size,
 				      &before, err) : -ENOMEM;
 
 	if (code)
 		return code;
-	if (size + strlen(line) > DAY_MAX) {
+	if (size + strlen(line) > CRMG_LEDGER_DAY_MAX) {
 		free(line);
 		line = format_short(interval);
 	}
@@ -139,8 +136,7 @@ static int by_day(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The days of which there are files, in order; the array is the caller's. */
-static int list_days(const struct crmg_state *state, uint64_t **ret, size_t *ret_count,
+int crmg_ledger_days(const struct crmg_state *state, uint64_t **ret, size_t *ret_count,
 		     struct crmg_err *err)
 {
 	int fd = openat(state->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), code;
@@ -207,7 +203,7 @@ static int read_day(const struct crmg_state *state, uint64_t day_ns, bool end,
 {
 	char name[sizeof(CRMG_LEDGER_NAME)];
 	size_t size = 0;
-	int fd = crmg_state_file(state, file_name(day_ns, name), &size, err), code = 0;
+	int fd = crmg_state_file(state, crmg_ledger_file(day_ns, name), &size, err), code = 0;
 	crmg_autofclose FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
 	crmg_autofree char *line = NULL;
 	size_t room = 0, number = 0;
@@ -239,7 +235,7 @@ int crmg_ledger_read(const struct crmg_state *state, uint64_t from_ns, uint64_t 
 	const struct reading reading = { .visit = visit, .context = context, .damage = ret };
 	crmg_autofree uint64_t *days = NULL;
 	size_t count;
-	int code = list_days(state, &days, &count, err);
+	int code = crmg_ledger_days(state, &days, &count, err);
 
 	*ret = (struct crmg_ledger_damage){ 0 };
 	for (size_t i = 0; !code && i < count; i++)
@@ -276,7 +272,7 @@ int crmg_ledger_last(const struct crmg_state *state, uint64_t now_ns, uint32_t s
 	const struct reading reading = { .visit = keep_last, .context = &last, .damage = &damage };
 	crmg_autofree uint64_t *days = NULL;
 	size_t count;
-	int code = list_days(state, &days, &count, err);
+	int code = crmg_ledger_days(state, &days, &count, err);
 
 	/* A day without a whole record tells nothing: the one before does. */
 	while (!code && count && (!last.seq || last.seq < seq || days[count] > now_ns))
@@ -307,10 +303,10 @@ size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t now_ns, uint6
 	crmg_autofree uint64_t *days = NULL;
 	size_t count = 0, removed = 0;
 
-	if (list_days(state, &days, &count, err) || !is_settled(days, count, now_ns))
+	if (crmg_ledger_days(state, &days, &count, err) || !is_settled(days, count, now_ns))
 		return 0;
 	for (size_t i = 0; i < count; i++)
 		if (days[i] + CRMG_DAY_NS + keep_ns <= now_ns)
-			removed += !crmg_state_remove(state, file_name(days[i], name), err);
+			removed += !crmg_state_remove(state, crmg_ledger_file(days[i], name), err);
 	return removed;
 }

@@ -23,6 +23,19 @@
 int crmg_parse_date(const char *text, uint64_t *ret_real_ns);
 char *crmg_format_date(uint64_t real_ns, char buf[CRMG_DATE_LEN]);
 
+/* Name of the file of a day; buf is returned. */
+char *crmg_ledger_file(uint64_t day_ns, char buf[sizeof(CRMG_LEDGER_NAME)]);
+
+/* The first moments of the days of which there are files, in order; the array is the caller's. */
+int crmg_ledger_days(const struct crmg_state *state, uint64_t **ret, size_t *ret_count,
+		     struct crmg_err *err);
+
+/* The lock that a record is written under, and read from the kernel before. */
+#define CRMG_LEDGER_LOCK "ledger"
+
+/* No file is larger: from then on the records of a day name no sources. Bytes. */
+#define CRMG_LEDGER_DAY_MAX (256u << 20)
+
 /*
  * Adds a record to the file of its day (crmg_ledger_day()); returns when it is on the disk.
  * On failure the file is as it was. What a crash left at its end stays apart from it.

@@ -104,14 +104,11 @@ static int add_row(struct crmg_ledger_totals *totals,
 }
 
 static bool is_wanted(const struct crmg_ledger_filter *filter, const char *client,
-		      const struct crmg_addr *addr, uint8_t len)
+		      struct crmg_pfx source)
 {
-	const struct crmg_pfx *wanted = filter->source;
-
 	if (filter->client && strcmp(filter->client, client) != 0)
 		return false;
-	return !wanted || crmg_prefix_contains(&wanted->addr, wanted->len, addr) ||
-	       crmg_prefix_contains(addr, len, &wanted->addr);
+	return !filter->source || crmg_prefixes_meet(filter->source, &source);
 }
 
 static int add_interval(const struct crmg_ledger_interval *interval, void *context)
@@ -123,7 +120,7 @@ static int add_interval(const struct crmg_ledger_interval *interval, void *conte
 	for (size_t i = 0; !code && i < interval->source_count; i++) {
 		const struct crmg_ledger_source *source = &interval->sources[i];
 
-		if (is_wanted(filter, source->client, &source->prefix.addr, source->prefix.len))
+		if (is_wanted(filter, source->client, source->prefix))
 			code = add_row(totals, interval, &interval->policies[source->policy],
 				       source, &source->sums);
 	}
@@ -160,6 +157,11 @@ int crmg_ledger_totals(const struct crmg_state *state, const struct crmg_ledger_
 	return code;
 }
 
+static struct crmg_pfx prefix_of(const struct crmg_ledger_row *row)
+{
+	return (struct crmg_pfx){ .addr = row->key.addr, .len = (uint8_t)row->key.len };
+}
+
 void crmg_ledger_totals_narrow(struct crmg_ledger_totals *totals,
 			       const struct crmg_ledger_filter *filter)
 {
@@ -171,7 +173,7 @@ void crmg_ledger_totals_narrow(struct crmg_ledger_totals *totals,
 		const struct crmg_ledger_row *row = &totals->rows[i];
 
 		if (!crmg_ledger_is_named(row) ||
-		    !is_wanted(filter, row->key.client, &row->key.addr, (uint8_t)row->key.len))
+		    !is_wanted(filter, row->key.client, prefix_of(row)))
 			continue;
 		crmg_ledger_add(&totals->sum, &row->sums);
 		totals->rows[count++] = *row;

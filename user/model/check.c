@@ -53,15 +53,10 @@ static bool addresses_meet(const struct crmg_model_service *a, const struct crmg
 {
 	if (!a->address_count || !b->address_count)
 		return true;
-	for (size_t i = 0; i < a->address_count; i++) {
-		for (size_t k = 0; k < b->address_count; k++) {
-			const struct crmg_pfx *p = &a->addresses[i], *q = &b->addresses[k];
-
-			if (crmg_prefix_contains(&p->addr, p->len, &q->addr) ||
-			    crmg_prefix_contains(&q->addr, q->len, &p->addr))
+	for (size_t i = 0; i < a->address_count; i++)
+		for (size_t k = 0; k < b->address_count; k++)
+			if (crmg_prefixes_meet(&a->addresses[i], &b->addresses[k]))
 				return true;
-		}
-	}
 	return false;
 }
 

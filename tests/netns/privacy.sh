@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# privacy.sh - what is kept of whom: a source that is forgotten is in no file and no table any
+# more, and banned and counted as before; what is left tells that, and not of whom.
+. "$(dirname "$0")/lib.sh"
+
+lab_up && lab_nginx || exit 1
+
+state=/var/lib/crmgate/$LAB_INSTANCE
+
+# kept ADDRESSES [POLICY LINE]: a policy file that keeps addresses so.
+kept() {
+	local more=${2-'limits: {packets: {rate: 1M/s}}'}
+	policy "$1" <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		privacy: {addresses: $1}
+		services: {api: {transport: tcp, ports: [443, 8080], protocol: tls}}
+		policies:
+		  - {name: public, service: api, clients: any, $more}
+	EOF
+}
+
+start() { daemon manager --manage --ledger-every "${1:-1h}" &>>"$LAB_DIR/manage.log"; }
+stop() {
+	kill -TERM "$manager"
+	wait "$manager" || :
+	lab_until ended
+}
+record() { metric crmgate_ledger_record; }
+ledger() { crmgate ledger -j "$@"; }
+total() { ledger "${@:2}" | jq ".total.$1"; }
+export_to() { lab_curl "$1" -o /dev/null "https://crm.example/api/export"; }
+idle() {
+	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' |
+		grep -q .
+}
+# known ADDRESS: it is in the table.
+known() {
+	crmgate top --once -n 1000 -j |
+		jq -e --arg a "$1" 'any(.sources[]; .address == $a)' >/dev/null
+}
+# named TEXT: files of the state that it is in, but for the bans that are in force.
+named() { grep -rlaF -e "$1" "$state" --exclude=bans.json || :; }
+intact() { crmgate audit verify -j | jq -e '.intact and .kernel_compared' >/dev/null; }
+# in_events ADDRESS
+in_events() { crmgate events -j | jq -es --arg a "$1" 'any(.[]; .address == $a)' >/dev/null; }
+
+# A command that has to fail: `!` alone ends no test.
+not() { ! "$@"; }
+
+# with FILE FUNCTION [ARGUMENT]...: on a new attachment, without files.
+with() {
+	manager=
+	trap without EXIT
+	rm -rf "$state"
+	crmgate attach crm0 crm1 --policy "$1" -q
+	"${@:2}"
+}
+without() { daemon_killed $manager; } &>/dev/null
+
+# While the daemon goes on: what it writes next has no name either.
+forgotten() {
+	local sum
+	start
+	lab_until at_least 1 record
+	export_to good
+	export_to bad
+	crmgate ban -q "$LAB_BAD" --for 1h --note 'of Jane Doe'
+	lab_until idle
+	crmgate panic -q
+	lab_until at_least 2 record
+	crmgate resume -q
+	lab_until at_least 3 record
+	expect 'before' "$(total bytes_out --source "$LAB_BAD")" -gt 2000000
+	known "$LAB_BAD"
+	in_events "$LAB_BAD"
+	sum=$(total bytes_out)
+
+	expect_exit 0 crmgate forget "$LAB_BAD" -j --note 'request 17'
+	expect_json "$OUTPUT" '.schema == 1 and .ledger_entries >= 1 and .sources == 1 and
+		.damaged_lines == 0'
+	expect 'rows' "$(ledger --source "$LAB_BAD" | jq '.rows | length')" -eq 0
+	expect 'sum' "$(total bytes_out)" -eq "$sum"
+	expect 'the other one' "$(total bytes_out --source "$LAB_GOOD")" -gt 2000000
+	expect 'files' "$(named "$LAB_BAD")" == ''
+	not known "$LAB_BAD"
+	not in_events "$LAB_BAD"
+	expect_exit 1 grep -c Jane <(crmgate events -j)
+	known "$LAB_GOOD"
+	stop
+	expect 'files, later' "$(named "$LAB_BAD")" == ''
+	expect 'sum, later' "$(total bytes_out)" -eq "$(metric 'crmgate_bytes_total{direction="out"}')"
+
+	expect 'ban' "$(crmgate bans -j | jq -r '.bans[].prefix')" == "$LAB_BAD"
+	not export_to bad
+	expect_json "$(crmgate audit -j)" '.entries | map(select(.what == "forget")) |
+		length == 1 and (.[0].details | test("^a source was erased: request 17")) and
+		.[0].within == null'
+	intact
+	expect_exit 0 crmgate forget "$LAB_BAD"
+	expect 'again' "$OUTPUT" =~ 'erased: 0 entries of the ledger, [01] source'
+}
+
+# What it did goes; what still limits it does not.
+limits_hold() {
+	not export_to bad
+	not export_to bad
+	crmgate forget "$LAB_BAD" -q
+	known "$LAB_BAD"
+	expect_json "$(crmgate top --once -n 1000 -j)" --arg a "$LAB_BAD" \
+		'.sources[] | select(.address == $a) | .bytes_out == 0 and .connections == 0'
+	not export_to bad
+	expect 'dropped' "$(policy_value public dropped_packets)" -gt 0
+}
+
+# Files of before a purge, and of a host where nothing is attached.
+without_tables() {
+	start
+	lab_until at_least 1 record
+	export_to bad
+	lab_until idle
+	stop
+	purge
+	crmgate forget 198.51.100.0/24 -q
+	expect 'files' "$(named "$LAB_BAD")" == ''
+	expect 'sum' "$(total bytes_out)" -gt 2000000
+	expect_exit 0 crmgate audit verify
+	expect_json "$(crmgate audit -j)" '.entries[-1].what == "forget"'
+}
+
+wrong_usage() {
+	expect_exit 2 crmgate forget
+	expect_exit 2 crmgate forget 203.0.113.1/24
+	expect_exit 2 crmgate forget 0.0.0.0/0
+	expect 'everybody' "$OUTPUT" =~ 'everybody'
+	expect_exit 2 crmgate forget 192.0.2.1 --note $'a\nb'
+	rm -rf "$state"
+	expect_exit 0 crmgate forget 192.0.2.1
+	[[ ! -e $state ]]
+}
+
+t 'forget: in no file, table or event; banned and counted as before' \
+	with "$(kept full)" forgotten
+t 'forget: a budget that is used up stays so' \
+	with "$(kept full 'limits: {bytes_out: [{quota: 1MB, per: 1h}]}, on_budget: cut')" limits_hold
+t 'forget: where nothing is attached' with "$(kept full)" without_tables
+t 'wrong usage' wrong_usage
+t_done

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* forget.c - writes the files of the ledger again, without a source. */
+#include "forget.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/util.h"
+
+/* Gives what the source did to the others of its policy; how many entries that were. */
+static size_t drop_source(struct crmg_ledger_interval *interval, const struct crmg_pfx *source)
+{
+	size_t count = 0, dropped;
+
+	for (size_t i = 0; i < interval->source_count; i++) {
+		const struct crmg_ledger_source *entry = &interval->sources[i];
+
+		if (crmg_prefixes_meet(&entry->prefix, source))
+			crmg_ledger_add(&interval->policies[entry->policy].other, &entry->sums);
+		else
+			interval->sources[count++] = *entry;
+	}
+	dropped = interval->source_count - count;
+	interval->source_count = count;
+	return dropped;
+}
+
+/* A line (without newline) goes to out as it is, without the source, or not at all. */
+static int copy_line(const char *text, size_t size, const struct crmg_pfx *source, FILE *out,
+		     struct crmg_ledger_forgotten *ret)
+{
+	struct crmg_ledger_interval interval;
+	int code = crmg_ledger_parse(text, size, &interval);
+	crmg_autofree char *line = NULL;
+	size_t dropped;
+
+	if (code == -EBADMSG) {
+		ret->lines += size > 0;
+		return 0;
+	}
+	if (code)
+		return code;
+	dropped = drop_source(&interval, source);
+	ret->entries += dropped;
+	if (dropped)
+		line = crmg_ledger_format(&interval);
+	crmg_ledger_interval_clear(&interval);
+	if (dropped && !line)
+		return -ENOMEM;
+	if (dropped)
+		fputs(line, out);
+	else
+		fprintf(out, "%.*s\n", (int)size, text);
+	return 0;
+}
+
+static int copy_lines(const char *data, size_t size, const struct crmg_pfx *source, FILE *out,
+		      struct crmg_ledger_forgotten *ret)
+{
+	const char *at = data, *end;
+	int code = 0;
+
+	for (; !code && at < data + size; at = end + 1) {
+		end = memchr(at, '\n', data + size - at);
+		if (!end)
+			end = data + size;
+		code = copy_line(at, end - at, source, out, ret);
+	}
+	return code;
+}
+
+static int forget_day(const struct crmg_state *state, uint64_t day_ns,
+		      const struct crmg_pfx *source, struct crmg_ledger_forgotten *ret,
+		      struct crmg_err *err)
+{
+	struct crmg_ledger_forgotten found = { 0 };
+	crmg_autofree char *data = NULL, *copy = NULL;
+	char name[sizeof(CRMG_LEDGER_NAME)];
+	size_t size, copied;
+	FILE *out;
+	int code = crmg_state_read(state, crmg_ledger_file(day_ns, name), 2 * CRMG_LEDGER_DAY_MAX,
+				   &data, &size, err);
+
+	if (code)
+		return code == -ENOENT ? 0 : code;
+	out = open_memstream(&copy, &copied);
+	if (!out)
+		return -ENOMEM;
+	code = copy_lines(data, size, source, out, &found);
+	if (fclose(out) && !code)
+		code = -ENOMEM;
+	if (!code && (found.entries || found.lines))
+		code = crmg_state_write(state, name, copy, copied, err);
+	if (!code) {
+		ret->entries += found.entries;
+		ret->lines += found.lines;
+	}
+	return code;
+}
+
+int crmg_ledger_forget(const struct crmg_state *state, const struct crmg_pfx *source,
+		       struct crmg_ledger_forgotten *ret, struct crmg_err *err)
+{
+	crmg_autofree uint64_t *days = NULL;
+	size_t count;
+	int code = crmg_ledger_days(state, &days, &count, err);
+
+	*ret = (struct crmg_ledger_forgotten){ 0 };
+	for (size_t i = 0; !code && i < count; i++)
+		code = forget_day(state, days[i], source, ret, err);
+	return code;
+}
