@@ -30,6 +30,7 @@ struct fixture {
 	struct crmg_slot slots[CAPACITY];
 	struct crmg_detail details[CAPACITY];
 	struct crmg_windows windows[CAPACITY];
+	struct crmg_asked asked[CAPACITY];
 	struct crmg_gauges gauges[1024 / CRMG_WAYS];
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
@@ -100,6 +101,7 @@ static inline void fixture_init(void)
 		.slots = fx.slots,
 		.details = fx.details,
 		.windows = fx.windows,
+		.asked = fx.asked,
 		.gauges = fx.gauges,
 		.totals = fx.totals,
 		.bans = fx.bans,
@@ -161,6 +163,14 @@ static inline struct crmg_detail *add_source(uint32_t index, const char *source)
 	slot->last_seen = now;
 	fx.snap.tracked++;
 	return detail;
+}
+
+/* The same, of a policy that counts requests: so many of it passed. */
+static inline struct crmg_detail *add_requests(uint32_t index, const char *source, uint64_t count)
+{
+	fx.slots[index].check = index + 1;
+	fx.asked[index] = (struct crmg_asked){ .check = index + 1, .requests = count };
+	return add_source(index, source);
 }
 
 /* A source in use that was banned automatically, for so many seconds from now on. */

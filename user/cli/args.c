@@ -25,7 +25,6 @@ static const struct {
 	const char *instead;
 } later[] = {
 	{ "capture", NULL, "" },
-	{ "calibrate", NULL, "" },
 	{ "reveal", NULL, "" },
 	{ "attach", "chain", "; '--mode tc' judges beside another XDP program" },
 };

@@ -66,7 +66,7 @@ struct crmg_command {
 #define CRMG_COMMANDS(X) \
 	X(check) X(attach) X(detach) X(apply) X(confirm) X(rollback) \
 	X(panic) X(resume) \
-	X(status) X(doctor) X(prove) X(posture) X(show) X(top) X(why) \
+	X(status) X(doctor) X(prove) X(posture) X(show) X(top) X(why) X(calibrate) \
 	X(ban) X(unban) X(bans) \
 	X(events) X(audit) X(ledger) X(report) X(forget) X(metrics) X(daemon) \
 	X(version) X(help)
