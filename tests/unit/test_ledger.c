@@ -247,6 +247,33 @@ static void test_days(void **state)
 	assert_int_equal(sum(NULL, NULL), 2);
 }
 
+/* Requests are beside the slot, and outlive it: each is told once. */
+static void test_requests(void **state)
+{
+	struct crmg_ledger_book *book = opened(0);
+	const struct crmg_ledger_filter all = { .to_ns = UINT64_MAX };
+	struct crmg_ledger_totals totals;
+
+	(void)state;
+	fx.snap.asked = fx.asked;
+	sends(0, "198.51.100.66", 1);
+	fx.asked[0] = (struct crmg_asked){ .check = fx.slots[0].check, .requests = 5 };
+	row_of("web", "public")->requests[CRMG_VERDICT_PASS] = 6;
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	memset(&fx.details[0], 0, sizeof(fx.details[0]));
+	tick(60);
+	sends(0, "198.51.100.66", 1);
+	fx.asked[0].requests = 7;
+	row_of("web", "public")->requests[CRMG_VERDICT_PASS] = 8;
+	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+	crmg_ledger_book_close(&book);
+	assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
+	assert_int_equal(totals.sum.of[CRMG_LEDGER_REQUESTS], 8);
+	assert_int_equal(totals.row_count, 2);
+	assert_int_equal(totals.rows[0].sums.of[CRMG_LEDGER_REQUESTS], 7);
+	crmg_ledger_totals_free(&totals);
+}
+
 /* As the policy wants it: from the next record on. */
 static void test_whole_addresses(void **state)
 {
@@ -325,7 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LEDGER_TEST(sums), LEDGER_TEST(cut_at_every_byte), LEDGER_TEST(each_byte_changed),
 		LEDGER_TEST(table_changes), LEDGER_TEST(not_kept), LEDGER_TEST(disk_full),
-		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), LEDGER_TEST(forget),
+		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), LEDGER_TEST(forget), LEDGER_TEST(requests),
 		cmocka_unit_test(test_dates),
 	};
 

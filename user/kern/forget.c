@@ -60,14 +60,19 @@ static bool crmg_forget_holds(const struct crmg_forgetting *forgetting, uint32_t
 		if (source.slot.tat[i] > snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT)
 			return true;
 	return crmg_auto_ban_end(snap, &source) ||
+	       (snap->asked[index].check == source.slot.check &&
+		snap->asked[index].tat > snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT) ||
 	       crmg_windows_count(&snap->windows[index], snap->mono_ns);
 }
 
 /* What it did, but for what still limits it; from now on it was first seen now. */
-static void crmg_forget_counters(const struct crmg_forgetting *forgetting,
+static void crmg_forget_counters(const struct crmg_forgetting *forgetting, uint32_t index,
 				 struct crmg_slot *slot, struct crmg_detail *detail)
 {
+	struct crmg_asked *asked = (struct crmg_asked *)
+		forgetting->kern->view[CRMG_MAP_ASKED].memory + index;
 	__u64 *const counters[] = {
+		&asked->requests, &asked->refused,
 		&slot->traffic, &detail->carried_packets, &detail->carried_bytes,
 		&detail->connections, &detail->bytes_out, &detail->shadow_refusals,
 	};
@@ -103,15 +108,17 @@ static void crmg_forget_slot(struct crmg_forgetting *forgetting, uint32_t index)
 		return;
 	forgetting->sources += used;
 	if (used && crmg_forget_holds(forgetting, index)) {
-		crmg_forget_counters(forgetting, slot, detail);
+		crmg_forget_counters(forgetting, index, slot, detail);
 		return;
 	}
 	/* In use by a packet just now, or another source's by now: that one is new. */
 	if (!__atomic_compare_exchange_n(tag, &old, busy, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST)) {
-		crmg_forget_counters(forgetting, slot, detail);
+		crmg_forget_counters(forgetting, index, slot, detail);
 		return;
 	}
+	memset((struct crmg_asked *)kern->view[CRMG_MAP_ASKED].memory + index, 0,
+	       sizeof(struct crmg_asked));
 	memset(slot, 0, sizeof(*slot));
 	memset(detail, 0, sizeof(*detail));
 	memset(windows, 0, sizeof(*windows));

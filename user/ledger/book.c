@@ -177,6 +177,7 @@ static struct crmg_ledger_sums row_sums(const struct crmg_row *row)
 		[CRMG_LEDGER_BYTES] = crmg_row_sum(row->bytes),
 		[CRMG_LEDGER_BYTES_OUT] = row->bytes_out,
 		[CRMG_LEDGER_CONNECTIONS] = row->connections[CRMG_VERDICT_PASS],
+		[CRMG_LEDGER_REQUESTS] = row->requests[CRMG_VERDICT_PASS],
 		[CRMG_LEDGER_DROPPED] = crmg_row_dropped(row),
 	} };
 }

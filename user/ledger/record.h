@@ -22,6 +22,7 @@
 	X(BYTES,       "bytes",           "BYTES IN") \
 	X(PACKETS,     "packets",         "PACKETS") \
 	X(CONNECTIONS, "connections",     "CONNS") \
+	X(REQUESTS,    "requests",        "REQUESTS") \
 	X(DROPPED,     "dropped_packets", "DROPPED")
 
 #define CRMG_ENUM_LEDGER(ID, ...) CRMG_LEDGER_##ID,

@@ -22,24 +22,31 @@ struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
 		.bytes = crmg_source_bytes(slot, detail),
 		.bytes_out = detail->bytes_out,
 		.connections = detail->connections,
+		.requests = source->asked.requests,
 		.dropped = (uint32_t)crmg_source_dropped(slot, detail),
 		.first_seen = detail->first_seen,
 	};
 	struct crmg_ledger_base before = *base;
 
+	/* Requests are kept apart from the slot, and found again by who comes back to it. */
 	if (before.check != now.check || before.first_seen != now.first_seen)
-		before = (struct crmg_ledger_base){ 0 };
+		before = (struct crmg_ledger_base){
+			.requests = before.check == now.check ? before.requests : 0,
+		};
 	/* What was read while a slot carried over to its detail is in it twice, and is less next time. */
 	now.packets = greater(now.packets, before.packets);
 	now.bytes = greater(now.bytes, before.bytes);
 	now.bytes_out = greater(now.bytes_out, before.bytes_out);
 	now.connections = greater(now.connections, before.connections);
+	if (now.requests < before.requests)
+		before.requests = 0;
 	*base = now;
 	return (struct crmg_ledger_sums){ {
 		[CRMG_LEDGER_PACKETS] = now.packets - before.packets,
 		[CRMG_LEDGER_BYTES] = now.bytes - before.bytes,
 		[CRMG_LEDGER_BYTES_OUT] = now.bytes_out - before.bytes_out,
 		[CRMG_LEDGER_CONNECTIONS] = now.connections - before.connections,
+		[CRMG_LEDGER_REQUESTS] = now.requests - before.requests,
 		/* Of shadow's refusals some may be known before the others: no step back. */
 		[CRMG_LEDGER_DROPPED] = (int32_t)(now.dropped - before.dropped) > 0 ?
 					now.dropped - before.dropped : 0,

@@ -13,10 +13,11 @@ struct crmg_ledger_base {
 	uint64_t bytes;
 	uint64_t bytes_out;
 	uint64_t connections;
+	uint64_t requests;
 	uint32_t dropped;	/* modulo 2^32 */
 	uint32_t first_seen;
 };
-_Static_assert(sizeof(struct crmg_ledger_base) == 48, "there is one for each slot");
+_Static_assert(sizeof(struct crmg_ledger_base) == 56, "there is one for each slot");
 
 /* What it counted since the last reading; all of it if it changed hands. Moves base on. */
 struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
