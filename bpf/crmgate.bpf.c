@@ -34,6 +34,7 @@
 #include "limit.h"
 #include "sources.h"
 #include "http.h"
+#include "tls.h"
 #include "work.h"
 #include "kept.h"
 #include "claim.h"
@@ -274,8 +275,10 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 	enum crmg_reason asked;
 
 	if (!crmg_counts_requests(c->work, binding) ||
-	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)) ||
-	    !reader(ctx, c->work))
+	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
+		return reason;
+	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
+	if (!reader(ctx, c->work))
 		return reason;
 	asked = crmg_requests(c->work, limit->cost, limit->tolerance, judged,
 			      binding->mode == CRMG_MODE_ENFORCE);

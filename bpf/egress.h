@@ -164,6 +164,8 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		w->source.now_ns = crmg_now_ns(&w->clock);
 		w->source.len = bytes;
 		crmg_conn_left(w);
+		if (binding->protocol == CRMG_PROTOCOL_TLS && crmg_counts_requests(w, binding))
+			crmg_read_leaves(skb, w);
 	}
 	return TC_ACT_UNSPEC;
 }

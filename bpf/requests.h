@@ -24,15 +24,18 @@ static __always_inline struct crmg_stream *crmg_stream_at(__u32 at)
  * handshake it begins with a message, else that is not known.
  */
 static __always_inline struct crmg_stream *
-crmg_stream_of(struct crmg_conn *conn, __u32 entry)
+crmg_stream_of(struct crmg_conn *conn, __u32 entry, bool tls)
 {
+	bool begins = conn->client_next == conn->client_first;
 	struct crmg_stream *stream = crmg_stream_at(entry);
 
 	if (!stream || CRMG_READ_ONCE(conn->read))
 		return stream;
 	__builtin_memset(stream, 0, sizeof(*stream));
 	stream->next = conn->client_next;
-	if (conn->client_next != conn->client_first)
+	if (tls)
+		stream->tls.flags = begins ? CRMG_TLS_IN_STARTED : 0;
+	else if (!begins)
 		crmg_http_lose(stream);
 	CRMG_WRITE_ONCE(conn->read, 1);
 	return stream;
@@ -60,7 +63,7 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	if (!conn)
 		return 0;
 	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
-	stream = crmg_stream_of(conn, k->entry);
+	stream = crmg_stream_of(conn, k->entry, k->tls);
 	if (!stream)
 		return 0;
 	k->stream = *stream;
@@ -69,7 +72,40 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->from = 0;
 	k->beyond = 0;
 	k->aside = 0;
-	return crmg_http_meet(k, conn->server_acked);
+	k->leaves = 0;
+	k->start = k->at;
+	k->ack = crmg_ntohl(w->pkt.ack);
+	return k->tls ? crmg_tls_meet(k) : crmg_http_meet(k, conn->server_acked);
+}
+
+/* The same of what leaves, after crmg_conn_left(): only if something has arrived is it read. */
+__noinline int crmg_stream_leaves(struct crmg_work *w)
+{
+	const struct crmg_stream *stream;
+	const struct crmg_conn *conn;
+	struct crmg_walk *k;
+
+	if (!w)
+		return 0;
+	k = &w->walk;
+	k->at = w->pkt.l4 + w->pkt.tcp_header;
+	k->end = w->pkt.ip_end;
+	if (w->step.way >= CRMG_WAYS || k->at >= k->end)
+		return 0;
+	conn = crmg_conn_of(&w->step);
+	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
+	stream = crmg_stream_at(k->entry);
+	if (!conn || !stream || !CRMG_READ_ONCE(conn->read))
+		return 0;
+	k->stream = *stream;
+	k->base = crmg_ntohl(w->pkt.seq) - k->at;
+	k->have = 0;
+	k->aside = 0;
+	k->tls = 1;
+	k->leaves = 1;
+	k->start = k->at;
+	k->ack = crmg_ntohl(w->pkt.ack);
+	return crmg_tls_meet(k);
 }
 
 /* A walk under a context: of XDP or of TC. */
@@ -101,6 +137,11 @@ static __always_inline long crmg_walk_give_up(struct crmg_walk *k)
 #define CRMG_WALK_LENGTH(n) ((((n) - 1) & (CRMG_WALK_BYTES - 1)) + 1)
 
 #define CRMG_WALK_STEP(name, load) \
+static __always_inline long load##_of(void *ctx, __u32 at, void *to, __u32 n) \
+{ \
+	return load(ctx, at, to, n); \
+} \
+\
 static long name(__u32 i, void *arg) \
 { \
 	const struct crmg_walking *walking = arg; \
@@ -108,6 +149,8 @@ static long name(__u32 i, void *arg) \
 	__u32 bytes; \
 \
 	(void)i; \
+	if (k->tls) \
+		return crmg_tls_step(k, walking->ctx, load##_of); \
 	if (k->at >= k->end) \
 		return 1; \
 	bytes = crmg_walk_load(k); \
@@ -122,6 +165,15 @@ CRMG_WALK_STEP(crmg_walk_step_skb, bpf_skb_load_bytes)
 /* Steps that a payload of so many bytes takes at most. */
 #define CRMG_WALK_STEPS(bytes) (2 * (bytes) + 2)
 
+/* What the walk came to. */
+static __always_inline void crmg_walk_end(struct crmg_walk *k)
+{
+	if (k->tls)
+		crmg_tls_end(k);
+	else
+		k->stream.next = k->base + k->end + k->beyond;
+}
+
 /* Reads what there is to read of a segment, in w->pkt. 1: something was. */
 __noinline int crmg_read_xdp(struct xdp_md *ctx, struct crmg_work *w)
 {
@@ -131,6 +183,7 @@ __noinline int crmg_read_xdp(struct xdp_md *ctx, struct crmg_work *w)
 		return 0;
 	walking.walk = &w->walk;
 	bpf_loop(CRMG_WALK_STEPS(w->walk.end - w->walk.at), crmg_walk_step_xdp, &walking, 0);
+	crmg_walk_end(&w->walk);
 	return 1;
 }
 
@@ -142,7 +195,28 @@ __noinline int crmg_read_skb(struct __sk_buff *ctx, struct crmg_work *w)
 		return 0;
 	walking.walk = &w->walk;
 	bpf_loop(CRMG_WALK_STEPS(w->walk.end - w->walk.at), crmg_walk_step_skb, &walking, 0);
+	crmg_walk_end(&w->walk);
 	return 1;
+}
+
+/*
+ * Reads what leaves under TLS: it tells what the client's records are. Written word by word,
+ * beside what XDP writes.
+ */
+__noinline int crmg_read_leaves(struct __sk_buff *ctx, struct crmg_work *w)
+{
+	struct crmg_walking walking = { .ctx = ctx };
+	struct crmg_stream *stream;
+
+	if (!w || !crmg_stream_leaves(w))
+		return 0;
+	walking.walk = &w->walk;
+	bpf_loop(CRMG_WALK_STEPS(w->walk.end - w->walk.at), crmg_walk_step_skb, &walking, 0);
+	crmg_tls_end(&w->walk);
+	stream = crmg_stream_at(w->walk.entry);
+	if (stream)
+		stream->out = w->walk.stream.out;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ buckets */
@@ -194,7 +268,7 @@ static __always_inline void crmg_stream_keep(struct crmg_walk *k, struct crmg_st
 {
 	if (k->aside)
 		return;
-	stream->next = k->base + k->end + k->beyond;
+	stream->next = k->stream.next;
 	stream->refused = 0;
 	stream->marks = k->stream.marks & ~CRMG_STREAM_REFUSED;
 	stream->count = k->stream.count + k->begun;

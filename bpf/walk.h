@@ -30,6 +30,15 @@ struct crmg_walk {
 	__u32 begun;	/* requests that begin in this segment */
 	__u32 first;	/* sequence number that tells the first of them from others */
 	__u32 aside;	/* 1: something before it is missing, and may still come */
+	/* TLS: */
+	__u32 start;	/* offset of the payload */
+	__u32 ack;
+	__u32 ext;	/* offset of an extension of ServerHello that is read next, ... */
+	__u32 ext_end;	/* ... and of their end; 0: none is read */
+	__u8 tls;	/* 1: it is */
+	__u8 leaves;	/* 1: the server sends it */
+	__u8 late;	/* 1: it fills a hole */
+	__u8 lost;	/* 1: it has to be seen whether it begins with a header */
 	__u8 bytes[CRMG_WALK_BYTES + 8];
 };
 

@@ -124,7 +124,8 @@ lab_up() {
 	lab_link 1 bad abu0 "$LAB_BAD" "$LAB_BAD6"
 }
 
-# nginx on the host: a small CRM API. It listens when this returns.
+# lab_nginx [SERVERS]: nginx on the host, a small CRM API, with more servers if any (text
+# of its configuration). It listens when this returns.
 lab_nginx() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
 		-subj /CN=crm.example -addext subjectAltName=DNS:crm.example \
@@ -159,6 +160,7 @@ lab_nginx() {
 				}
 				location /api/export { alias $LAB_DIR/export.bin; }
 			}
+			${1-}
 		}
 	EOF
 	# The file with the process id is made when the sockets listen.

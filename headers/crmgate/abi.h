@@ -1011,6 +1011,40 @@ struct crmg_http_stream {
 	__u32 pad;
 };
 
+/* TLS, of what arrives (tls.h). */
+struct crmg_tls_in {
+	__u32 turn;		/* what the client had of the server's when its request began */
+	__u32 hole;		/* a part that has not come: its next header, ... */
+	__u32 hole_end;		/* ... and its end; the same: there is none */
+	__u16 flags;
+	__u16 paid;		/* HTTP/2: answers that are accounted for */
+	__u16 more;		/* requests that may be in records beside those that were counted */
+	__u16 last;		/* bytes in the last record */
+	__u8 due;		/* counted requests that are not answered */
+	__u8 unit;		/* bytes of the smallest record that held a request */
+	__u8 windows;		/* as out.windows, when last looked at */
+	__u8 credit;		/* records of bodies that were counted as requests */
+	__u8 held[4];		/* the beginning of the header */
+	__u8 have;		/* bytes in it */
+	__u8 pad[3];
+};
+
+/* TLS, of what leaves. */
+struct crmg_tls_out {
+	__u32 next;
+	__u32 answer;		/* sequence number behind what was last sent of an answer */
+	__u32 answer_ack;	/* what the server had of the client's then */
+	__u16 answers;		/* HTTP/2: that have begun, without end */
+	__u16 last;		/* bytes in the last record of an answer */
+	__u16 ticket;		/* length of the first */
+	__u16 flags;
+	__u8 overhead;		/* bytes that a record is longer than what it holds */
+	__u8 finished;		/* length of the record of Finished */
+	__u8 have;
+	__u8 held[4];
+	__u8 windows;		/* HTTP/2: WINDOW_UPDATE frames, without end */
+};
+
 struct crmg_stream {
 	__u32 next;		/* sequence number of the first byte that is not read yet */
 	__u32 refused;		/* where a request was that was refused; with CRMG_STREAM_REFUSED */
@@ -1018,11 +1052,13 @@ struct crmg_stream {
 	__u32 count;		/* requests so far */
 	union {
 		struct crmg_http_stream http;
+		struct crmg_tls_in tls;
 		__u64 in[4];	/* room for what arrives */
 	};
-	__u64 out[2];		/* for what leaves */
+	struct crmg_tls_out out;
+	__u32 pad;
 };
-CRMG_SIZE(struct crmg_stream, 64);
+CRMG_SIZE(struct crmg_stream, 80);
 
 #define CRMG_STREAM_REFUSED 1
 #define CRMG_STREAM_LOST    2	/* it is not known where a message begins */

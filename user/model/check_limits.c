@@ -88,16 +88,11 @@ static void check_protocol(const struct crmg_model *model, const struct crmg_mod
 	for (size_t s = 0; requests->set && s < policy->service_count; s++) {
 		const struct crmg_model_service *service = &model->services[policy->services[s]];
 
-		if (service->protocol == CRMG_PROTOCOL_TLS)
+		if (service->protocol != CRMG_PROTOCOL_HTTP &&
+		    service->protocol != CRMG_PROTOCOL_TLS)
 			crmg_check_error(model, err, requests->place,
-					 "limit '%s' under protocol tls is not available yet in this "
-					 "version; service '%s' of policy '%s' is tls",
-					 limit_names[CRMG_LIMIT_REQUESTS], service->name,
-					 policy->name);
-		else if (service->protocol != CRMG_PROTOCOL_HTTP)
-			crmg_check_error(model, err, requests->place,
-					 "limit '%s' needs protocol http; service '%s' of policy '%s' "
-					 "is %s", limit_names[CRMG_LIMIT_REQUESTS], service->name,
+					 "limit '%s' needs protocol http or tls; service '%s' of "
+					 "policy '%s' is %s", limit_names[CRMG_LIMIT_REQUESTS], service->name,
 					 policy->name, protocol_names[service->protocol]);
 	}
 }

@@ -252,7 +252,7 @@ const struct crmg_family crmg_families[] = {
 	  "New TCP connections asked for (SYN without ACK), by policy and verdict.",
 	  crmg_metric_connections, 0 },
 	{ "crmgate_requests_total", COUNTER,
-	  "Requests, where a limit has them counted, by policy and verdict; a request counts once.",
+	  "Requests, where a limit has them counted, by policy and verdict; under TLS an estimate.",
 	  crmg_metric_requests, 0 },
 	{ "crmgate_drops_total", COUNTER,
 	  "Packets dropped or reset, by reason; the sum is that of these two verdicts.",
