@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_tls.c - bpf/tls.h, compiled natively, on conversations that are made up here, so that
+ * it is known how many requests they hold: cut into segments anywhere, sent twice, out of order.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../bpf/tls.h"
+
+#define CONVERSATIONS 400
+#define TURNS         30
+#define STREAM_MAX    (4 << 20)
+
+static uint64_t seed = 22;
+
+static uint32_t below(uint32_t n)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)((seed >> 32) * n >> 32);
+}
+
+/* What one side has sent, and how much of it was delivered. */
+struct side {
+	uint8_t bytes[STREAM_MAX];
+	uint32_t len;
+	uint32_t sent;
+	uint32_t first;		/* sequence number of bytes[0] */
+};
+
+struct frame {
+	const uint8_t *bytes;
+	uint32_t len;
+};
+
+static struct side client, server;
+static struct crmg_stream stream;
+static uint32_t counted;
+
+static long load(void *ctx, __u32 at, void *to, __u32 n)
+{
+	const struct frame *frame = ctx;
+
+	if (at > frame->len || n > frame->len - at)
+		return -1;
+	memcpy(to, frame->bytes + at, n);
+	return 0;
+}
+
+/* A segment as the programs treat it (bpf/requests.h). */
+static void segment(const struct side *side, uint32_t from, uint32_t len, uint32_t ack)
+{
+	struct frame frame = { side->bytes + from, len };
+	static struct crmg_walk k;
+	uint32_t steps = 0;
+
+	k = (struct crmg_walk){
+		.stream = stream, .end = len, .base = side->first + from, .ack = ack, .tls = 1,
+		.leaves = side == &server,
+	};
+	if (!len || !crmg_tls_meet(&k))
+		return;
+	while (!crmg_tls_step(&k, &frame, load))
+		assert_true(++steps <= 2 * len + 2);
+	crmg_tls_end(&k);
+	if (k.leaves) {
+		stream.out = k.stream.out;
+	} else if (!k.aside) {
+		stream.next = k.stream.next;
+		stream.tls = k.stream.tls;
+		counted += k.begun;
+	}
+}
+
+/* How a side's bytes are delivered: one in so many segments twice, or after the next. */
+struct way {
+	uint32_t largest;
+	uint32_t twice;		/* 0: never */
+	uint32_t swapped;
+};
+
+static void deliver(struct side *side, const struct way *way)
+{
+	const struct side *other = side == &client ? &server : &client;
+	uint32_t ack = other->first + other->len;
+
+	while (side->sent < side->len) {
+		uint32_t left = side->len - side->sent;
+		uint32_t len = 1 + below(left < way->largest ? left : way->largest), next = 0;
+
+		if (side == &client && way->swapped && !below(way->swapped) && len < left) {
+			next = 1 + below(left - len < way->largest ? left - len : way->largest);
+			segment(side, side->sent + len, next, ack);
+		}
+		segment(side, side->sent, len, ack);
+		side->sent += len + next;
+		if (way->twice && !below(way->twice)) {
+			uint32_t from = below(side->sent);
+
+			segment(side, from, 1 + below(side->sent - from), ack);
+		}
+	}
+}
+
+/* ------------------------------------------------------------ conversations */
+
+static void record(struct side *side, uint8_t type, uint32_t len)
+{
+	const uint8_t head[] = { type, 3, 3, (uint8_t)(len >> 8), (uint8_t)len };
+
+	assert_true(side->len + sizeof(head) + len <= STREAM_MAX);
+	memcpy(side->bytes + side->len, head, sizeof(head));
+	side->len += sizeof(head);
+	for (uint32_t i = 0; i < len; i++)
+		side->bytes[side->len++] = (uint8_t)(0x80 | below(0x80));
+}
+
+struct kind {
+	bool old;		/* TLS 1.2 */
+	bool http2;
+};
+
+static uint32_t overhead(const struct kind *kind)
+{
+	return kind->old ? CRMG_TLS_OVERHEAD_GCM : CRMG_TLS_OVERHEAD_13;
+}
+
+static void data(struct side *side, const struct kind *kind, uint32_t plain)
+{
+	record(side, CRMG_TLS_DATA, plain + overhead(kind));
+}
+
+static void server_hello(const struct kind *kind)
+{
+	const uint8_t versions[] = { 0, 43, 0, 2, 3, 4 }, alpn[] = { 0, 16, 0, 5, 0, 3, 2, 'h', '2' };
+	const uint8_t *extension = kind->old ? alpn : versions;
+	const uint8_t size = !kind->old ? sizeof(versions) : kind->http2 ? sizeof(alpn) : 0;
+	uint8_t *at = server.bytes + server.len + CRMG_TLS_HEADER;
+
+	record(&server, CRMG_TLS_HANDSHAKE, 4 + 2 + 32 + 1 + 32 + 2 + 1 + 2 + size);
+	at[0] = CRMG_TLS_SERVER_HELLO;
+	at[1] = at[2] = 0;
+	at[3] = 2 + 32 + 1 + 32 + 2 + 1 + 2 + size;
+	at[38] = 32;
+	at[71] = kind->old ? 0xc0 : 0x13;
+	at[72] = kind->old ? 0x2f : 0x01;
+	at[74] = 0;
+	at[75] = size;
+	memcpy(at + 76, extension, size);
+}
+
+static void greet(const struct kind *kind, const struct way *way)
+{
+	record(&client, CRMG_TLS_HANDSHAKE, 300 + below(3000));
+	deliver(&client, way);
+	server_hello(kind);
+	record(&server, CRMG_TLS_CCS, 1);
+	if (!kind->old) {
+		data(&server, kind, kind->http2 ? 6 + 9 : 6 + 15);
+		data(&server, kind, 900 + below(3000));
+		record(&server, CRMG_TLS_DATA, CRMG_TLS_FINISHED_256);
+	}
+	/* A ServerHello is looked at in the segment that it begins. */
+	segment(&server, 0, server.len, client.first + client.len);
+	server.sent = server.len;
+	record(&client, CRMG_TLS_CCS, 1);
+	record(&client, kind->old ? CRMG_TLS_HANDSHAKE : CRMG_TLS_DATA,
+	       kind->old ? 40 : CRMG_TLS_FINISHED_256);
+	deliver(&client, way);
+	if (kind->old)
+		return;
+	record(&server, CRMG_TLS_DATA, 290);
+	record(&server, CRMG_TLS_DATA, 290);
+	segment(&server, server.sent, server.len - server.sent, client.first + client.len);
+	server.sent = server.len;
+}
+
+/* A request with what belongs to it, and its answer. */
+static void turn_http1(const struct kind *kind, const struct way *way)
+{
+	data(&client, kind, 30 + below(800));
+	if (!below(4)) {
+		/* It waits for the server to say that it may go on. */
+		deliver(&client, way);
+		data(&server, kind, CRMG_TLS_CONTINUE);
+		deliver(&server, way);
+	}
+	if (!below(3))
+		for (uint32_t i = below(4); i; i--)
+			data(&client, kind, CRMG_TLS_FULL);
+	if (!below(3))
+		data(&client, kind, 6 + below(9000));
+	if (!kind->old && !below(8))
+		data(&client, kind, CRMG_TLS_KEY_UPDATE);
+	deliver(&client, way);
+	for (uint32_t i = 1 + below(4); i; i--)
+		data(&server, kind, 30 + below(CRMG_TLS_FULL - 30));
+	deliver(&server, way);
+}
+
+static void turn_http2(const struct kind *kind, const struct way *way)
+{
+	data(&client, kind, 28 + below(11));
+	if (!below(3))
+		data(&client, kind, 13);
+	deliver(&client, way);
+	data(&server, kind, 140 + below(9));
+	if (!below(3))
+		data(&server, kind, 1000 + below(CRMG_TLS_FULL - 1000));
+	deliver(&server, way);
+}
+
+/* One conversation; requests in it. */
+static uint32_t converse(const struct way *way)
+{
+	const struct kind kind = { below(2), below(2) };
+
+	stream = (struct crmg_stream){ .tls.flags = CRMG_TLS_IN_STARTED };
+	client.len = client.sent = server.len = server.sent = 0;
+	client.first = below(~0U);
+	server.first = below(~0U);
+	stream.next = client.first;
+	greet(&kind, way);
+	if (kind.http2) {
+		data(&server, &kind, 9 + 18 + 13);
+		deliver(&server, way);
+		data(&client, &kind, 24 + 9 + 18 + 13);
+		data(&client, &kind, 9);
+		deliver(&client, way);
+	}
+	for (int i = 0; i < TURNS; i++) {
+		if (kind.http2)
+			turn_http2(&kind, way);
+		else
+			turn_http1(&kind, way);
+	}
+	/* close_notify: what was undecided is counted by then. */
+	if (kind.old)
+		record(&client, CRMG_TLS_ALERT, 2 + CRMG_TLS_OVERHEAD_GCM);
+	else
+		data(&client, &kind, CRMG_TLS_NOTIFY);
+	deliver(&client, way);
+	return TURNS;
+}
+
+/* Whatever segments are made of them, each request counts once. */
+static void test_segments(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		const struct way way = { 1 + below(below(2) ? 10 : 60000), below(2) ? 5 : 0, 0 };
+		uint32_t requests;
+
+		counted = 0;
+		requests = converse(&way);
+		if (counted != requests)
+			fail_msg("conversation %d, segments to %u bytes: %u requests counted of %u", i,
+				 way.largest, counted, requests);
+	}
+}
+
+/* Out of order: never many more than there are, and few are lost. */
+static void test_out_of_order(void **state)
+{
+	uint32_t requests = 0, all = 0;
+
+	(void)state;
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		const struct way way = { 1448, 10, 20 };
+		uint32_t had;
+
+		counted = 0;
+		had = converse(&way);
+		assert_true(counted <= had + had / 4);
+		requests += had;
+		all += counted;
+	}
+	print_message("out of order: %u requests counted of %u\n", all, requests);
+	assert_in_range(all, requests * 95 / 100, requests * 105 / 100);
+}
+
+/* Whatever comes, the walk ends, and nothing is read where nothing is. */
+static void test_garbage(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct side *side = below(2) ? &client : &server;
+		uint32_t len = 1 + below(3000), from = below(STREAM_MAX - len);
+
+		if (i % 100 == 0)
+			for (size_t b = 0; b < sizeof(stream); b++)
+				((uint8_t *)&stream)[b] = (uint8_t)below(256);
+		for (uint32_t at = from; at < from + len; at += 1 + below(200))
+			memcpy(side->bytes + at, "\x17\x03\x03\x00\x20", from + len - at > 5 ? 5 : 1);
+		if (below(2))
+			stream.next = stream.out.next = side->first + from + below(10) - 5;
+		segment(side, from, len, below(~0U));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_garbage),
+	};
+
+	return cmocka_run_group_tests_name("tls", tests, NULL, NULL);
+}
