@@ -25,6 +25,7 @@ static const char policy[] =
 	"  angry: {transport: tcp, ports: [9003]}\n"
 	"  spent: {transport: tcp, ports: [9007]}\n"
 	"  busy: {transport: tcp, ports: [9008]}\n"
+	"  asked: {transport: tcp, ports: [9009], protocol: http}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
@@ -49,6 +50,7 @@ static const char policy[] =
 	"     limits: {packets: {rate: 5/s, burst: 5}}}\n"
 	"  - {name: busy, service: busy, clients: any,\n"
 	"     limits: {open_connections: {max: 3}, half_open: {max: 2}}}\n"
+	"  - {name: asked, service: asked, clients: any, limits: {requests: {rate: 1/s, burst: 1}}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
 	"     limits: {bytes_out: [{quota: 64KiB, per: 1m}]}}\n"
 	"  - {name: shared, service: shared, clients: any,\n"
@@ -145,41 +147,7 @@ static void fill_table(struct crmg_rig *r)
 
 /* ------------------------------------------------------------------- rows */
 
-/* Both sources were sent all that they may be in a minute. */
-static void spend(struct crmg_rig *rig)
-{
-	struct conversation c[] = {
-		conversation(rig, PUBLIC4, 40000), conversation(rig, PUBLIC6, 40000),
-	};
-
-	for (int i = 0; i < 2; i++) {
-		c[i].dport = 9007;
-		handshake(&c[i]);
-		for (int n = 0; n < 100; n++)
-			server_sends(&c[i], ACK, 1000);
-	}
-}
-
-/* As many handshakes as there may be at once; and as many connections. */
-static void begin_some(struct crmg_rig *rig)
-{
-	for (uint16_t n = 0; n < 2; n++) {
-		struct conversation c = conversation(rig, PUBLIC4, 10000 + n);
-
-		c.dport = 9008;
-		client_sends(&c, SYN);
-	}
-}
-
-static void open_some(struct crmg_rig *rig)
-{
-	for (uint16_t n = 0; n < 3; n++) {
-		struct conversation c = conversation(rig, PUBLIC4, 10000 + n);
-
-		c.dport = 9008;
-		handshake(&c);
-	}
-}
+#include "decide_states.h"
 
 static const struct row rows[] = {
 	/* what is not for a service */
@@ -379,6 +347,8 @@ static const struct row rows[] = {
 	  .prepare = open_some, PASSED(OK, "busy", "busy") },
 	{ "connections of another source", .packet = { TCP6(PUBLIC6, 9008, SYN) },
 	  .prepare = open_some, .opens = true, PASSED(OK, "busy", "busy") },
+	{ "one request too many", .packet = REQUEST_AT(1001 + REQUEST_LEN), .prepare = ask,
+	  .lie = request, DROPPED(REQUESTS, "asked", "asked") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

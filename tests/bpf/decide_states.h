@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* decide_states.h - what comes before some rows of decide_rows.h: connections, and requests. */
+#ifndef CRMGATE_DECIDE_STATES_H
+#define CRMGATE_DECIDE_STATES_H
+
+/* Both sources were sent all that they may be in a minute. */
+static void spend(struct crmg_rig *rig)
+{
+	struct conversation c[] = {
+		conversation(rig, PUBLIC4, 40000), conversation(rig, PUBLIC6, 40000),
+	};
+
+	for (int i = 0; i < 2; i++) {
+		c[i].dport = 9007;
+		handshake(&c[i]);
+		for (int n = 0; n < 100; n++)
+			server_sends(&c[i], ACK, 1000);
+	}
+}
+
+/* As many handshakes as there may be at once; and as many connections. */
+static void begin_some(struct crmg_rig *rig)
+{
+	for (uint16_t n = 0; n < 2; n++) {
+		struct conversation c = conversation(rig, PUBLIC4, 10000 + n);
+
+		c.dport = 9008;
+		client_sends(&c, SYN);
+	}
+}
+
+static void open_some(struct crmg_rig *rig)
+{
+	for (uint16_t n = 0; n < 3; n++) {
+		struct conversation c = conversation(rig, PUBLIC4, 10000 + n);
+
+		c.dport = 9008;
+		handshake(&c);
+	}
+}
+
+/* A request in place of the payload. */
+#define REQUEST "GET / HTTP/1.1\n\n"
+#define REQUEST_LEN (sizeof(REQUEST) - 1)
+#define REQUEST_AT(number) \
+	{ TCP4(PUBLIC4, 9009, ACK), .seq = number, .payload = REQUEST_LEN }
+
+static void request(struct crmg_test_frame *f)
+{
+	memcpy(f->data + f->len - REQUEST_LEN, REQUEST, REQUEST_LEN);
+}
+
+/* One request, the first of its connection, and as many as there may be. */
+static void ask(struct crmg_rig *rig)
+{
+	struct conversation c = conversation(rig, PUBLIC4, 40000);
+	struct crmg_test_packet p = REQUEST_AT(1001);
+	struct crmg_test_frame f;
+
+	c.dport = p.dport;
+	handshake(&c);
+	crmg_test_build(&p, &f);
+	request(&f);
+	crmg_rig_xdp(rig, &f, NULL);
+}
+
+#endif
