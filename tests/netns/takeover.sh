@@ -71,7 +71,7 @@ state() {
 named() {
 	local command open
 	open=$(public 'limits: {packets: {rate: 1000/s}}' open)
-	for command in "apply $open" 'ban 203.0.113.77' status metrics panic 'detach --all --purge'; do
+	for command in "apply $open" 'ban 203.0.113.77' status metrics 'detach --all --purge'; do
 		# shellcheck disable=SC2086 # words of a command
 		expect_exit 3 new $command
 		expect "$command" "$OUTPUT" =~ 'attached by an older build'.*"ABI $ABI,".*'in force stays'.*"attach IFACE"
@@ -174,6 +174,81 @@ failed() {
 	measured "$calls calls"
 }
 
+# A takeover that was killed when the new state had its name, and before the first of its
+# programs was under a link (BPF_LINK_UPDATE is 29).
+unfinished() {
+	FAILBPF_COMMAND=29 FAILBPF_KILL=1 taking_over 1 || :
+	CRMGATE=$NEW problem takeover_unfinished
+	[[ -e $PINS/v$ABI ]]
+} 2>/dev/null
+
+# Panic holds for what runs, be it the old build's, the new one's, or some of both.
+panicking() {
+	local before
+	before=$(limits old)
+	new panic -q
+	flood_through 20
+	expect_json "$(old status -j)" '.panic == true'
+	expect_exit 0 new resume
+	flood_refused
+	in_force old
+	unfinished
+	new panic -q
+	flood_through 20
+	new resume -q
+	flood_refused
+	new panic -q
+	new unban 198.18.0.1 -q
+	flood_through 20
+	new resume -q
+	taken_over
+}
+# That many packets come through.
+flood_through() {
+	local first
+	first=$(came_through)
+	lab_flood --dst "$LAB_SINK" --count "$1" >/dev/null
+	expect 'packets that came through' "$(came_through)" -eq $((first + $1))
+}
+
+# A ban that the old programs make when the bans have been read already.
+late_ban() {
+	local file good bad
+	file=$(policy banning <<-EOF
+		version: 1
+		capacity: {sources: 4096}
+		services: {api: {transport: tcp, ports: [443], protocol: tls}}
+		clients: {partners: {prefixes: [$LAB_GOOD/32]}}
+		policies:
+		  - {name: public, service: api, clients: any, limits: {packets: {rate: 100/s}},
+		     ban: {after: 5, within: 10s, for: 1h}}
+		  - {name: partners, service: api, clients: partners}
+	EOF
+	)
+	old apply "$file" -q
+	unfinished
+	expect_json "$(new bans -j)" '.bans == []'
+	# Beside partners that have most of the packets.
+	lab_spawn good good wrk -t1 -c2 -d60s "https://$LAB_CRM/api/contacts" &>/dev/null
+	lab_spawn bad bad wrk -t1 -c32 -d60s "https://$LAB_CRM/api/contacts" &>/dev/null
+	lab_until old_bans
+	lab_stop "$bad"
+	lab_stop "$good"
+	new unban 198.18.0.1 -q
+	expect_json "$(new bans -j)" '.bans | map([.prefix, .service, .origin]) == [
+		["'"$LAB_BAD"'", "api", "auto"]]'
+	expect_json "$(new bans -j)" '.bans[0].remaining_seconds | . > 3500 and . <= 3601'
+	expect 'folders' "$(folders)" == "v$((ABI + 1))"
+}
+# The old build has banned somebody; it only looks when no newer state is there.
+old_bans() {
+	local status=0
+	mv "$PINS/v$((ABI + 1))" "$PINS/aside"
+	old bans -j | jq -e '.bans | length == 1' || status=$?
+	mv "$PINS/aside" "$PINS/v$((ABI + 1))"
+	return "$status"
+}
+
 # The pin that goes last is all that is left of the old state, which was being removed.
 leftover() {
 	local before
@@ -254,6 +329,8 @@ t 'B3 every packet is judged while it happens' anew under_flood
 t 'B3 what fails leaves the old state, or the new one' anew failed
 t 'B3 what is killed leaves the old state, or the new one' anew killed
 t 'B3 killed while it removes the old pins' anew leftover
+t 'B3 panic while it happens' anew panicking
+t 'B3 a ban of a source while it happens' anew late_ban
 t 'B3 the managing daemons of both builds' anew managed
 t 'B3 budgets of days go on' anew budgets
 gone

@@ -6,19 +6,16 @@
 static int turn(const struct crmg_args *args, bool on)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
-	crmg_autokern struct crmg_kern *kern = NULL;
-	const struct crmg_image *image;
 	/* Without the lock: an emergency does not wait for an apply. */
-	int code = crmg_kern_open(args->instance, CRMG_KERN_MANAGE, &kern, &err);
+	int code = crmg_panic(args->instance, on, NULL, &err);
 
 	if (code < 0)
 		return crmg_cli_fail(args, code, &err);
-	(void)crmg_kern_image(kern, &image, &err);
-	crmg_kern_panic(kern, on, NULL);
 	if (!on && (code = crmg_panic_file_remove(args->instance, &err)))
 		return crmg_cli_fail(args, code, &err);
 	crmg_cli_warnings(args, &err);
-	if (!on)
+	/* Only its own build could prove an older state. */
+	if (!on && !crmg_kern_older(args->instance))
 		crmg_cli_prove(args);
 	if (args->json)
 		return crmg_cli_json(args, json_pack("{s:i, s:b}", "schema", 1, "panic", on));

@@ -64,8 +64,6 @@ static void describe(const struct crmg_panic_watch *watch, const struct stat *fi
 static void look(struct crmg_panic_watch *watch)
 {
 	struct crmg_err ignored = CRMG_ERR_INIT;
-	const struct crmg_image *image;
-	struct crmg_kern *kern = NULL;
 	struct stat file;
 	bool there = !fstatat(AT_FDCWD, watch->path, &file, AT_SYMLINK_NOFOLLOW);
 	char by[128];
@@ -77,12 +75,8 @@ static void look(struct crmg_panic_watch *watch)
 	else
 		snprintf(by, sizeof(by), "the removal of file %s", watch->path);
 	/* Opened for this alone: the state may be another one than a moment ago. */
-	if (!crmg_kern_open(watch->instance, CRMG_KERN_MANAGE, &kern, &ignored)) {
-		(void)crmg_kern_image(kern, &image, &ignored);
-		crmg_kern_panic(kern, there, by);
+	if (!crmg_panic(watch->instance, there, by, &ignored))
 		watch->there = there;
-	}
-	crmg_kern_close(&kern);
 	crmg_err_clear(&ignored);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* detach.c - the commands detach and panic. */
+/* detach.c - the command detach. */
 #include <string.h>
 
 #include "../base/util.h"
@@ -91,18 +91,4 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 	crmg_err_clear(&ignored);
 	crmg_kern_close(&kern);
 	return code;
-}
-
-bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *by)
-{
-	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
-
-	if (__atomic_exchange_n(&control->panic, on, __ATOMIC_SEQ_CST) == on)
-		return false;
-	control->panic_since_ns = on ? crmg_clock_ns(CLOCK_REALTIME) : 0;
-	kern->actor = by;
-	crmg_event_add(kern, on ? CRMG_EVENT_PANIC : CRMG_EVENT_RESUME, NULL, "", "%s",
-		       on ? "everything passes" : "the policy holds again");
-	kern->actor = NULL;
-	return true;
 }

@@ -131,6 +131,9 @@ int crmg_kern_rollback(struct crmg_kern *kern, uint32_t *ret_generation, struct 
  */
 bool crmg_kern_panic(struct crmg_kern *kern, bool on, const char *by);
 
+/* The same of an instance, also where an older build is in force. -ENOENT: nothing is attached. */
+int crmg_panic(const char *instance, bool on, const char *by, struct crmg_err *err);
+
 /* ------------------------------------------------------- daemon --manage */
 
 /*

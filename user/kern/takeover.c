@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <bpf/bpf.h>
+
 #include "../base/util.h"
 #include "../report/sources.h"
 #include "savedfile.h"
@@ -11,180 +13,6 @@
 static struct crmg_control *crmg_control_of_kern(const struct crmg_kern *kern)
 {
 	return kern->view[CRMG_MAP_CONTROL].memory;
-}
-
-/* -------------------------------------------------------------------- open */
-
-static int crmg_takeover_refuse(const struct crmg_takeover *t, struct crmg_err *err,
-				const char *why)
-{
-	return crmg_err_set(err, -EBUSY, "instance '%s' was attached by an older build (ABI %d), and "
-			    "%s; what is in force stays", t->old->instance, t->abi, why);
-}
-
-static int crmg_takeover_ban(struct crmg_takeover *t, const struct crmg_ban_entry *from,
-			     uint64_t now_ns)
-{
-	struct crmg_banlist *bans = &t->saved.bans;
-	struct crmg_banlist_entry *entry;
-
-	/* Or of a service that went with a policy which nobody confirmed: it must not become one of all. */
-	if (from->ban.until_ns <= now_ns ||
-	    (from->key.service && !crmg_ban_service(t->old, from->key.service)[0]))
-		return 0;
-	entry = crmg_grow(&bans->entries, &bans->count, sizeof(*entry));
-	if (!entry)
-		return -ENOMEM;
-	*entry = (struct crmg_banlist_entry){
-		.prefix = { from->key.addr, from->key.len },
-		.for_ns = from->ban.until_ns == CRMG_BAN_FOREVER ? CRMG_BAN_FOREVER :
-			  from->ban.until_ns - now_ns,
-	};
-	crmg_copy(entry->service, sizeof(entry->service),
-		  crmg_ban_service(t->old, from->key.service));
-	crmg_copy(entry->origin, sizeof(entry->origin), from->ban.origin);
-	crmg_copy(entry->note, sizeof(entry->note), from->ban.note);
-	return 0;
-}
-
-/* The sources of the old state. False: this build does not know their tables. */
-static bool crmg_takeover_sources(const struct crmg_takeover *t, struct crmg_snapshot *ret)
-{
-	const struct crmg_image *image = &t->old->image;
-
-	*ret = (struct crmg_snapshot){
-		.image = image,
-		.capacity = crmg_image_head(image)->capacity,
-		.boot_ns = crmg_clock_ns(CLOCK_BOOTTIME),
-		.mono_ns = crmg_clock_ns(CLOCK_MONOTONIC),
-		.tags = t->old->view[CRMG_MAP_TAGS].memory,
-		.slots = t->old->view[CRMG_MAP_SLOTS].memory,
-		.details = t->old->view[CRMG_MAP_DETAILS].memory,
-		.windows = t->old->view[CRMG_MAP_WINDOWS].memory,
-	};
-	return ret->tags && ret->slots && ret->details;
-}
-
-/* Those of the sources themselves. */
-static int crmg_takeover_automatic(struct crmg_takeover *t)
-{
-	struct crmg_source_record source;
-	struct crmg_snapshot snap;
-	uint32_t at = 0;
-	int code = 0;
-
-	if (!crmg_takeover_sources(t, &snap))
-		return 0;
-	while (!code && crmg_auto_ban_next(&snap, &at, &source)) {
-		struct crmg_ban_entry entry = crmg_auto_ban_entry(&snap, &source);
-
-		code = crmg_takeover_ban(t, &entry, snap.boot_ns);
-	}
-	return code;
-}
-
-static int crmg_takeover_bans(struct crmg_takeover *t, struct crmg_err *err)
-{
-	uint64_t now = crmg_clock_ns(CLOCK_BOOTTIME);
-	struct crmg_kern *old = t->old;
-	const struct crmg_image *image;
-	size_t i;
-	int code;
-
-	/* The names of their services are in the policy. */
-	if (crmg_kern_image(old, &image, err))
-		return -EIO;
-	code = crmg_bans_read(old, err);
-	for (i = 0; !code && i < old->ban_count; i++)
-		code = crmg_takeover_ban(t, &old->bans[i], now);
-	return code ? code : crmg_takeover_automatic(t);
-}
-
-/* A copy of the policy in force: its maps go with the old state. */
-static int crmg_takeover_image(struct crmg_takeover *t, struct crmg_err *err)
-{
-	const struct crmg_image *image;
-	int code = crmg_kern_image(t->old, &image, err);
-	size_t size;
-
-	if (code)
-		return code;
-	size = image->cell_count * sizeof(*image->cells);
-	t->saved.image.cells = aligned_alloc(4096, (size + 4095) / 4096 * 4096);
-	if (!t->saved.image.cells)
-		return -ENOMEM;
-	memcpy(t->saved.image.cells, image->cells, size);
-	t->saved.image.cell_count = image->cell_count;
-	((struct crmg_head *)t->saved.image.cells)->abi = CRMG_ABI;
-	return 0;
-}
-
-static int crmg_takeover_ifaces(struct crmg_takeover *t, struct crmg_err *err)
-{
-	const struct crmg_iface *ifaces = t->old->view[CRMG_MAP_IFACES].memory;
-	int code = 0;
-
-	for (size_t i = 0; !code && i < CRMG_IFACES_MAX; i++) {
-		if (!ifaces[i].name[0])
-			continue;
-		t->saved.ifaces[t->saved.iface_count++] = ifaces[i];
-		code = crmg_iface_reachable(&ifaces[i], err);
-	}
-	return code;
-}
-
-static int crmg_takeover_read(struct crmg_takeover *t, struct crmg_err *err)
-{
-	const struct crmg_control *control = crmg_control_of_kern(t->old);
-	const enum crmg_map_id needed[] = {
-		CRMG_MAP_CONTROL, CRMG_MAP_IFACES, CRMG_MAP_BANS, CRMG_MAP_FRONTS, CRMG_MAP_BACKS,
-	};
-	size_t i;
-	int code;
-
-	for (i = 0; i < CRMG_ARRAY_SIZE(needed); i++)
-		if (t->old->map[needed[i]] < 0)
-			return crmg_takeover_refuse(t, err, "this one cannot read what it left: take "
-						    "it off with 'crmgate detach --all --purge' of "
-						    "that build, and attach with this one");
-	if (control->confirm_until_ns > crmg_clock_ns(CLOCK_MONOTONIC))
-		return crmg_takeover_refuse(t, err, "its policy waits to be confirmed: 'crmgate "
-					    "confirm' or 'crmgate rollback' of that build first");
-	t->saved.panic = control->panic;
-	code = crmg_takeover_ifaces(t, err);
-	if (!code)
-		code = crmg_takeover_image(t, err);
-	if (!code)
-		code = crmg_takeover_bans(t, err);
-	return code;
-}
-
-int crmg_takeover_open(const struct crmg_attach_options *o, struct crmg_takeover *ret,
-		       struct crmg_err *err)
-{
-	struct crmg_takeover *t = ret;
-	char folder[CRMG_FOLDER_LEN];
-	int code;
-
-	*t = (struct crmg_takeover){ .abi = crmg_older_abi(o->instance), .options = *o };
-	if (!crmg_kern_older(o->instance))
-		return 0;
-	code = crmg_kern_at(o->instance, crmg_pin_abi(t->abi, folder), CRMG_KERN_MANAGE, -1, &t->old,
-			    err);
-	if (code)
-		return code;
-	crmg_kern_open_older(t->old, t->abi);
-	code = crmg_takeover_read(t, err);
-	t->options.image = &t->saved.image;
-	t->options.wanted = t->saved.ifaces;
-	t->options.wanted_count = t->saved.iface_count;
-	return code;
-}
-
-void crmg_takeover_close(struct crmg_takeover *t)
-{
-	crmg_saved_free(&t->saved);
-	crmg_kern_close(&t->old);
 }
 
 /* ------------------------------------------------------------------ commit */
@@ -250,6 +78,19 @@ static void crmg_takeover_links(const struct crmg_kern *from, const struct crmg_
 	}
 }
 
+/* Panic needs no lock: it may have come to the old state while this took its time. */
+static void crmg_takeover_panic(struct crmg_takeover *t, struct crmg_kern *kern)
+{
+	/* Not there where this is done again, after it was killed while it removed the old pins. */
+	const struct crmg_control *old = crmg_control_of_kern(t->old);
+	bool panic = old ? __atomic_load_n(&old->panic, __ATOMIC_SEQ_CST) : t->saved.panic;
+
+	if (panic == t->saved.panic)
+		return;
+	t->saved.panic = panic;
+	crmg_kern_panic(kern, panic, "the state of the older build");
+}
+
 int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 {
 	struct crmg_kern *kern = a->kern;
@@ -268,13 +109,15 @@ int crmg_takeover_commit(struct crmg_takeover *t, struct crmg_attaching *a)
 	if (code)
 		return code;
 	new->panic_since_ns = old->panic_since_ns;
-	new->panic = old->panic;
+	t->saved.panic = old->panic;
+	new->panic = t->saved.panic;
 	/* Until this build's programs are under all links. */
 	crmg_trouble_set(kern, CRMG_TROUBLE_UNFINISHED, true);
 	code = crmg_state_commit(kern->instance, a->err);
 	if (code)
 		return code;
 	t->committed = true;
+	crmg_takeover_panic(t, kern);
 	/* Who tends the old state lets go of it. */
 	__atomic_store_n(&old->gone, CRMG_GONE_TAKEN, __ATOMIC_RELEASE);
 	crmg_takeover_links(t->old, kern, t->saved.ifaces, t->saved.iface_count);
@@ -362,22 +205,62 @@ void crmg_takeover_undo(struct crmg_takeover *t, struct crmg_kern *kern, struct 
 		t->committed = false;
 }
 
+/* True if a ban is in force that ends no earlier. */
+static bool crmg_takeover_banned(const struct crmg_kern *kern,
+				 const struct crmg_banlist_entry *entry)
+{
+	const struct crmg_ban_key key = {
+		.addr = entry->prefix.addr, .len = entry->prefix.len,
+		.service = entry->service[0] ?
+			   (__u8)crmg_image_service_find(&kern->image, entry->service) : 0,
+	};
+	uint64_t now = crmg_clock_ns(CLOCK_BOOTTIME);
+	struct crmg_ban ban;
+
+	return !bpf_map_lookup_elem(kern->map[CRMG_MAP_BANS], &key, &ban) &&
+	       (ban.until_ns == CRMG_BAN_FOREVER ||
+		(ban.until_ns > now && ban.until_ns - now >= entry->for_ns));
+}
+
+/* The bans that the old programs have made by themselves since theirs were read. */
+static void crmg_takeover_later(struct crmg_takeover *t, struct crmg_kern *kern,
+				struct crmg_err *err)
+{
+	struct crmg_banlist *bans = &t->saved.bans;
+	struct crmg_err ignored = CRMG_ERR_INIT;
+	const struct crmg_image *image;
+	size_t count = 0, left_out, i;
+	int code;
+
+	crmg_banlist_free(bans);
+	/* Without its policy the rest of the state is not there either. */
+	code = t->old->map[CRMG_MAP_FRONTS] < 0 || t->old->map[CRMG_MAP_BACKS] < 0 ||
+	       crmg_kern_image(t->old, &image, &ignored);
+	crmg_err_clear(&ignored);
+	if (code)
+		return;
+	code = crmg_takeover_automatic(t);
+	if (!code)
+		code = crmg_kern_image(kern, &image, err);
+	for (i = 0; !code && i < bans->count; i++)
+		if (!crmg_takeover_banned(kern, &bans->entries[i]))
+			bans->entries[count++] = bans->entries[i];
+	bans->count = count;
+	if (!code && count)
+		code = crmg_saved_ban(kern, &t->saved, &count, &left_out, err);
+	if (code)
+		crmg_err_warn(err, "bans that sources got in the meantime are not taken over");
+}
+
 void crmg_takeover_finish(struct crmg_takeover *t, struct crmg_kern *kern, struct crmg_err *err)
 {
-	const struct crmg_control *old = t->old ? crmg_control_of_kern(t->old) : NULL;
 	char folder[CRMG_FOLDER_LEN];
-	bool panic;
 	int code;
 
 	if (!t->old)
 		return;
-	/*
-	 * Panic needs no lock: it may have come while this took its time. The table is not there
-	 * where this is done again, after it was killed while it removed the old pins.
-	 */
-	panic = old ? old->panic : t->saved.panic;
-	if (panic != t->saved.panic)
-		crmg_kern_panic(kern, panic, "the state of the older build");
+	crmg_takeover_panic(t, kern);
+	crmg_takeover_later(t, kern, err);
 	crmg_trouble_set(kern, CRMG_TROUBLE_UNFINISHED, false);
 	code = crmg_pin_drop(kern->instance, crmg_pin_abi(t->abi, folder));
 	if (code)

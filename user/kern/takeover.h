@@ -35,6 +35,12 @@ int crmg_takeover_open(const struct crmg_attach_options *o, struct crmg_takeover
 		       struct crmg_err *err);
 void crmg_takeover_close(struct crmg_takeover *t);
 
+/* The sources of the old state. False: this build does not know their tables. */
+bool crmg_takeover_sources(const struct crmg_takeover *t, struct crmg_snapshot *ret);
+
+/* Adds to t->saved the bans that the kernel made by itself. The old policy must be open. */
+int crmg_takeover_automatic(struct crmg_takeover *t);
+
 /* What the new state has from the beginning: the key of its hashes, ... */
 void crmg_takeover_setup(const struct crmg_takeover *t, struct crmg_setup *setup);
 
