@@ -211,6 +211,18 @@ flood_through() {
 	expect 'packets that came through' "$(came_through)" -eq $((first + $1))
 }
 
+# Of an interface of which one program was taken off the other one is renewed.
+half() {
+	bpftool link detach pinned "$PINS/v$ABI/xdp_crm0"
+	expect_exit 0 new attach crm1
+	expect 'said' "$OUTPUT" =~ 'crm0: the program that judges was taken off'
+	expect 'folders' "$(folders)" == "v$((ABI + 1))"
+	expect 'programs at TC' "$(programs_of tc_crm0)" == "$(programs_of tc_crm1)"
+	expect_exit 0 new attach crm0
+	in_force new
+}
+programs_of() { bpftool -j link show pinned "$PINS/v$((ABI + 1))/$1" | jq .prog_id; }
+
 # A ban that the old programs make when the bans have been read already.
 late_ban() {
 	local file good bad
@@ -330,6 +342,7 @@ t 'B3 what fails leaves the old state, or the new one' anew failed
 t 'B3 what is killed leaves the old state, or the new one' anew killed
 t 'B3 killed while it removes the old pins' anew leftover
 t 'B3 panic while it happens' anew panicking
+t 'B3 an interface of which one program was taken off' anew half
 t 'B3 a ban of a source while it happens' anew late_ban
 t 'B3 the managing daemons of both builds' anew managed
 t 'B3 budgets of days go on' anew budgets

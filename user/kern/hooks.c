@@ -305,9 +305,15 @@ static int crmg_judge_renew(struct crmg_attaching *a, const struct crmg_iface *i
 	       crmg_link_renew(a, "xdp", iface->name, a->tc_in_prog);
 }
 
+/* An interface that is gone, or a link that was taken off: nothing to renew. */
+static bool crmg_renew_gone(int code)
+{
+	return code == -ENOLINK || code == -ENOENT || code == -ENODEV;
+}
+
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 {
-	bool clsact = iface->tc_kind == CRMG_TC_CLSACT;
+	bool clsact = iface->tc_kind == CRMG_TC_CLSACT, judge_gone;
 	int code = clsact ? crmg_iface_reachable(iface, a->err) : 0;
 
 	if (!code && clsact)
@@ -317,16 +323,21 @@ int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 	iface->xdp_next_id = crmg_judge_id(a, iface);
 	iface->tc_next_id = a->tc_id;
 	code = crmg_judge_renew(a, iface);
-	if (code == -ENOLINK || code == -ENOENT || code == -ENODEV) {
+	judge_gone = crmg_renew_gone(code);
+	if (code && !judge_gone)
+		return crmg_err_set(a->err, code, "%s: cannot put the new program in place: %s; the "
+				    "old one goes on", iface->name, strerror(-code));
+	if (!judge_gone)
+		iface->xdp_prog_id = iface->xdp_next_id;
+	code = clsact ? crmg_clsact_attach(iface, a->tc_prog) :
+			crmg_link_renew(a, "tc", iface->name, a->tc_prog);
+	if (judge_gone && crmg_renew_gone(code)) {
 		crmg_err_warn(a->err, "%s is gone; its programs were not renewed", iface->name);
 		return 0;
 	}
-	if (code)
-		return crmg_err_set(a->err, code, "%s: cannot put the new program in place: %s; the "
-				    "old one goes on", iface->name, strerror(-code));
-	iface->xdp_prog_id = iface->xdp_next_id;
-	code = iface->tc_kind == CRMG_TC_TCX ? crmg_link_renew(a, "tc", iface->name, a->tc_prog) :
-					       crmg_clsact_attach(iface, a->tc_prog);
+	if (judge_gone)
+		crmg_err_warn(a->err, "%s: the program that judges was taken off; 'crmgate attach %s' "
+			      "puts one there", iface->name, iface->name);
 	if (code)
 		return crmg_err_set(a->err, code, "%s: the new program for what arrives is in place, "
 				    "the one at TC egress is not: %s", iface->name, strerror(-code));
