@@ -167,11 +167,19 @@ static void test_every_reason_was_hit(void **state)
 			fail_msg("no packet of these tests met reason '%s'", names[r]);
 }
 
-static int set_up(void **state)
+/* One load of the programs for all tests: an emulated kernel takes a minute for it. */
+static int group_set_up(void **state)
 {
 	(void)state;
 	rig = crmg_rig_new(policy);
 	crmg_rig_set_tc_ingress(rig, at_tc);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	crmg_rig_forget(rig);
 	crmg_rig_set_clock(rig, START_NS);
 	crmg_rig_ban(rig, "100.64.0.1", NULL, CRMG_BAN_FOREVER);
 	crmg_rig_ban(rig, "2001:db8:dead::/48", NULL, CRMG_BAN_FOREVER);
@@ -181,15 +189,16 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_rows, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_sources_are_told_apart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_tcp_flags, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_ban_ends, set_up, tear_down),
+		cmocka_unit_test_setup(test_rows, set_up),
+		cmocka_unit_test_setup(test_sources_are_told_apart, set_up),
+		cmocka_unit_test_setup(test_tcp_flags, set_up),
+		cmocka_unit_test_setup(test_ban_ends, set_up),
 		cmocka_unit_test(test_every_reason_was_hit),
 	};
 
-	int failed = cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("decide", tests, group_set_up, tear_down);
 
 	at_tc = true;
-	return failed + cmocka_run_group_tests_name("decide at TC ingress", tests, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("decide at TC ingress", tests, group_set_up,
+						    tear_down);
 }
