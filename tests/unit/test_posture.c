@@ -160,6 +160,7 @@ static void test_nothing(void **state)
 	fx.policy.model.service_count = fx.policy.model.policy_count = 1;
 	fx.policy.model.allow_count = 0;
 	fx.policy.policies[0].clients[0] = CRMG_CLIENT_ANY;
+	limit(&fx.policy.policies[0], CRMG_LIMIT_REQUESTS, 20, 40);
 	add_quotas();
 	widen();
 	since(3600 * CRMG_NS_PER_SEC);

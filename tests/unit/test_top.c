@@ -99,12 +99,18 @@ static void test_values(void **state)
 		.connections = 3, .bytes_out = 11,
 	};
 	static const uint64_t wanted[CRMG_TOP_COUNT] = {
-		8000005, 90000000700, 3, 11, 6 * (1ULL << 26) + 13,
+		8000005, 90000000700, 4, 3, 11, 2, 6 * (1ULL << 26) + 13,
 	};
 
 	(void)state;
+	fixture_init();
+	fx.asked[7].requests = 4;
 	for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)
-		assert_true(crmg_top_value(&slot, &detail, by) == wanted[by]);
+		assert_true(crmg_top_value(&fx.snap, 7, &slot, &detail, by) == wanted[by]);
+	/* The entry is of another source: no requests, and nothing to divide by. */
+	fx.asked[7].check = 1;
+	assert_true(crmg_top_value(&fx.snap, 7, &slot, &detail, CRMG_TOP_REQUESTS) == 0);
+	assert_true(crmg_top_value(&fx.snap, 7, &slot, &detail, CRMG_TOP_OUT_PER_REQUEST) == 0);
 }
 
 static void test_words(void **state)

@@ -38,11 +38,9 @@ static int run(const struct crmg_args *args)
 
 	if (number && (crmg_parse_count(number, &max) < 0 || !max || max > CRMG_TOP_MAX))
 		return crmg_cli_usage(args, "-n %s: a number from 1 to %d", number, CRMG_TOP_MAX);
-	if (column && strcmp(column, "requests") == 0)
-		return crmg_cli_usage(args, "--by requests: not available yet in this version");
 	if (column && crmg_top_from_name(column, &by) < 0)
-		return crmg_cli_usage(args, "--by %s: accepted are packets, bytes, connections, "
-				      "bytes-out, drops", column);
+		return crmg_cli_usage(args, "--by %s: accepted are packets, bytes, requests, "
+				      "connections, bytes-out, out-per-request, drops", column);
 	rows = calloc(max, sizeof(*rows));
 	code = rows ? crmg_kern_open(args->instance, CRMG_KERN_READ, &kern, &err) : -ENOMEM;
 	if (code < 0)
@@ -58,14 +56,18 @@ const struct crmg_command crmg_command_top = {
 	.name = "top",
 	.operands = "",
 	.summary = "The sources that use most",
-	.help = "On a terminal a live screen: p b c o d choose the column, q ends it; it shows what\n"
-		"was used in a second. Else, and with --once, a table of what was used since the\n"
+	.help = "COLUMN is packets, bytes, requests, connections, bytes-out, out-per-request or\n"
+		"drops.\n"
+		"\n"
+		"On a terminal a live screen: p b r c o a d choose the column, q ends it; it shows\n"
+		"what was used in a second. Else, and with --once, a table of what was used since the\n"
 		"source was first seen. REFUSED counts what shadow mode let pass, too. drops orders\n"
-		"by REFUSED. BAN: a manual or an automatic ban runs.",
+		"by REFUSED. BAN: a manual or an automatic ban runs. REQUESTS are of sources whose\n"
+		"policy has a limit of them; with ~ an estimate (under TLS). OUT/REQ: bytes sent for\n"
+		"each, headers and all.",
 	.options = (const struct crmg_option[]){
 		{ "number", 'n', false, "N", "so many sources (default: 20, at most 1000)" },
-		{ "by", 0, false, "COLUMN", "packets (default), bytes, connections, bytes-out, "
-		  "drops" },
+		{ "by", 0, false, "COLUMN", "what to order by (default: packets)" },
 		{ "once", 0, false, NULL, "print a table and end" },
 		{ 0 },
 	},

@@ -46,15 +46,36 @@ static const struct shown *find_last(const struct screen *screen, const struct c
 	return NULL;
 }
 
+/* What a request brought since the last look: no rate. */
+static const char *each_text(const struct crmg_snapshot *snap, const struct shown *last,
+			     const struct crmg_top_row *row, char buf[CRMG_SHORT_LEN])
+{
+	const struct crmg_source_record *source = &row->source;
+	uint64_t requests = crmg_source_requests(snap, row->index, &source->slot);
+
+	if (requests <= last->value[CRMG_TOP_REQUESTS] ||
+	    source->detail.bytes_out < last->value[CRMG_TOP_BYTES_OUT])
+		return "-";
+	return crmg_format_short(crmg_top_each(source->detail.bytes_out -
+					       last->value[CRMG_TOP_BYTES_OUT],
+					       requests - last->value[CRMG_TOP_REQUESTS]),
+				 buf, CRMG_SHORT_LEN);
+}
+
 /* Per second since the last look; a source that was not shown then has "-". */
 static const char *rate_text(const struct screen *screen, const struct crmg_snapshot *snap,
 			     const struct shown *last, const struct crmg_top_row *row,
 			     enum crmg_top_by by, char buf[CRMG_SHORT_LEN])
 {
-	uint64_t value = crmg_top_value(&row->source.slot, &row->source.detail, by);
+	uint64_t value = crmg_top_value(snap, row->index, &row->source.slot, &row->source.detail,
+					by);
 	uint64_t ns = snap->mono_ns - screen->last_ns;
 
-	if (!last || !ns || value < last->value[by])
+	if (!last || !ns)
+		return "-";
+	if (by == CRMG_TOP_OUT_PER_REQUEST)
+		return each_text(snap, last, row, buf);
+	if (value < last->value[by])
 		return "-";
 	return crmg_format_short((uint64_t)((double)(value - last->value[by]) *
 					    CRMG_NS_PER_SEC / (double)ns),
@@ -119,7 +140,8 @@ static void remember(struct screen *screen, const struct crmg_snapshot *snap,
 		shown->index = rows[i].index;
 		shown->check = rows[i].source.slot.check;
 		for (unsigned int by = 0; by < CRMG_TOP_COUNT; by++)
-			shown->value[by] = crmg_top_value(&rows[i].source.slot,
+			shown->value[by] = crmg_top_value(snap, rows[i].index,
+							  &rows[i].source.slot,
 							  &rows[i].source.detail, by);
 	}
 	screen->last_count = count;
@@ -132,7 +154,7 @@ static void draw(struct screen *screen, const struct crmg_snapshot *snap,
 	char line[256];
 
 	erase();
-	snprintf(line, sizeof(line), "%u of %u sources, %u bans%s  per second  q quits, p b c o d "
+	snprintf(line, sizeof(line), "%u of %u sources, %u bans%s  per second  q quits, p b r c o a d "
 		 "order", snap->tracked, snap->capacity,
 		 snap->ban_count + snap->by_state[CRMG_SOURCE_BANNED],
 		 snap->control.panic ? ", PANIC" : "");

@@ -75,16 +75,31 @@ void crmg_metric_connections(const struct crmg_family *family, const struct crmg
 	}
 }
 
-/* Where they are counted, or once were. */
-void crmg_metric_requests(const struct crmg_family *family, const struct crmg_scrape *ctx,
-			  FILE *out)
+/* Where they are counted, or once were: exactly, or as an estimate. */
+static void write_requests(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			   bool estimated, FILE *out)
 {
 	for (size_t i = 0; i < ctx->rows->count; i++) {
 		const struct crmg_policy_row *item = &ctx->rows->items[i];
 
+		if (!item->service ||
+		    (item->service->protocol == CRMG_PROTOCOL_TLS) != estimated)
+			continue;
 		if (crmg_counts_requests(item->binding) || crmg_row_sum(item->row->requests))
 			write_by_verdict(family, ctx->labels[i], "", item->row->requests, out);
 	}
+}
+
+void crmg_metric_requests(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	write_requests(family, ctx, false, out);
+}
+
+void crmg_metric_estimated(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			   FILE *out)
+{
+	write_requests(family, ctx, true, out);
 }
 
 /* The reasons that the policy can give, from 0 on, and any other that it once gave. */

@@ -136,6 +136,10 @@ static void judge_limits(struct crmg_search *s, const struct crmg_policy_row *ro
 	else if (!has_limit(binding))
 		crmg_found(s, CRMG_POSTURE_NO_LIMIT, row, "it has no limits%s",
 		      binding->flags & CRMG_BINDING_WIDER ? " but shared ones" : "");
+	if (binding->kind == CRMG_BINDING_POLICY && row->service &&
+	    crmg_has_requests(row->service) && !(binding->limits >> CRMG_LIMIT_REQUESTS & 1))
+		crmg_found(s, CRMG_POSTURE_NO_REQUESTS, row, "no limit of requests, so they are not "
+			   "counted either");
 	if (binding->kind == CRMG_BINDING_POLICY && !binding->ban.after)
 		crmg_found(s, CRMG_POSTURE_NO_BAN, row, "who exceeds a limit is never banned for it%s",
 		      binding->flags & CRMG_BINDING_BALANCER ? " (a balancer)" : "");
@@ -167,6 +171,9 @@ static bool used_of(const struct crmg_row *row, unsigned int limit, uint64_t *re
 		return true;
 	case CRMG_LIMIT_BYTES:
 		*ret = row->bytes[CRMG_VERDICT_PASS];
+		return true;
+	case CRMG_LIMIT_REQUESTS:
+		*ret = row->requests[CRMG_VERDICT_PASS];
 		return true;
 	default:
 		return false;

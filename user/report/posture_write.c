@@ -22,7 +22,7 @@ struct remark {
 static const struct remark not_judged[] = {
 	{ "tls_floor", "TLS floor (oldest version accepted, plaintext refused): not available in "
 	  "this version" },
-	{ "requests", "requests and authentication failures: not counted in this version" },
+	{ "auth_failures", "authentication failures: not counted in this version" },
 };
 
 static const char *const judged_on[] = {

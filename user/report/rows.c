@@ -132,6 +132,22 @@ const char *crmg_requests_key(const struct crmg_service *service)
 	return service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests";
 }
 
+bool crmg_has_requests(const struct crmg_service *service)
+{
+	return service->protocol == CRMG_PROTOCOL_HTTP || service->protocol == CRMG_PROTOCOL_TLS;
+}
+
+char *crmg_requests_text(const struct crmg_service *service, const struct crmg_binding *binding,
+			 uint64_t requests, char *buf, size_t size)
+{
+	if (binding && crmg_counts_requests(binding))
+		snprintf(buf, size, "%s%llu", service->protocol == CRMG_PROTOCOL_TLS ? "~" : "",
+			 (unsigned long long)requests);
+	else
+		crmg_copy(buf, size, "-");
+	return buf;
+}
+
 uint64_t crmg_row_dropped(const struct crmg_row *row)
 {
 	return row->packets[CRMG_VERDICT_DROP] + row->packets[CRMG_VERDICT_RESET] +

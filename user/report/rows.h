@@ -34,8 +34,13 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 /* True if the requests of its connections are counted: there is a limit of them. */
 bool crmg_counts_requests(const struct crmg_binding *binding);
 
-/* The name of their number in JSON. */
+/* The name of their number in JSON; as text: "-" if they are not counted, "~5" an estimate. */
 const char *crmg_requests_key(const struct crmg_service *service);
+char *crmg_requests_text(const struct crmg_service *service, const struct crmg_binding *binding,
+			 uint64_t requests, char *buf, size_t size);
+
+/* True of a service whose requests can be told, exactly or as an estimate. */
+bool crmg_has_requests(const struct crmg_service *service);
 
 /* Packets dropped or reset; packets that shadow let pass; arrived altogether. */
 uint64_t crmg_row_dropped(const struct crmg_row *row);

@@ -48,6 +48,18 @@ static inline uint64_t crmg_source_bytes(const struct crmg_slot *slot,
 	return detail->carried_bytes + CRMG_TRAFFIC_BYTES(slot->traffic);
 }
 
+/*
+ * Requests that passed, of the source that has a slot. 0: none were counted, or sources were
+ * not asked for.
+ */
+static inline uint64_t crmg_source_requests(const struct crmg_snapshot *snap, uint32_t index,
+					    const struct crmg_slot *slot)
+{
+	const struct crmg_asked *asked = snap->asked ? &snap->asked[index] : NULL;
+
+	return asked && asked->check == slot->check ? asked->requests : 0;
+}
+
 /* Packets of a source that were dropped or reset, or would have been but for shadow. */
 static inline uint64_t crmg_source_refusals(const struct crmg_slot *slot,
 					    const struct crmg_detail *detail)

@@ -173,7 +173,7 @@ static int policies_text(const struct crmg_snapshot *snap, const struct crmg_pol
 	static const struct crmg_column columns[] = {
 		{ "SERVICE", false }, { "POLICY", false }, { "MODE", false },
 		{ "PASSED", true }, { "DROPPED", true }, { "WOULD DROP", true },
-		{ "CONNECTIONS", true }, { "BYTES IN", true }, { "BYTES OUT", true },
+		{ "CONNECTIONS", true }, { "REQUESTS", true }, { "BYTES IN", true }, { "BYTES OUT", true },
 		{ "REFUSALS", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
@@ -198,6 +198,9 @@ static int policies_text(const struct crmg_snapshot *snap, const struct crmg_pol
 		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_row_would_drop(row));
 		crmg_table_cell(&table, "%llu",
 				(unsigned long long)crmg_row_sum(row->connections));
+		crmg_table_cell(&table, "%s", crmg_requests_text(item->service, item->binding,
+								 crmg_row_sum(row->requests),
+								 number, sizeof(number)));
 		crmg_table_cell(&table, "%s", crmg_format_short(crmg_row_sum(row->bytes),
 								number, sizeof(number)));
 		crmg_table_cell(&table, "%s", crmg_format_short(row->bytes_out, number,

@@ -45,7 +45,8 @@ const char *crmg_top_title(enum crmg_top_by by)
 	return orders[by].title;
 }
 
-uint64_t crmg_top_value(const struct crmg_slot *slot, const struct crmg_detail *detail,
+uint64_t crmg_top_value(const struct crmg_snapshot *snap, uint32_t index,
+			const struct crmg_slot *slot, const struct crmg_detail *detail,
 			enum crmg_top_by by)
 {
 	switch (by) {
@@ -107,15 +108,15 @@ size_t crmg_top_select(const struct crmg_snapshot *snap, enum crmg_top_by by,
 		if (!crmg_tag_in_use(crmg_tag_state_of(snap, i)))
 			continue;
 		/* Most slots end here, with a word or two read. */
-		if (count == max && crmg_top_value(&snap->slots[i], &snap->details[i], by) <=
-				    ret[0].value)
+		if (count == max && crmg_top_value(snap, i, &snap->slots[i], &snap->details[i],
+						   by) <= ret[0].value)
 			continue;
 		state = crmg_source_read(snap, i, &row.source);
 		if (!state)
 			continue;
 		row.proven = crmg_tag_is_proven(state);
 		row.index = i;
-		row.value = crmg_top_value(&row.source.slot, &row.source.detail, by);
+		row.value = crmg_top_value(snap, i, &row.source.slot, &row.source.detail, by);
 		if (count < max) {
 			ret[count] = row;
 			sift_up(ret, count++);

@@ -10,14 +10,18 @@
 #include "sources.h"
 
 /*
- * X(ID, "name", 'key', value of `slot` and `detail`, "title"): what can be ordered by. Drops
- * are ordered by refusals, which are those of shadow mode too.
+ * X(ID, "name", 'key', value of entry `index` of `snap`, with copies `slot` and `detail`,
+ * "title"): what can be ordered by. Drops are ordered by refusals, which are those of shadow
+ * mode too.
  */
 #define CRMG_TOPS(X) \
 	X(PACKETS,     "packets",     'p', crmg_source_packets(slot, detail),  "PACKETS") \
 	X(BYTES,       "bytes",       'b', crmg_source_bytes(slot, detail),    "BYTES") \
+	X(REQUESTS,    "requests",    'r', crmg_source_requests(snap, index, slot), "REQUESTS") \
 	X(CONNECTIONS, "connections", 'c', detail->connections,                "CONNS") \
 	X(BYTES_OUT,   "bytes-out",   'o', detail->bytes_out,                  "BYTES OUT") \
+	X(OUT_PER_REQUEST, "out-per-request", 'a', \
+	  crmg_top_each(detail->bytes_out, crmg_source_requests(snap, index, slot)), "OUT/REQ") \
 	X(DROPS,       "drops",       'd', crmg_source_refusals(slot, detail), "REFUSED")
 
 #define CRMG_ENUM_TOP(ID, ...) CRMG_TOP_##ID,
@@ -37,7 +41,14 @@ struct crmg_top_row {
 	bool proven;		/* the source completed a TCP handshake */
 };
 
-uint64_t crmg_top_value(const struct crmg_slot *slot, const struct crmg_detail *detail,
+/* An average; of nothing it is 0. */
+static inline uint64_t crmg_top_each(uint64_t sum, uint64_t count)
+{
+	return count ? sum / count : 0;
+}
+
+uint64_t crmg_top_value(const struct crmg_snapshot *snap, uint32_t index,
+			const struct crmg_slot *slot, const struct crmg_detail *detail,
 			enum crmg_top_by by);
 
 /*

@@ -8,13 +8,18 @@
 
 static const struct crmg_label no_label;
 
+static const struct crmg_binding *binding_of(const struct crmg_snapshot *snap,
+					     const struct crmg_top_row *row)
+{
+	return crmg_image_binding(snap->image, crmg_source_binding(snap, &row->source));
+}
+
 static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_top_row *row)
 {
 	const struct crmg_detail *detail = &row->source.detail;
 	const struct crmg_slot *slot = &row->source.slot;
 	const struct crmg_service *service = crmg_image_service(snap->image, detail->service);
-	const struct crmg_binding *binding =
-		crmg_image_binding(snap->image, crmg_source_binding(snap, &row->source));
+	const struct crmg_binding *binding = binding_of(snap, row);
 	const struct crmg_label *label = crmg_source_label(snap, &row->source);
 	bool counted = binding && crmg_counts_requests(binding);
 	uint64_t until = crmg_top_banned_until(snap, &row->source);
@@ -58,7 +63,7 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 {
 	static const struct crmg_column columns[] = {
 		{ "SOURCE", false }, { "SERVICE", false }, { "POLICY", false },
-		{ "PACKETS", true }, { "BYTES", true }, { "CONNS", true },
+		{ "PACKETS", true }, { "BYTES", true }, { "REQUESTS", true }, { "CONNS", true },
 		{ "BYTES OUT", true }, { "DROPPED", true }, { "REFUSED", true },
 		{ "SEEN", true }, { "BAN", false },
 	};
@@ -69,6 +74,7 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 		const struct crmg_slot *slot = &rows[i].source.slot;
 		const struct crmg_service *service = crmg_image_service(snap->image,
 									detail->service);
+		const struct crmg_binding *binding = binding_of(snap, &rows[i]);
 		const struct crmg_label *label = crmg_source_label(snap, &rows[i].source);
 		char name[CRMG_ESCAPED(CRMG_NAME_LEN)], text[CRMG_ADDR_LEN];
 
@@ -81,6 +87,8 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_source_packets(slot, detail));
 		crmg_table_cell(&table, "%s", crmg_format_short(crmg_source_bytes(slot, detail), text,
 								sizeof(text)));
+		crmg_table_cell(&table, "%s", crmg_requests_text(service, binding,
+				rows[i].source.asked.requests, text, sizeof(text)));
 		crmg_table_cell(&table, "%llu", detail->connections);
 		crmg_table_cell(&table, "%s", crmg_format_short(detail->bytes_out, text,
 								sizeof(text)));

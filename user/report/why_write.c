@@ -204,8 +204,13 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 		fputs("  seen:    not in the table\n", out);
 		return;
 	}
-	fprintf(out, "  seen:    %llu packets, %llu refused, %s\n",
-		(unsigned long long)crmg_source_packets(slot, detail),
+	fprintf(out, "  seen:    %llu packets, ",
+		(unsigned long long)crmg_source_packets(slot, detail));
+	if (crmg_counts_requests(why->binding))
+		fprintf(out, "%s requests, ",
+			crmg_requests_text(why->service, why->binding, why->source.asked.requests,
+					   text, sizeof(text)));
+	fprintf(out, "%llu refused, %s\n",
 		(unsigned long long)crmg_source_refusals(slot, detail),
 		why->proven ? "proven" : "not proven");
 	if (detail->last_reason)
