@@ -87,7 +87,7 @@ node_row() { in_good node "$LAB_DIR/client.js" "https://$HOST:$PORT" "$@"; }
 wrk_row() { in_good wrk -t1 -c10 -d1 "https://$HOST:$PORT/a"; }
 
 logged() { wc -l <"$LAB_DIR/tls.log"; }
-estimated() { metric 'crmgate_requests_total{policy="public",verdict="pass"}'; }
+estimated() { metric 'crmgate_requests_estimated_total{policy="public",verdict="pass"}'; }
 settled() { [[ $(logged) == "$(logged)" ]] && quiet public; }
 
 # row PERCENT NAME COMMAND...: the estimate is within so much of the log, or one request.
@@ -181,7 +181,7 @@ hammered() {
 	: >"$LAB_DIR/tls.log"
 	lab_spawn hammer bad wrk -t1 -c10 "-d${SECONDS_LONG}" --timeout 10s "https://$HOST:$PORT/a" \
 		>"$LAB_DIR/wrk"
-	lab_until at_least 1 metric 'crmgate_requests_total{policy="public",verdict="drop"}'
+	lab_until at_least 1 metric 'crmgate_requests_estimated_total{policy="public",verdict="drop"}'
 	python_row 20 /a 0 1.3
 	wait "$hammer"
 	lab_until settled

@@ -252,7 +252,7 @@ const struct crmg_family crmg_families[] = {
 	  "New TCP connections asked for (SYN without ACK), by policy and verdict.",
 	  crmg_metric_connections, 0 },
 	{ "crmgate_requests_total", COUNTER,
-	  "Requests, where a limit has them counted, by policy and verdict; under TLS an estimate.",
+	  "Requests of plain HTTP, where a limit has them counted, by policy and verdict.",
 	  crmg_metric_requests, 0 },
 	{ "crmgate_requests_estimated_total", COUNTER,
 	  "The same under TLS: an estimate, whose error crmgate calibrate measures.",

@@ -173,7 +173,8 @@ static int policies_text(const struct crmg_snapshot *snap, const struct crmg_pol
 	static const struct crmg_column columns[] = {
 		{ "SERVICE", false }, { "POLICY", false }, { "MODE", false },
 		{ "PASSED", true }, { "DROPPED", true }, { "WOULD DROP", true },
-		{ "CONNECTIONS", true }, { "REQUESTS", true }, { "BYTES IN", true }, { "BYTES OUT", true },
+		{ "CONNECTIONS", true }, { "REQUESTS", true },
+		{ "BYTES IN", true }, { "BYTES OUT", true },
 		{ "REFUSALS", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
