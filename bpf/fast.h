@@ -104,22 +104,37 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	return crmg_fast_drop(slot, binding, source, reason);
 }
 
+/* Counts a packet that is for no service. */
+static __always_inline int crmg_fast_other(void)
+{
+	crmg_count_host(CRMG_HOST_OTHER);
+	return XDP_PASS;
+}
+
 static __always_inline int
 crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, const struct crmg_control *control,
 	  struct crmg_work *w)
 {
 	const void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct crmg_source source = { 0 };
+	enum crmg_parsed parsed;
 	struct crmg_pkt pkt;
 
-	if (crmg_probe_xdp(ctx, w) ||
-	    crmg_parse(data, end, crmg_frame_len(ctx), &pkt) != CRMG_PARSED_PORTS)
+	if (crmg_probe_xdp(ctx, w))
+		return CRMG_NOT_FAST;
+	/* Most packets that are for no service need not be read any further. */
+	if (crmg_plain(data, end)) {
+		if (!crmg_port_entry(front, CRMG_TRANSPORT_TCP, crmg_plain_dport(data)))
+			return crmg_fast_other();
+		parsed = crmg_parse_plain(data, end, crmg_frame_len(ctx), &pkt);
+	} else {
+		parsed = crmg_parse(data, end, crmg_frame_len(ctx), &pkt);
+	}
+	if (parsed != CRMG_PARSED_PORTS)
 		return CRMG_NOT_FAST;
 	source.service = crmg_port_entry(front, pkt.transport, pkt.dport);
-	if (!source.service) {
-		crmg_count_host(CRMG_HOST_OTHER);
-		return XDP_PASS;
-	}
+	if (!source.service)
+		return crmg_fast_other();
 	if (pkt.malformed | crmg_odd_flags(&pkt) | crmg_odd_syn(&pkt) ||
 	    source.service >= CRMG_PORT_GROUP)
 		return CRMG_NOT_FAST;

@@ -7,6 +7,7 @@
 #define CRMGATE_BPF_PARSE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -132,11 +133,25 @@ static __always_inline __u32 crmg_ip_end(__u32 frame, __u32 begin, __u32 length)
 	return !length && frame > 65535 ? frame : begin + length;
 }
 
+/* header: bytes of the IP header at p, which can be read; frag: host order. */
+static __always_inline enum crmg_parsed
+crmg_parse_v4_at(const __u8 *p, const __u8 *end, __u32 header, __u32 frag, struct crmg_pkt *pkt)
+{
+	const struct iphdr *ip = (const void *)p;
+
+	pkt->v4 = 1;
+	pkt->src = crmg_addr_v4(ip->saddr);
+	pkt->dst = crmg_addr_v4(ip->daddr);
+	pkt->ip_end = crmg_ip_end(pkt->len, pkt->l3, crmg_ntohs(ip->tot_len));
+	pkt->l4 = pkt->l3 + header;
+	return crmg_parse_l4(p + header, end, ip->protocol, frag & 0x2000, pkt);
+}
+
 static __always_inline enum crmg_parsed
 crmg_parse_v4(const __u8 *p, const __u8 *end, struct crmg_pkt *pkt)
 {
 	const struct iphdr *ip = (const void *)p;
-	__u32 header, frag, total;
+	__u32 header, frag;
 
 	if (p + sizeof(*ip) > end)
 		return CRMG_PARSED_SHORT;
@@ -146,13 +161,7 @@ crmg_parse_v4(const __u8 *p, const __u8 *end, struct crmg_pkt *pkt)
 	frag = crmg_ntohs(ip->frag_off);
 	if (frag & 0x1fff)
 		return CRMG_PARSED_FRAGMENT;
-	total = crmg_ntohs(ip->tot_len);
-	pkt->v4 = 1;
-	pkt->src = crmg_addr_v4(ip->saddr);
-	pkt->dst = crmg_addr_v4(ip->daddr);
-	pkt->ip_end = crmg_ip_end(pkt->len, pkt->l3, total);
-	pkt->l4 = pkt->l3 + header;
-	return crmg_parse_l4(p + header, end, ip->protocol, frag & 0x2000, pkt);
+	return crmg_parse_v4_at(p, end, header, frag, pkt);
 }
 
 /*
@@ -256,6 +265,39 @@ crmg_parse(const void *data, const void *end, __u32 len, struct crmg_pkt *pkt)
 	if (proto == crmg_htons(ETH_P_IPV6))
 		return crmg_parse_v6(p, end, pkt);
 	return CRMG_PARSED_OTHER;
+}
+
+/*
+ * True for a frame as nearly all are, TCP over IPv4 without a tag, an option or a fragment: what
+ * crmg_parse() looks for is at places that the compiler knows.
+ */
+#define CRMG_PLAIN_L3 sizeof(struct ethhdr)
+#define CRMG_PLAIN_L4 (CRMG_PLAIN_L3 + sizeof(struct iphdr))
+
+static __always_inline bool crmg_plain(const void *data, const void *end)
+{
+	const __u8 *p = data;
+	const struct iphdr *ip = (const void *)(p + CRMG_PLAIN_L3);
+
+	return p + CRMG_PLAIN_L4 + sizeof(struct tcphdr) <= (const __u8 *)end &&
+	       *(const __be16 *)(p + offsetof(struct ethhdr, h_proto)) == crmg_htons(ETH_P_IP) &&
+	       p[CRMG_PLAIN_L3] == 0x45 && !(ip->frag_off & crmg_htons(0x3fff)) &&
+	       ip->protocol == IPPROTO_TCP;
+}
+
+/* Its destination port, as in struct crmg_pkt. */
+static __always_inline __u16 crmg_plain_dport(const void *data)
+{
+	return *(const __u16 *)((const __u8 *)data + CRMG_PLAIN_L4 + 2);
+}
+
+/* What crmg_parse() says of it. */
+static __always_inline enum crmg_parsed
+crmg_parse_plain(const void *data, const void *end, __u32 len, struct crmg_pkt *pkt)
+{
+	pkt->len = len;
+	pkt->l3 = CRMG_PLAIN_L3;
+	return crmg_parse_v4_at((const __u8 *)data + CRMG_PLAIN_L3, end, sizeof(struct iphdr), 0, pkt);
 }
 
 #endif

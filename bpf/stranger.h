@@ -73,11 +73,12 @@ crmg_fast_stranger(struct crmg_work *w, const struct crmg_front *front,
 {
 	const struct crmg_binding *binding;
 	struct crmg_standing standing = { .ifindex = 0 };	/* of a gate: left to the whole path */
+	const struct crmg_addr addr = pkt->src;
 	bool denied;
 
 	if (source->state != CRMG_TAG_EMPTY || crmg_flow_may_prove(pkt) ||
 	    crmg_odd_source(pkt) || crmg_odd_own(pkt) ||
-	    !crmg_resolve(front, source->service, &pkt->src, pkt->v4, &standing) ||
+	    !crmg_resolve(front, source->service, &addr, pkt->v4, &standing) ||
 	    standing.narrow || standing.banned_until_ns)
 		return CRMG_NOT_FAST;
 	binding = standing.binding;

@@ -58,13 +58,27 @@ static void compare(enum crmg_parsed parsed, const struct crmg_pkt *pkt, const s
 	require(ref->malformed || pkt->tcp_flags == ref->tcp_flags, "flags");
 }
 
+/* A frame of which so many bytes can be read; what is plain is read both ways. */
+static void
+read_both(const uint8_t *data, size_t linear, size_t size, const struct crmg_ref *ref)
+{
+	enum crmg_parsed parsed;
+	struct crmg_pkt pkt;
+
+	if (crmg_plain(data, data + linear)) {
+		compare(crmg_parse_plain(data, data + linear, (__u32)size, &pkt), &pkt, ref);
+		require(crmg_plain_dport(data) == pkt.dport, "port of a plain frame");
+	}
+	parsed = crmg_parse(data, data + linear, (__u32)size, &pkt);
+	if (parsed != CRMG_PARSED_SHORT || linear == size)
+		compare(parsed, &pkt, ref);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct crmg_pkt pkt;
 	struct crmg_ref ref = crmg_ref_parse(data, size);
-	enum crmg_parsed parsed = crmg_parse(data, data + size, (__u32)size, &pkt);
 
-	compare(parsed, &pkt, &ref);
+	read_both(data, size, size, &ref);
 	/*
 	 * Only a part of a frame may be readable at once (multi-buffer XDP, a
 	 * paged skb): then the answer is the same or "too short", never another.
@@ -75,9 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t *part = malloc(linear + 1);
 
 		memcpy(part, data, linear);
-		parsed = crmg_parse(part, part + linear, (__u32)size, &pkt);
-		if (parsed != CRMG_PARSED_SHORT)
-			compare(parsed, &pkt, &ref);
+		read_both(part, linear, size, &ref);
 		free(part);
 	}
 	return 0;
