@@ -50,6 +50,7 @@
 #include "proved.h"
 #include "resolve.h"
 #include "quota.h"
+#include "throttle.h"
 #include "strikes.h"
 #include "report.h"
 #include "decide.h"

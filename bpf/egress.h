@@ -67,17 +67,38 @@ static __always_inline bool crmg_ends_flow(const struct crmg_pkt *pkt)
 	       (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_ACK;
 }
 
+/*
+ * True if bytes may leave to a source of which a budget is used up. What carries nothing out
+ * always may: handshakes, acknowledgements, ends.
+ */
+static __noinline bool
+crmg_throttle(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes)
+{
+	const struct crmg_quotas *quotas = crmg_quotas(c->front, c->standing.binding);
+	struct crmg_throttling *t = &c->work->throttling;
+
+	if (!quotas)
+		return true;
+	t->index = c->work->source.index;
+	t->now = c->work->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	t->cost = bytes * quotas->throttle.cost >> crmg_limit_shift(CRMG_LIMIT_BYTES);
+	t->most = crmg_asks(&c->work->pkt) ? quotas->throttle.tolerance : CRMG_THROTTLE_BACKLOG_MAX;
+	t->least = crmg_is_cut(c->slot) ? 0 : quotas->throttle.tolerance;
+	return crmg_throttle_pass(skb, c->work);
+}
+
 /* Charges the budgets of the source; tells what came of it; the verdict. */
 static __always_inline enum crmg_verdict
-crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg_source *source,
+crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *row,
 	      __u64 bytes)
 {
 	const struct crmg_binding *binding = c->standing.binding;
 	const struct crmg_quotas *quotas = crmg_quotas(c->front, binding);
-	bool cuts = binding->flags & CRMG_BINDING_CUTS;
-	bool drops = cuts && binding->mode == CRMG_MODE_ENFORCE;
+	bool acts = binding->on_budget != CRMG_ON_BUDGET_ALERT;
+	bool drops = acts && binding->mode == CRMG_MODE_ENFORCE;
 	enum crmg_reason reason = CRMG_REASON_BYTES_OUT;
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
+	struct crmg_source *source = &c->work->source;
 	__u32 packets = source->packets;
 	bool closed = false;
 	int result;
@@ -90,9 +111,8 @@ crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg
 	if (!result)
 		return verdict;
 	/* Something is to tell. */
-	c->work->source = *source;
-	c->work->source.now_ns = crmg_exact_ns();
-	c->work->source.state = CRMG_TAG_LIVE;
+	source->now_ns = crmg_exact_ns();
+	source->state = CRMG_TAG_LIVE;
 	if (result & CRMG_OUT_NOTIFY) {
 		row->budgets_notified++;
 		crmg_notify(c);
@@ -104,17 +124,22 @@ crmg_budgeted(const struct crmg_case *c, struct crmg_row *row, const struct crmg
 	/* A large packet may be refused while a small one is not: then nothing is cut yet. */
 	if (result & CRMG_OUT_CONTENDED)
 		reason = CRMG_REASON_CONTENTION;
-	else if (cuts && crmg_windows_closed(crmg_windows_at(source->index),
+	else if (acts && crmg_windows_closed(crmg_windows_at(source->index),
 					     c->work->source.now_ns))
 		closed = true;
+	if (binding->on_budget == CRMG_ON_BUDGET_THROTTLE && crmg_throttle(skb, c, bytes)) {
+		__sync_fetch_and_add(&c->detail->bytes_out, drops ? bytes : 0);
+		acts = drops = false;
+	}
 	if (closed)
 		crmg_cut_begin(c->slot);
 	if (drops) {
-		verdict = closed && crmg_ends_flow(&c->work->pkt) &&
+		verdict = closed && binding->flags & CRMG_BINDING_CUTS &&
+			  crmg_ends_flow(&c->work->pkt) &&
 			  crmg_reset_granted(c->work->source.now_ns) ?
 			  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 		row->reasons[reason] += packets;
-	} else if (cuts) {
+	} else if (acts) {
 		row->would_drop[reason] += packets;
 	}
 	crmg_refused(c, reason, verdict);
@@ -127,19 +152,22 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 {
 	__u32 segments = skb->gso_segs ? skb->gso_segs : 1;
 	__u64 bytes = skb->wire_len + (skb->vlan_present ? CRMG_VLAN_LEN * segments : 0);
-	struct crmg_source source = { .packets = segments };
+	struct crmg_source *source = &w->source;
 	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = skb->ifindex };
 	const struct crmg_pkt *pkt = &w->pkt;
 	const struct crmg_binding *binding;
 	enum crmg_verdict verdict;
 	struct crmg_row *row;
 
-	source.service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
-	if (!source.service)
+	*source = (struct crmg_source){
+		.packets = segments,
+		.service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4),
+	};
+	if (!source->service)
 		return TC_ACT_UNSPEC;
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
 		CRMG_WRITE_ONCE(w->again, crmg_flow_sent(pkt, crmg_now_ns(&w->clock)));
-	if (!crmg_leaving_to(&c, control, &source))
+	if (!crmg_leaving_to(&c, control, source))
 		return TC_ACT_UNSPEC;
 	binding = c.standing.binding;
 	row = crmg_row(crmg_place_row(w, binding));
@@ -148,7 +176,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	/* A RST carries nothing out, and is what a source that was cut is told. */
 	if (c.slot && binding->quotas && binding->mode != CRMG_MODE_OFF && !w->probe &&
 	    !(pkt->tcp_flags & CRMG_TCP_RST) && !CRMG_READ_ONCE(control->panic)) {
-		verdict = crmg_budgeted(&c, row, &source, bytes);
+		verdict = crmg_budgeted(skb, &c, row, bytes);
 		if (verdict != CRMG_VERDICT_PASS) {
 			row->dropped_out += segments;
 			row->dropped_bytes_out += bytes;
@@ -160,9 +188,8 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	row->packets_out += segments;
 	row->bytes_out += bytes;
 	if (crmg_has_conn(w, binding)) {
-		w->source = source;
-		w->source.now_ns = crmg_now_ns(&w->clock);
-		w->source.len = bytes;
+		source->now_ns = crmg_now_ns(&w->clock);
+		source->len = bytes;
 		crmg_conn_left(w);
 		if (binding->protocol == CRMG_PROTOCOL_TLS && crmg_counts_requests(w, binding))
 			crmg_read_leaves(skb, w);

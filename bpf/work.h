@@ -17,6 +17,16 @@ struct crmg_out {
 	struct crmg_window_past past[CRMG_WINDOWS_MAX];
 };
 
+/* A packet to a source that used up a budget (throttle.h); times in 1/256 ns. */
+struct crmg_throttling {
+	__u64 now;
+	__u64 cost;
+	__u64 most;		/* overdrawn by this it still passes */
+	__u64 least;		/* it is overdrawn by this at least */
+	__u32 index;		/* of its slot */
+	__u32 pad;
+};
+
 /* What a segment says of its connection (conns.h). */
 struct crmg_step {
 	__u64 hash;		/* its bits of the tag */
@@ -34,6 +44,7 @@ struct crmg_work {
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	struct crmg_out out;
+	struct crmg_throttling throttling;
 	struct crmg_kept kept;	/* of who gives way (kept.h) */
 	__u64 own;		/* enum crmg_reason: of a refusal by the source's limits; OK: theirs */
 	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */

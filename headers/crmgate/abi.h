@@ -131,7 +131,8 @@
 #define CRMG_ON_BUDGETS(X) \
 	X(ALERT, "alert", "it is told, and everything passes") \
 	X(CUT,   "cut",   "nothing leaves, requests are refused and open connections reset, until " \
-			  "the budget lets them")
+			  "the budget lets them") \
+	X(THROTTLE, "throttle", "it leaves no faster than throttle_to, until the budget lets it")
 
 /* What a binding is; a policy of its own or one of the built-in labels. */
 #define CRMG_BINDINGS(X) \
@@ -478,6 +479,8 @@ CRMG_SIZE(struct crmg_binding, CRMG_BINDING_CELLS * CRMG_CELL);
 #define CRMG_QUOTA_MIN      (64ULL << 10)	/* bytes */
 #define CRMG_QUOTA_MAX      (4000ULL * 1000 * 1000 * 1000)
 #define CRMG_QUOTA_PER_MAX  (31 * 86400)	/* seconds */
+#define CRMG_THROTTLE_MIN   8000ULL		/* bytes a second */
+#define CRMG_THROTTLE_MAX   (100ULL * 1000 * 1000 * 1000)
 
 struct crmg_quota {
 	__u64 terms;		/* 0: none */
@@ -494,7 +497,9 @@ struct crmg_quotas {
 	struct crmg_quota quota[CRMG_WINDOWS_MAX];
 	__u8 on_budget;		/* enum crmg_on_budget */
 	__u8 notify_at;		/* percent */
-	__u8 reserved[30];
+	__u8 reserved[6];
+	__u64 throttle_to;	/* bytes a second; 0 unless on_budget is THROTTLE */
+	struct crmg_limit throttle;	/* the same, in the units of limit BYTES */
 };
 #define CRMG_QUOTAS_SHIFT 7
 CRMG_SIZE(struct crmg_quotas, 1 << CRMG_QUOTAS_SHIFT);
@@ -660,10 +665,19 @@ struct crmg_tags {
 } __attribute__((aligned(8)));
 CRMG_SIZE(struct crmg_tags, 32);
 
+/*
+ * Map "throttles", one per slot: of a source that used up a budget under `throttle`, what it
+ * was sent since. Written by TC.
+ */
+struct crmg_throttle {
+	__u64 tat;		/* 1/256 ns */
+};
+CRMG_SIZE(struct crmg_throttle, 8);
+
 /* Flags in crmg_slot.resolved. */
 #define CRMG_SLOT_BANNED 1	/* a ban covered the source when it was resolved */
 #define CRMG_SLOT_NARROW 2	/* prefixes divide the source: resolve each packet anew */
-#define CRMG_SLOT_CUT    4	/* a budget of bytes_out was used up: requests are refused */
+#define CRMG_SLOT_CUT    4	/* a budget of bytes_out was used up, and is not open again */
 #define CRMG_SLOT_CONTRACT 8	/* its client has a contract, which may end: the same */
 
 /* Time in a slot: ticks of 2^24 ns (16.8 ms) of CLOCK_MONOTONIC; wraps after 2.2 years. */

@@ -238,6 +238,23 @@ static void test_forwarding(void **state)
 	assert_string_equal(found(), "");
 }
 
+/* What throttling does depends on who sends, and is said. */
+static void test_throttle(void **state)
+{
+	struct crmg_model_bytes_out out = {
+		.count = 1, .quota = { { 8000000, 60 } },
+		.on_budget = CRMG_ON_BUDGET_THROTTLE, .throttle_to = 64000,
+	};
+
+	(void)state;
+	fx.policy.policies[0].bytes_out = out;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	assert_string_equal(found(), "");
+	facts.host.forwards[0] = true;
+	assert_string_equal(found(), "warning forwarding | note throttle");
+}
+
 /* A rule that leads to a service is a way around it only from a port that it has not. */
 static void test_nat(void **state)
 {
@@ -444,7 +461,7 @@ static void test_text(void **state)
 		"warning  lro: eth1: LRO is on: many drivers then refuse native XDP, and segments "
 		"that the NIC joined count as one packet\n"
 		"         # ethtool -K eth1 lro off\n"
-		"ok 24, note 0, warning 1, fail 0\n");
+		"ok 25, note 0, warning 1, fail 0\n");
 	free(text);
 	text = TEXT_OF(crmg_diagnosis_text, &diagnosis, true);
 	assert_non_null(strstr(text, "ok       kernel: 6.18.1\n"));
@@ -457,7 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(healthy), TEST(kernel), TEST(load), TEST(settings), TEST(clock), TEST(memory),
-		TEST(capacity), TEST(local_ports), TEST(forwarding), TEST(nat), TEST(link),
+		TEST(capacity), TEST(local_ports), TEST(forwarding), TEST(throttle), TEST(nat), TEST(link),
 		TEST(stack), TEST(owner), TEST(owner_attached), TEST(native), TEST(driver),
 		TEST(problems), TEST(json), TEST(text),
 	};

@@ -265,6 +265,10 @@ static void test_quotas(void **state)
 	refuse_value(&image, quotas + offsetof(struct crmg_quotas, on_budget), 1,
 		     CRMG_ON_BUDGET_COUNT);
 	refuse_value(&image, quotas + offsetof(struct crmg_quotas, notify_at), 1, 100);
+	refuse_value(&image, quotas + offsetof(struct crmg_quotas, throttle_to), 8, 64000);
+	refuse_value(&image, quotas + offsetof(struct crmg_quotas, throttle.cost), 8, 1);
+	refuse_value(&image, quotas + offsetof(struct crmg_quotas, on_budget), 1,
+		     CRMG_ON_BUDGET_THROTTLE);
 	crmg_image_free(&image);
 }
 

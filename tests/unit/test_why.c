@@ -309,6 +309,32 @@ static json_t *limits_of_web(json_t **ret_document)
 	return json_array_get(json_object_get(*ret_document, "services"), 0);
 }
 
+/* The same flag means another thing where a budget throttles. */
+static void test_throttled(void **state)
+{
+	json_t *document, *web;
+	char *text;
+
+	(void)state;
+	fixture_init();
+	with_quotas(8000000);
+	fx.policy.policies[0].bytes_out.on_budget = CRMG_ON_BUDGET_THROTTLE;
+	fx.policy.policies[0].bytes_out.throttle_to = 64000;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	web = limits_of_web(&document);
+	assert_true(json_is_null(json_object_get(web, "throttled_to")));
+	json_decref(document);
+	fx.slots[77].resolved |= (uint64_t)CRMG_SLOT_CUT << 48;
+	web = limits_of_web(&document);
+	assert_string_equal(json_string_value(json_object_get(web, "throttled_to")), "64kB/s");
+	assert_false(json_boolean_value(json_object_get(web, "cut")));
+	json_decref(document);
+	text = TEXT_OF(crmg_why_text, &fx.snap, &why, false);
+	assert_non_null(strstr(text, "is used up: no more than 64kB/s is sent\n"));
+	free(text);
+}
+
 static int64_t available_in(const json_t *web, size_t place)
 {
 	const json_t *limit = json_array_get(json_object_get(web, "limits"), place);
@@ -342,6 +368,7 @@ static void test_quotas(void **state)
 	web = limits_of_web(&document);
 	assert_int_equal(available_in(web, 2), 7500000);
 	assert_true(json_boolean_value(json_object_get(web, "cut")));
+	assert_true(json_is_null(json_object_get(web, "throttled_to")));
 	json_decref(document);
 	text = TEXT_OF(crmg_why_text, &fx.snap, &why, false);
 	assert_non_null(strstr(text, "  limit:   bytes_out 80MB per 1h, available 76500000\n"));
@@ -378,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_banned_json),
 		cmocka_unit_test(test_quotas),
+		cmocka_unit_test(test_throttled),
 		cmocka_unit_test(test_quotas_after_apply),
 	};
 	int failed = cmocka_run_group_tests_name("why", tests, NULL, NULL);

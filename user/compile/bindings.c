@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "../base/num.h"
 #include "../base/util.h"
 
 typedef unsigned __int128 u128;
@@ -139,6 +140,14 @@ struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shi
 	if (tolerance < least)
 		tolerance = least;
 	return (struct crmg_limit){ .cost = cost, .tolerance = capped(tolerance) };
+}
+
+/* The burst is a second's: who lost his turn for less has lost no bytes by it. */
+struct crmg_limit crmg_throttle_of(uint64_t per_s)
+{
+	const struct crmg_terms terms = { per_s, CRMG_NS_PER_SEC, per_s };
+
+	return crmg_limit_of(&terms, limit_shift[CRMG_LIMIT_BYTES]);
 }
 
 uint8_t crmg_write_limits(const struct crmg_model_limit *limits, unsigned int count,

@@ -77,6 +77,9 @@ size_t crmg_entry_size(enum crmg_section_id id);
 /* A limit as the limiter wants it; shift: of the limit's kind (CRMG_LIMITS). */
 struct crmg_limit crmg_limit_of(const struct crmg_terms *terms, unsigned int shift);
 
+/* Of so many bytes a second, for the quotas that throttle. */
+struct crmg_limit crmg_throttle_of(uint64_t per_s);
+
 /*
  * The first `count` kinds of limits, as the limiter wants them and as the operator
  * wrote them. Returns which are set: bit i for kind i.

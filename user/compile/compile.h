@@ -46,6 +46,13 @@ void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, ui
  */
 int crmg_image_validate(const struct crmg_image *image);
 
+/* True if what is sent to its sources is slowed down when a budget is used up. */
+static inline bool crmg_binding_throttles(const struct crmg_binding *binding)
+{
+	return binding->quotas && binding->mode != CRMG_MODE_OFF &&
+	       binding->on_budget == CRMG_ON_BUDGET_THROTTLE;
+}
+
 static inline const struct crmg_head *crmg_image_head(const struct crmg_image *image)
 {
 	return (const struct crmg_head *)image->cells;

@@ -121,6 +121,10 @@ static void write_quotas(const struct crmg_build *b, struct crmg_image *image)
 		from = &bind->policy->bytes_out;
 		to->on_budget = from->on_budget;
 		to->notify_at = from->notify_at ? from->notify_at : CRMG_NOTIFY_AT;
+		if (to->on_budget == CRMG_ON_BUDGET_THROTTLE) {
+			to->throttle_to = from->throttle_to;
+			to->throttle = crmg_throttle_of(from->throttle_to);
+		}
 		for (size_t q = 0; q < from->count; q++)
 			to->quota[q] = (struct crmg_quota){
 				.terms = crmg_terms_of(from->quota[q].bytes, from->quota[q].per_s),

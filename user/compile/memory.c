@@ -23,7 +23,8 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	ret->sources = CRMG_SLOTS(head->capacity) *
 		       (uint64_t)(sizeof(__u32) + sizeof(struct crmg_slot) +
 				  sizeof(struct crmg_detail) + sizeof(struct crmg_proved) +
-				  sizeof(struct crmg_windows) + sizeof(struct crmg_asked)) +
+				  sizeof(struct crmg_windows) + sizeof(struct crmg_asked) +
+				  sizeof(struct crmg_throttle)) +
 		       CRMG_AGGREGATES(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_aggregates) +
 		       CRMG_TOTALS * sizeof(struct crmg_bucket) +

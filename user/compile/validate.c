@@ -93,6 +93,21 @@ static bool ban_is_valid(const struct crmg_binding *b)
 	       ban->for_s <= ban->max_s && ban->factor >= 1 << CRMG_BAN_FACTOR_SHIFT;
 }
 
+static bool throttle_is_valid(const struct crmg_quotas *quotas)
+{
+	uint64_t to = quotas->throttle_to;
+	struct crmg_limit limit = { 0 };
+
+	if (quotas->on_budget == CRMG_ON_BUDGET_THROTTLE) {
+		if (to < CRMG_THROTTLE_MIN || to > CRMG_THROTTLE_MAX)
+			return false;
+		limit = crmg_throttle_of(to);
+	} else if (to) {
+		return false;
+	}
+	return !memcmp(&quotas->throttle, &limit, sizeof(limit));
+}
+
 /* Every entry but the first: in order, and such that the packet path can divide by it. */
 static bool quotas_are_valid(const struct crmg_image *image)
 {
@@ -104,7 +119,7 @@ static bool quotas_are_valid(const struct crmg_image *image)
 		const struct crmg_quota *q = quotas[i].quota;
 
 		if (!q->terms || quotas[i].on_budget >= CRMG_ON_BUDGET_COUNT ||
-		    quotas[i].notify_at > 99)
+		    quotas[i].notify_at > 99 || !throttle_is_valid(&quotas[i]))
 			return false;
 		for (size_t n = 0; n < CRMG_WINDOWS_MAX; n++)
 			if (q[n].terms && (q[n].bytes < CRMG_QUOTA_MIN || q[n].bytes > CRMG_QUOTA_MAX ||

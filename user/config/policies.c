@@ -161,6 +161,7 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 	policy->bytes_out.place = policy->bytes_out.notify_place = place;
 	if (policy->bytes_out.on_budget_place.line)
 		policy->bytes_out.on_budget_place = place;
+	policy->bytes_out.throttle_place = (struct crmg_place){ 0 };
 	for (size_t i = 0; i < policy->bytes_out.count; i++)
 		policy->bytes_out.quota[i].place = place;
 }
@@ -278,7 +279,7 @@ static const struct crmg_key policy_keys[] = {
 	{ "ban", crmg_read_ban, 0, false },
 	{ "notify_at", crmg_read_notify_at, 0, false },
 	{ "on_budget", crmg_read_on_budget, 0, false },
-	{ "throttle_to", NULL, 0, false },
+	{ "throttle_to", crmg_read_throttle_to, 0, false },
 };
 
 static void read_policy(struct crmg_reader *r, const struct crmg_node *node,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* quotas.c - `bytes_out`, and with it `notify_at` and `on_budget`: in bounds, and in order. */
+/*
+ * quotas.c - `bytes_out`, and with it `notify_at`, `on_budget` and `throttle_to`: in bounds,
+ * and in order.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,8 +134,29 @@ void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node, vo
 
 	(void)arg;
 	bytes_out->on_budget_place = node->key->place;
-	if (node->kind == CRMG_NODE_WORD && !strcmp(node->text, "throttle"))
-		crmg_read_not_yet(r, node->place, "on_budget: throttle");
-	else if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
+	if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
 		bytes_out->on_budget = value;
+}
+
+void crmg_read_throttle_to(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg)
+{
+	struct crmg_model_bytes_out *bytes_out = &((struct crmg_model_policy *)target)->bytes_out;
+	const char *text = crmg_read_text(r, node, "a rate");
+	uint64_t bytes, per_ns;
+	unsigned __int128 per_s;
+	int error;
+
+	(void)arg;
+	bytes_out->throttle_place = node->key->place;
+	if (!text)
+		return;
+	error = crmg_parse_byte_rate(text, &bytes, &per_ns);
+	per_s = error ? 0 : (unsigned __int128)bytes * CRMG_NS_PER_SEC / per_ns;
+	if (per_s >= CRMG_THROTTLE_MIN && per_s <= CRMG_THROTTLE_MAX)
+		bytes_out->throttle_to = per_s;
+	else
+		crmg_read_error(r, node->place, "'%.64s' is %s; accepted is 8kB/s to 100GB/s, as "
+				"64kB/s", text, error == -EINVAL ? "not a rate of bytes" :
+								   "out of range");
 }

@@ -131,6 +131,8 @@ void crmg_read_notify_at(struct crmg_reader *r, const struct crmg_node *node, vo
 			 unsigned int arg);
 void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			 unsigned int arg);
+void crmg_read_throttle_to(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg);
 /* target: a struct crmg_model_budget, a struct crmg_model_policy, the same. */
 void crmg_read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);

@@ -162,7 +162,7 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 				    "memory limit of this process", capacity,
 				    (unsigned long long)capacity *
 				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) +
-				     sizeof(struct crmg_windows) + 28) >> 20);
+				     sizeof(struct crmg_windows) + 36) >> 20);
 	if (count)
 		return crmg_verifier_refused(code, lines, count, err);
 	if (code == -EPERM || code == -EACCES)
@@ -239,6 +239,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 		bpf_map__set_max_entries(skel->maps.proved_map, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.windows, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.asked_map, CRMG_SLOTS(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.throttles, CRMG_SLOTS(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.contags, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.conns, setup->flows);
 		bpf_map__set_max_entries(skel->maps.streams, setup->flows);

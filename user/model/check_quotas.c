@@ -4,6 +4,21 @@
 
 #include "../base/num.h"
 
+static void check_throttle(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			   struct crmg_err *err)
+{
+	const struct crmg_model_bytes_out *out = &policy->bytes_out;
+	bool throttles = out->on_budget == CRMG_ON_BUDGET_THROTTLE;
+
+	if (throttles && !out->throttle_to)
+		crmg_check_error(model, err, out->on_budget_place, "'on_budget: throttle' of policy "
+				 "'%s' needs 'throttle_to', the rate that it goes on at, as "
+				 "64kB/s", policy->name);
+	if (!throttles && out->throttle_place.line)
+		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of policy '%s' needs "
+				 "'on_budget: throttle', or it has no effect", policy->name);
+}
+
 static void check_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			 struct crmg_err *err)
 {
@@ -12,14 +27,19 @@ static void check_policy(const struct crmg_model *model, const struct crmg_model
 	if (policy->deny && out->count)
 		crmg_check_error(model, err, out->place, "policy '%s' has 'deny: true' and limit "
 				 "'bytes_out'; one excludes the other", policy->name);
-	if (out->count)
+	if (out->count) {
+		check_throttle(model, policy, err);
 		return;
+	}
 	if (out->notify_at)
 		crmg_check_error(model, err, out->notify_place, "'notify_at' of policy '%s' needs "
 				 "limit 'bytes_out', of which it is a part", policy->name);
 	if (out->on_budget_place.line)
 		crmg_check_error(model, err, out->on_budget_place, "'on_budget' of policy '%s' "
 				 "needs limit 'bytes_out', or there is no budget", policy->name);
+	if (out->throttle_place.line)
+		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of policy '%s' needs "
+				 "limit 'bytes_out', or there is no budget", policy->name);
 }
 
 /* Of two quotas, one that the other never lets a source reach. */

@@ -60,6 +60,8 @@ struct crmg_model_bytes_out {
 	struct crmg_place notify_place;
 	enum crmg_on_budget on_budget;
 	struct crmg_place on_budget_place;	/* line 0: the default */
+	uint64_t throttle_to;		/* bytes a second; 0: not said */
+	struct crmg_place throttle_place;	/* line 0: not said, or taken over */
 };
 
 #define CRMG_NOTIFY_AT 80

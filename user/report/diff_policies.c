@@ -154,13 +154,13 @@ static const char *ban_text(const struct crmg_binding *binding, char buf[BAN_LEN
 /* "5MB per 1m, 50MB per 1h, notify at 80%, on budget cut"; NULL: no budgets. */
 static const char *quotas_text(const struct crmg_quotas *quotas, char buf[BAN_LEN])
 {
-	char list[BAN_LEN - 64];
+	char list[BAN_LEN - 64], then[CRMG_ON_BUDGET_LEN];
 
 	if (!quotas)
 		return NULL;
 	snprintf(buf, BAN_LEN, "%s, notify at %u%%, on budget %s",
 		 crmg_quotas_text(quotas, list, sizeof(list)), quotas->notify_at,
-		 crmg_on_budget_name(quotas->on_budget));
+		 crmg_on_budget_text(quotas, then));
 	return buf;
 }
 

@@ -158,6 +158,52 @@ static void judge_forwarding(struct crmg_checking *c)
 		  "apply %s", file_of(c), file_of(c));
 }
 
+/* Services of a policy that throttles, of one transport: "api, export"; how many. */
+static size_t throttled(const struct crmg_image *image, enum crmg_transport transport, char *buf,
+			size_t size)
+{
+	size_t used = 0, count = 0;
+
+	buf[0] = '\0';
+	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
+		const struct crmg_service *service = crmg_image_service(image, s);
+		bool throttles = false;
+
+		for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
+			const struct crmg_binding *binding = crmg_image_binding(image, i);
+
+			throttles |= binding->service == s && crmg_binding_throttles(binding);
+		}
+		if (!service || !throttles || service->transport != transport)
+			continue;
+		if (used < size)
+			used += snprintf(buf + used, size - used, "%s%s", count ? ", " : "",
+					 service->name);
+		count++;
+	}
+	return count;
+}
+
+/* How `throttle` slows down: what TCP of this host sends waits, all else is dropped. */
+static void judge_throttle(struct crmg_checking *c)
+{
+	bool forwards = c->host->forwards[0] || c->host->forwards[1];
+	char names[96];
+
+	if (throttled(c->patient->image, CRMG_TRANSPORT_UDP, names, sizeof(names)))
+		crmg_advise(c, CRMG_GRADE_NOTE, "%s: UDP cannot be made to wait: what is over "
+			    "throttle_to is dropped", names);
+	if (!throttled(c->patient->image, CRMG_TRANSPORT_TCP, names, sizeof(names)))
+		crmg_advise(c, CRMG_GRADE_OK, "no policy throttles TCP");
+	else if (forwards)
+		crmg_advise(c, CRMG_GRADE_NOTE, "%s: sockets of this host wait for throttle_to, "
+			    "without loss; of what is forwarded, and of containers, that is dropped "
+			    "which is over it", names);
+	else
+		crmg_advise(c, CRMG_GRADE_OK, "%s: sockets of this host wait for throttle_to, "
+			    "without loss", names);
+}
+
 /* -------------------------------------------------------------------- DNAT */
 
 /* Any address of a service, for a rule that does not name one. */
@@ -241,6 +287,7 @@ const struct crmg_check crmg_policy_checks[] = {
 	{ "memory", judge_memory },
 	{ "local_ports", judge_ephemeral },
 	{ "forwarding", judge_forwarding },
+	{ "throttle", judge_throttle },
 	{ "nat", judge_nat },
 	{ 0 },
 };

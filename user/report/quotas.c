@@ -5,6 +5,7 @@
 #include <crmgate/window.h>
 
 #include "../base/num.h"
+#include "names.h"
 #include "show.h"
 #include "why.h"
 
@@ -25,6 +26,23 @@ char *crmg_quotas_text(const struct crmg_quotas *quotas, char *buf, size_t size)
 			crmg_format_bytes(quotas->quota[i].bytes, bytes, sizeof(bytes)),
 			crmg_quota_per(&quotas->quota[i], per, sizeof(per)));
 	}
+	return buf;
+}
+
+char *crmg_throttle_text(const struct crmg_quotas *quotas, char buf[CRMG_NUM_LEN])
+{
+	if (quotas->on_budget != CRMG_ON_BUDGET_THROTTLE)
+		return NULL;
+	return crmg_format_byte_rate(quotas->throttle_to, CRMG_NS_PER_SEC, buf, CRMG_NUM_LEN);
+}
+
+char *crmg_on_budget_text(const struct crmg_quotas *quotas, char buf[CRMG_ON_BUDGET_LEN])
+{
+	char rate[CRMG_NUM_LEN];
+	const char *to = crmg_throttle_text(quotas, rate);
+
+	snprintf(buf, CRMG_ON_BUDGET_LEN, "%s%s%s", crmg_on_budget_name(quotas->on_budget),
+		 to ? " to " : "", to ? to : "");
 	return buf;
 }
 

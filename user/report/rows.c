@@ -88,7 +88,7 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 {
 	const struct crmg_binding *binding = row->binding;
 	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE;
-	bool cuts = binding->flags & CRMG_BINDING_CUTS;
+	bool cuts = binding->flags & CRMG_BINDING_CUTS || crmg_binding_throttles(binding);
 	bool caps = binding->flags & CRMG_BINDING_CONNS;
 
 	switch (reason) {

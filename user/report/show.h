@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "../base/num.h"
 #include "../compile/compile.h"
 
 /* X(ID, "name"): what `show` can show, in the order of `check`. */
@@ -56,6 +57,13 @@ char *crmg_ports_text(const struct crmg_image *image, const struct crmg_service 
 		      char *buf, size_t size);
 char *crmg_locals_text(const struct crmg_image *image, const struct crmg_service *service,
 		       char *buf, size_t size);
+
+/* "alert", "throttle to 64kB/s": what comes of it when a quota is used up; buf is returned. */
+#define CRMG_ON_BUDGET_LEN (CRMG_NUM_LEN + 16)
+char *crmg_on_budget_text(const struct crmg_quotas *quotas, char buf[CRMG_ON_BUDGET_LEN]);
+
+/* "64kB/s", in buf; NULL: it does not throttle. */
+char *crmg_throttle_text(const struct crmg_quotas *quotas, char buf[CRMG_NUM_LEN]);
 
 /* Time of a quota as the policy file writes it; buf is returned. */
 char *crmg_quota_per(const struct crmg_quota *quota, char *buf, size_t size);

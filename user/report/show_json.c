@@ -249,10 +249,11 @@ static json_t *quotas_json(const struct crmg_quotas *quotas)
 		json_array_append_new(list, json_pack("{s:o, s:s}",
 			"quota", crmg_json_count(quotas->quota[i].bytes),
 			"per", crmg_quota_per(&quotas->quota[i], per, sizeof(per))));
-	return json_pack("{s:o, s:i, s:s}",
+	return json_pack("{s:o, s:i, s:s, s:s?}",
 		"quotas", list,
 		"notify_at_percent", quotas->notify_at,
-		"on_budget", crmg_on_budget_name(quotas->on_budget));
+		"on_budget", crmg_on_budget_name(quotas->on_budget),
+		"throttle_to", crmg_throttle_text(quotas, per));
 }
 
 static json_t *limits_json(const struct crmg_image *image)

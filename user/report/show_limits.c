@@ -242,13 +242,13 @@ static void quotas_row(struct crmg_table *table, const struct crmg_image *image,
 		       const struct crmg_binding *binding, const struct crmg_label *label)
 {
 	const struct crmg_quotas *quotas = crmg_image_quotas(image, binding);
-	char text[TERMS_LEN];
+	char text[TERMS_LEN], then[CRMG_ON_BUDGET_LEN];
 
 	name_cell(table, label->service);
 	name_cell(table, label->policy);
 	crmg_table_cell(table, "%s", crmg_quotas_text(quotas, text, sizeof(text)));
 	crmg_table_cell(table, "%u%%", quotas->notify_at);
-	crmg_table_cell(table, "%s", crmg_on_budget_name(quotas->on_budget));
+	crmg_table_cell(table, "%s", crmg_on_budget_text(quotas, then));
 }
 
 static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)

@@ -199,6 +199,15 @@ static uint64_t available(const struct crmg_snapshot *snap, const struct budget 
 	return left < burst ? (uint64_t)left : burst;
 }
 
+const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
+					     const struct crmg_why_service *why)
+{
+	return why->seen && crmg_binding_throttles(why->binding) &&
+	       why->binding->mode == CRMG_MODE_ENFORCE &&
+	       CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT ?
+	       crmg_image_quotas(snap->image, why->binding) : NULL;
+}
+
 static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			 const struct crmg_why_service *why, struct crmg_why_limit *ret)
 {

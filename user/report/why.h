@@ -63,6 +63,10 @@ static inline bool crmg_why_cut(const struct crmg_why_service *why)
 	       CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT;
 }
 
+/* The quotas that slow the source down since one was used up; NULL: none does. */
+const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
+					     const struct crmg_why_service *why);
+
 /*
  * The limits of addr in the order of decision, into ret[CRMG_WHY_LIMITS_MAX]; returns how
  * many. An address never seen has the whole burst. What was charged under another

@@ -93,9 +93,11 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	const struct crmg_slot *slot = &why->source.slot;
 	bool refused = why->seen && detail->last_reason;
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
+	const struct crmg_quotas *throttled = crmg_why_throttled(snap, why);
+	char rate[CRMG_NUM_LEN];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:i, s:i, s:o,"
-			 " s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:o, s:o, s:i, s:i,"
+			 " s:o, s:o, s:o, s:o, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
@@ -109,6 +111,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		"seen", why->seen,
 		"proven", why->proven,
 		"cut", crmg_why_cut(why),
+		"throttled_to", throttled ? crmg_throttle_text(throttled, rate) : NULL,
 		"limits", limits_json(snap, addr, why),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
 		"automatic_bans", detail->auto_bans,
@@ -228,7 +231,8 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 			 const struct crmg_why_service *why, bool colour, FILE *out)
 {
 	char service[CRMG_ESCAPED(CRMG_NAME_LEN)], policy[CRMG_ESCAPED(CRMG_NAME_LEN)];
-	char client[CRMG_ESCAPED(CRMG_NAME_LEN)];
+	char client[CRMG_ESCAPED(CRMG_NAME_LEN)], rate[CRMG_NUM_LEN];
+	const struct crmg_quotas *throttled = crmg_why_throttled(snap, why);
 
 	fprintf(out, "\n%s%s%s: policy %s (client %s), mode %s%s\n", colour ? "\033[1m" : "",
 		crmg_escape(why->service->name, CRMG_NAME_LEN, service, sizeof(service)),
@@ -251,6 +255,9 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 		ban_text(snap, &entry, out);
 	}
 	limits_text(snap, addr, why, out);
+	if (throttled)
+		fprintf(out, "  slowed:  a budget of bytes_out is used up: no more than %s is sent\n",
+			crmg_throttle_text(throttled, rate));
 	if (crmg_why_cut(why))
 		fputs("  cut:     a budget of bytes_out is used up: nothing is sent, requests are "
 		      "refused\n", out);
