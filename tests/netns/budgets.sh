@@ -43,11 +43,6 @@ lost() {
 	echo $((packets * size))
 }
 
-# No connection of an earlier test sends anything again.
-drained() {
-	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' | grep -q .
-}
-
 both_attach() {
 	lab_until drained
 	attach "$(budget "$1")" -q

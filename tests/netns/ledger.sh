@@ -56,11 +56,6 @@ near() {
 	echo "$1: $2, the interface says $3"
 	return 1
 }
-export_to() { lab_curl "$1" -o /dev/null "https://crm.example/api/export"; }
-idle() {
-	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' |
-		grep -q .
-}
 
 # with FUNCTION [ARGUMENT]...: on a new attachment, without a ledger.
 with() {
@@ -85,7 +80,7 @@ two_sources() {
 		export_to good
 	done
 	export_to bad
-	lab_until idle
+	lab_until drained
 	stop
 	expect_json "$(ledger)" '.damaged_lines == 0 and .schema == 1 and
 		([.rows[] | select(.source) | [.source, .policy, .client, .state]] | unique) ==
@@ -112,7 +107,7 @@ part_of_a_source() {
 	lab_until at_least 1 record
 	in_good curl -sS --max-time 10 --cacert "$LAB_DIR/cert.pem" -o /dev/null \
 		--resolve "crm.example:443:[$LAB_CRM6]" https://crm.example/api/export
-	lab_until idle
+	lab_until drained
 	stop
 	expect 'to the part' "$(total bytes_out --client partners)" -gt 2000000
 	expect 'to any' "$(total bytes_out --client any)" -lt 10000
@@ -140,7 +135,7 @@ gaps() {
 	crmgate panic -q
 	lab_until at_least 2 record
 	export_to bad
-	lab_until idle
+	lab_until drained
 	crmgate resume -q
 	lab_until at_least 3 record
 	crmgate detach crm0 crm1 -q
@@ -156,7 +151,7 @@ removed() {
 	start
 	lab_until at_least 1 record
 	export_to good
-	lab_until idle
+	lab_until drained
 	sed '/name: partners/d' "$file" >"$LAB_DIR/less.yaml"
 	crmgate apply "$LAB_DIR/less.yaml" -q
 	lab_until at_least 2 record
@@ -171,7 +166,7 @@ not_kept() {
 	lab_until at_least 1 record
 	stop KILL
 	export_to bad
-	lab_until idle
+	lab_until drained
 	start
 	lab_until at_least 2 record
 	stop
@@ -195,7 +190,7 @@ killed() {
 		last=$(tail -qn 1 "$state"/ledger-*.jsonl | jq .seq)
 		expect 'last record' "$last" -ge "$told"
 	done
-	lab_until idle
+	lab_until drained
 	start
 	lab_until at_least $((told + 1)) record
 	stop
@@ -215,7 +210,7 @@ disk_full() {
 	expect 'metric' "$(metric 'crmgate_problem{problem="ledger_unsaved"}')" -eq 1
 	lab_until grep -q 'the ledger is not on the disk: .*; make room' "$LAB_DIR/manage.log"
 	export_to good
-	lab_until idle
+	lab_until drained
 	expect 'record' "$(record)" -eq 0
 	rm "$state/filler"
 	lab_until no_problem ledger_unsaved

@@ -126,6 +126,14 @@ judged() { metric "crmgate_packets_total{policy=\"$1\",direction=\"in\"}"; }
 # quiet POLICY: two readings in a row are the same, so the queues of the veth are empty.
 quiet() { (($(judged "$1") == $(judged "$1"))); }
 
+# export_to NAMESPACE: 2 MB leave over TLS.
+export_to() { lab_curl "$1" -o /dev/null "https://crm.example/api/export"; }
+
+# drained: no connection of the lab's nginx is open, or sends anything again.
+drained() {
+	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' | grep -q .
+}
+
 # is VALUE COMMAND..., at_least NUMBER COMMAND...: for lab_until.
 is() { [[ $("${@:2}") == "$1" ]]; }
 at_least() { (($("${@:2}") >= $1)); }

@@ -31,11 +31,6 @@ stop() {
 record() { metric crmgate_ledger_record; }
 ledger() { crmgate ledger -j "$@"; }
 total() { ledger "${@:2}" | jq ".total.$1"; }
-export_to() { lab_curl "$1" -o /dev/null "https://crm.example/api/export"; }
-idle() {
-	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' |
-		grep -q .
-}
 # known ADDRESS: it is in the table.
 known() {
 	crmgate top --once -n 1000 -j |
@@ -68,7 +63,7 @@ forgotten() {
 	export_to good
 	export_to bad
 	crmgate ban -q "$LAB_BAD" --for 1h --note 'of Jane Doe'
-	lab_until idle
+	lab_until drained
 	crmgate panic -q
 	lab_until at_least 2 record
 	crmgate resume -q
@@ -120,7 +115,7 @@ without_tables() {
 	start
 	lab_until at_least 1 record
 	export_to bad
-	lab_until idle
+	lab_until drained
 	stop
 	purge
 	crmgate forget 198.51.100.0/24 -q

@@ -31,9 +31,6 @@ throttle() { budget throttle "throttle_to: $((RATE / 1000))kB/s"; }
 arrived() { ip -n "$LAB-bad" -s -j link show abu0 | jq '.[0].stats64.rx.bytes'; }
 retransmitted() { in_host nstat -asz TcpRetransSegs | awk '/^Tcp/ { print $2 }'; }
 now_us() { echo $((${EPOCHREALTIME/./})); }
-drained() {
-	! in_host ss -Htn state connected exclude time-wait '( sport = :443 or sport = :8080 )' | grep -q .
-}
 throttled() {
 	{ crmgate why "$LAB_BAD" -j && crmgate why "$LAB_BAD6" -j; } |
 		jq -es 'any(.[].services[]; .throttled_to == "400kB/s" and (.cut | not))' >/dev/null
