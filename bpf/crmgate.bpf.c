@@ -54,6 +54,7 @@
 #include "strikes.h"
 #include "report.h"
 #include "decide.h"
+#include "totals.h"
 #include "stranger.h"
 #include "fast.h"
 #include "reset.h"
@@ -86,10 +87,7 @@ crmg_reason_of(const struct crmg_control *control, const struct crmg_case *c)
 	if (binding->kind == CRMG_BINDING_NO_POLICY &&
 	    !(binding->flags & CRMG_BINDING_WIDER))
 		return CRMG_REASON_NO_POLICY;
-	if (c->slot && binding->flags & CRMG_BINDING_CUTS && crmg_is_cut(c->slot) &&
-	    crmg_asks(&c->work->pkt))
-		return CRMG_REASON_BYTES_OUT;
-	return CRMG_REASON_OK;
+	return crmg_spent(c);
 }
 
 /* Looks for what is odd about a packet, and counts it. */
@@ -351,6 +349,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 			crmg_slot_first(c.slot, c.detail, source, c.standing.binding);
 	}
 	crmg_look(w, front, c.standing.binding);
+	w->spent = 0;
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_capped(&c, found);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * egress.h - what a service sends: counted for the source that it goes to, as it goes on
- * the wire, and charged to its budgets (quota.h) before anything else.
+ * the wire, and charged to its budgets (quota.h, totals.h) before anything else.
  */
 #ifndef CRMGATE_BPF_EGRESS_H
 #define CRMGATE_BPF_EGRESS_H
@@ -38,13 +38,17 @@ crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
 	return true;
 }
 
-/* Tells that a budget came to notify_at. */
-static __noinline void crmg_notify(const struct crmg_case *c)
+/* Tells of a budget; reason: whose it is. One that sources share is that of no single one. */
+static __noinline void
+crmg_tell_budget(const struct crmg_case *c, enum crmg_event_kind kind, enum crmg_reason reason,
+		 enum crmg_verdict verdict)
 {
-	struct crmg_telling telling = crmg_telling(c, CRMG_REASON_BYTES_OUT, CRMG_VERDICT_PASS);
+	struct crmg_telling telling = crmg_telling(c, reason, verdict);
 
-	telling.kind = CRMG_EVENT_BUDGET;
-	telling.count = 0;
+	telling.kind = kind;
+	telling.count = kind == CRMG_EVENT_EXCEEDED ? c->work->source.packets : 0;
+	if (reason == CRMG_REASON_TOTAL)
+		telling.detail = NULL;
 	crmg_event_offer(c->front, &telling, c->work->source.now_ns);
 }
 
@@ -74,7 +78,7 @@ static __always_inline bool crmg_ends_flow(const struct crmg_pkt *pkt)
 static __noinline bool
 crmg_throttle(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes)
 {
-	const struct crmg_quotas *quotas = crmg_quotas(c->front, c->standing.binding);
+	const struct crmg_quotas *quotas = crmg_quotas(c->front, c->standing.binding->quotas);
 	struct crmg_throttling *t = &c->work->throttling;
 
 	if (!quotas)
@@ -87,61 +91,101 @@ crmg_throttle(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes)
 	return crmg_throttle_pass(skb, c->work);
 }
 
-/* Charges the budgets of the source; tells what came of it; the verdict. */
+/*
+ * Charges the budgets of the source, and those that it shares: CRMG_OUT_OF(scope, CRMG_OUT_*)
+ * of each; and w->acts: which of them do more than tell.
+ */
+static __always_inline int crmg_out_charge(const struct crmg_case *c, __u64 bytes)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	bool drops = binding->mode == CRMG_MODE_ENFORCE;
+	const struct crmg_quotas *quotas;
+	struct crmg_work *w = c->work;
+	int result;
+
+	w->acts = binding->on_budget == CRMG_ON_BUDGET_ALERT ? 0 : CRMG_OUT_REFUSED;
+	if (drops && w->acts && c->slot && crmg_stays_cut(c, w->source.index))
+		return CRMG_OUT_REFUSED;
+	if (crmg_shares_out(c->front, binding)) {
+		result = crmg_totals_ready(c, bytes);
+		if (!result)
+			result = crmg_totals_charge(w);
+		if (c->detail && !(drops && result & w->acts))
+			__sync_fetch_and_add(&c->detail->bytes_out, bytes);
+		return result;
+	}
+	quotas = c->detail ? crmg_quotas(c->front, binding->quotas) : NULL;
+	return quotas ? crmg_quotas_charge(w, quotas, c->detail, w->source.index, bytes,
+					   drops && w->acts) : 0;
+}
+
+/* Tells which came to notify_at. */
+static __always_inline void
+crmg_notify(const struct crmg_case *c, struct crmg_row *row, int result)
+{
+	if (result & CRMG_OUT_NOTIFY) {
+		row->budgets_notified++;
+		crmg_tell_budget(c, CRMG_EVENT_BUDGET, CRMG_REASON_BYTES_OUT, CRMG_VERDICT_PASS);
+	}
+	if (CRMG_OUT_SHARED(result) & CRMG_OUT_NOTIFY) {
+		row->budgets_notified++;
+		crmg_tell_budget(c, CRMG_EVENT_BUDGET, CRMG_REASON_TOTAL, CRMG_VERDICT_PASS);
+	}
+}
+
+/* Charges all budgets; tells what came of it; the verdict. */
 static __always_inline enum crmg_verdict
 crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *row,
 	      __u64 bytes)
 {
 	const struct crmg_binding *binding = c->standing.binding;
-	const struct crmg_quotas *quotas = crmg_quotas(c->front, binding);
-	bool acts = binding->on_budget != CRMG_ON_BUDGET_ALERT;
-	bool drops = acts && binding->mode == CRMG_MODE_ENFORCE;
+	bool drops = binding->mode == CRMG_MODE_ENFORCE, closed = false;
 	enum crmg_reason reason = CRMG_REASON_BYTES_OUT;
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
-	struct crmg_source *source = &c->work->source;
-	__u32 packets = source->packets;
-	bool closed = false;
-	int result;
+	struct crmg_work *w = c->work;
+	struct crmg_source *source = &w->source;
+	__u32 packets = source->packets, refused, acts;
+	int result = crmg_out_charge(c, bytes);
 
-	if (drops && crmg_stays_cut(c, source->index))
-		result = CRMG_OUT_REFUSED;
-	else
-		result = quotas ? crmg_quotas_charge(c->work, quotas, c->detail, source->index,
-						     bytes, drops) : 0;
 	if (!result)
 		return verdict;
 	/* Something is to tell. */
 	source->now_ns = crmg_exact_ns();
 	source->state = CRMG_TAG_LIVE;
-	if (result & CRMG_OUT_NOTIFY) {
-		row->budgets_notified++;
-		crmg_notify(c);
-	}
-	if (!(result & CRMG_OUT_REFUSED))
+	crmg_notify(c, row, result);
+	/* Those that act come first: the others would let it pass. */
+	acts = result & w->acts;
+	refused = acts ? acts : result & CRMG_OUT_ANY(CRMG_OUT_REFUSED);
+	if (!refused)
 		return verdict;
-	if (result & CRMG_OUT_EXCEEDED)
+	if ((result | CRMG_OUT_SHARED(result)) & CRMG_OUT_EXCEEDED)
 		row->budgets_exceeded++;
 	/* A large packet may be refused while a small one is not: then nothing is cut yet. */
-	if (result & CRMG_OUT_CONTENDED)
+	if ((result | CRMG_OUT_SHARED(result)) & CRMG_OUT_CONTENDED)
 		reason = CRMG_REASON_CONTENTION;
-	else if (acts && crmg_windows_closed(crmg_windows_at(source->index),
-					     c->work->source.now_ns))
+	else if (!(refused & CRMG_OUT_REFUSED))
+		reason = CRMG_REASON_TOTAL;
+	else if (acts && crmg_windows_closed(crmg_windows_at(source->index), source->now_ns))
 		closed = true;
-	if (binding->on_budget == CRMG_ON_BUDGET_THROTTLE && crmg_throttle(skb, c, bytes)) {
+	if (c->detail && binding->on_budget == CRMG_ON_BUDGET_THROTTLE &&
+	    crmg_throttle(skb, c, bytes)) {
 		__sync_fetch_and_add(&c->detail->bytes_out, drops ? bytes : 0);
-		acts = drops = false;
+		acts = 0;
 	}
-	if (closed)
+	if (closed && c->slot)
 		crmg_cut_begin(c->slot);
-	if (drops) {
+	else if (reason == CRMG_REASON_TOTAL)
+		closed = crmg_totals_refused(w, result);
+	if (acts && drops) {
 		verdict = closed && binding->flags & CRMG_BINDING_CUTS &&
-			  crmg_ends_flow(&c->work->pkt) &&
-			  crmg_reset_granted(c->work->source.now_ns) ?
+			  crmg_ends_flow(&w->pkt) && crmg_reset_granted(source->now_ns) ?
 			  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 		row->reasons[reason] += packets;
 	} else if (acts) {
 		row->would_drop[reason] += packets;
 	}
+	if (CRMG_OUT_SHARED(result) & CRMG_OUT_EXCEEDED)
+		crmg_tell_budget(c, CRMG_EVENT_EXCEEDED, CRMG_REASON_TOTAL, verdict);
 	crmg_refused(c, reason, verdict);
 	return verdict;
 }
@@ -174,7 +218,8 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	if (!row)
 		return TC_ACT_UNSPEC;
 	/* A RST carries nothing out, and is what a source that was cut is told. */
-	if (c.slot && binding->quotas && binding->mode != CRMG_MODE_OFF && !w->probe &&
+	if (((c.slot && binding->quotas) || crmg_shares_out(front, binding)) &&
+	    binding->mode != CRMG_MODE_OFF && !w->probe &&
 	    !(pkt->tcp_flags & CRMG_TCP_RST) && !CRMG_READ_ONCE(control->panic)) {
 		verdict = crmg_budgeted(skb, &c, row, bytes);
 		if (verdict != CRMG_VERDICT_PASS) {

@@ -89,6 +89,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_TOTALS);
+	__type(key, __u32);
+	__type(value, struct crmg_total_windows);
+} total_windows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1024 / CRMG_WAYS);
 	__type(key, __u32);
 	__type(value, struct crmg_flows);

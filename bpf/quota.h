@@ -2,7 +2,8 @@
 /*
  * quota.h - budgets of bytes that leave (bytes_out), at TC egress. Of a source that has a
  * slot its windows are charged before the verdict: all of them, or, when one does not take
- * the whole packet, none. The arithmetic, and why it is right: window.h.
+ * the whole packet, none. Of those that sources share: totals.h. The arithmetic, and why it
+ * is right: window.h.
  *
  * One CPU at a time: the windows of a source belong together, so one bit in the first of
  * them is taken by compare-and-swap for the few loads and stores that a packet needs.
@@ -19,9 +20,9 @@
 #define CRMG_OUT_CONTENDED 8	/* refused: another CPU did not get done in time */
 
 static __always_inline const struct crmg_quotas *
-crmg_quotas(const struct crmg_front *front, const struct crmg_binding *binding)
+crmg_quotas(const struct crmg_front *front, __u16 index)
 {
-	return crmg_entry(front, front->head.section[CRMG_SECTION_QUOTAS].cell, binding->quotas,
+	return crmg_entry(front, front->head.section[CRMG_SECTION_QUOTAS].cell, index,
 			  CRMG_QUOTAS_SHIFT);
 }
 
@@ -55,28 +56,35 @@ static __always_inline void crmg_windows_let_go(struct crmg_windows *there)
 	__sync_val_compare_and_swap(&there->window[0].terms, terms, terms & ~CRMG_WINDOW_BUSY);
 }
 
-/* True if the packet stays within an eighth of every quota; then it is charged. */
+/* True if the packet stays within an eighth of every quota. */
 static __always_inline bool
-crmg_windows_plain(struct crmg_windows *there, const struct crmg_quotas *quotas, __u64 bytes)
+crmg_windows_plain(const struct crmg_windows *there, const struct crmg_quota *quota, __u64 bytes)
 {
-	__u64 terms, used, word[CRMG_WINDOWS_MAX];
+	__u64 terms, used;
 	int i;
 
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++) {
-		terms = quotas->quota[i].terms;
-		word[i] = there->window[i].used;
-		used = word[i] & CRMG_WINDOW_USED_MASK;
+		terms = quota[i].terms;
+		used = there->window[i].used & CRMG_WINDOW_USED_MASK;
 		if ((there->window[i].terms ^ terms) & (i ? ~0ULL : ~CRMG_WINDOW_BUSY))
 			return false;
 		if (terms && (!used || used + bytes >= terms >> CRMG_TERMS_SHIFT))
 			return false;
 	}
+	return true;
+}
+
+/* Charges such a packet. */
+static __always_inline void
+crmg_windows_add(struct crmg_windows *there, const struct crmg_quota *quota, __u64 bytes)
+{
+	int i;
+
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
-		if (quotas->quota[i].terms)
-			there->window[i].used = word[i] + bytes;
-	return true;
+		if (quota[i].terms)
+			there->window[i].used += bytes;
 }
 
 /*
@@ -108,30 +116,38 @@ __noinline int crmg_window_room(const struct crmg_window *w, __u64 bytes, __u64 
 	return w && crmg_window_takes(w, bytes, since);
 }
 
-/* A policy was changed. A function of its own, verified once. */
+/*
+ * A policy may have been changed: goes on from what they say under its quotas. A function of
+ * its own, verified once.
+ */
 __noinline int crmg_windows_renew(struct crmg_windows *there, struct crmg_out *out)
 {
-	if (there && out)
-		crmg_windows_adopt(there, out->quota, out->past, out->now_ns);
-	return 0;
-}
-
-/*
- * Judges a packet that is not plain, out->bytes at out->now_ns. The windows are held.
- * Returns CRMG_OUT_*. A function of its own, verified once. Unrolled: 6.1 takes no loop that
- * goes back behind a call.
- */
-__noinline int crmg_windows_judge(struct crmg_windows *there, struct crmg_out *out)
-{
 	__u64 changed = 0;
-	int i, result = 0;
+	int i;
 
 	if (!there || !out)
 		return 0;
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
 		changed |= (there->window[i].terms & ~CRMG_WINDOW_FLAGS) ^ out->quota[i].terms;
 	if (changed)
-		crmg_windows_renew(there, out);
+		crmg_windows_adopt(there, out->quota, out->past, out->now_ns);
+	return 0;
+}
+
+/*
+ * Asks windows that are held, and up to date, whether they take out->bytes at out->now_ns: 0,
+ * or CRMG_OUT_REFUSED and more. NULL: there are none. A function of its own, verified once.
+ * Unrolled: 6.1 takes no loop that goes back behind a call.
+ */
+__noinline int crmg_windows_ask(struct crmg_windows *there, struct crmg_out *out)
+{
+	int i, result = 0;
+
+	if (!there || !out)
+		return 0;
+	out->plain = crmg_windows_plain(there, out->quota, out->bytes);
+	if (out->plain)
+		return 0;
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++) {
 		struct crmg_window *w = &there->window[i];
@@ -143,8 +159,20 @@ __noinline int crmg_windows_judge(struct crmg_windows *there, struct crmg_out *o
 							CRMG_OUT_REFUSED | CRMG_OUT_EXCEEDED;
 		w->terms |= CRMG_WINDOW_OVER;
 	}
-	if (result)
-		return result;
+	return result;
+}
+
+/* Charges them with what they take: 0 or CRMG_OUT_NOTIFY. The same. */
+__noinline int crmg_windows_pass(struct crmg_windows *there, struct crmg_out *out)
+{
+	int i, result = 0;
+
+	if (!there || !out)
+		return 0;
+	if (out->plain) {
+		crmg_windows_add(there, out->quota, out->bytes);
+		return 0;
+	}
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
 		if (out->quota[i].terms &&
@@ -152,6 +180,18 @@ __noinline int crmg_windows_judge(struct crmg_windows *there, struct crmg_out *o
 				     out->now_ns))
 			result |= CRMG_OUT_NOTIFY;
 	return result;
+}
+
+/* By value, since a policy is read-only. */
+static __always_inline void
+crmg_out_set(struct crmg_out *out, const struct crmg_quotas *quotas, __u64 bytes)
+{
+	int i;
+
+	out->bytes = bytes;
+#pragma unroll
+	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
+		out->quota[i] = quotas->quota[i];
 }
 
 /*
@@ -163,8 +203,8 @@ crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas,
 		   struct crmg_detail *detail, __u32 index, __u64 bytes, bool drops)
 {
 	struct crmg_windows *there = crmg_windows_at(index);
-	struct crmg_out *out = &w->out;
-	int result = 0, i;
+	struct crmg_out *out = &w->out[CRMG_SCOPE_SOURCE];
+	int result = 0;
 
 	if (!there)
 		return 0;
@@ -173,13 +213,15 @@ crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas,
 			__sync_fetch_and_add(&detail->bytes_out, bytes);
 		return CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED;
 	}
-	if (!crmg_windows_plain(there, quotas, bytes)) {
-		out->bytes = bytes;
+	if (crmg_windows_plain(there, quotas->quota, bytes)) {
+		crmg_windows_add(there, quotas->quota, bytes);
+	} else {
 		out->now_ns = crmg_exact_ns();
-#pragma unroll
-		for (i = 0; i < CRMG_WINDOWS_MAX; i++)
-			out->quota[i] = quotas->quota[i];
-		result = crmg_windows_judge(there, out);
+		crmg_out_set(out, quotas, bytes);
+		crmg_windows_renew(there, out);
+		result = crmg_windows_ask(there, out);
+		if (!result)
+			result = crmg_windows_pass(there, out);
 	}
 	/* Nobody else adds to it now: whoever sends to the source holds its windows. */
 	if (!drops || !(result & CRMG_OUT_REFUSED))
@@ -188,18 +230,13 @@ crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas,
 	return result;
 }
 
-#define CRMG_OUT_AT_ONCE 65536
-
 /*
- * 1 while a window does not take another eighth, or as much as may leave at once. Read
- * while TC writes: at worst one request comes too early or too late. Of its own, verified once.
+ * crmg_window_shut(). Read while TC writes: at worst one request comes too early or too late.
+ * A function of its own, verified once.
  */
 __noinline int crmg_window_closed(const struct crmg_window *w, __u64 now_ns)
 {
-	__u64 eighth = w ? crmg_terms_eighth(w->terms) : 0;
-
-	return eighth && !crmg_window_takes(w, eighth < CRMG_OUT_AT_ONCE ? eighth : CRMG_OUT_AT_ONCE,
-					    crmg_window_since(w, now_ns));
+	return w && crmg_window_shut(w, crmg_window_since(w, now_ns));
 }
 
 /* True while a source that was cut is not let in again. */

@@ -29,7 +29,7 @@ static __always_inline __u32 crmg_event_due(struct crmg_detail *detail, __u32 re
 
 /* What an event tells. */
 struct crmg_telling {
-	const struct crmg_detail *detail;	/* of the source */
+	const struct crmg_detail *detail;	/* of the source; NULL: it is of no single one */
 	const struct crmg_standing *standing;
 	enum crmg_event_kind kind;
 	enum crmg_reason reason;
@@ -59,11 +59,14 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 	__sync_lock_test_and_set(&e->seq, 0);
 	e->time_ns = crmg_boot_ns();
 	e->count = telling->count;
-	e->addr = telling->detail->addr;
+	e->len = 0;
+	if (telling->detail) {
+		e->addr = telling->detail->addr;
+		e->len = telling->v4 ? crmg_knobs.v4_len : crmg_knobs.v6_len;
+	}
 	e->kind = telling->kind;
 	e->reason = telling->reason;
 	e->verdict = telling->verdict;
-	e->len = telling->v4 ? crmg_knobs.v4_len : crmg_knobs.v6_len;
 	e->generation = front->head.generation;
 	__builtin_memcpy(e->service, label->service, sizeof(e->service));
 	__builtin_memcpy(e->policy, label->policy, sizeof(e->policy));

@@ -44,7 +44,7 @@ struct crmg_reset {
 /* True if the segment is of an open connection of a source that was cut, and the first such. */
 static __always_inline bool crmg_reset_ends(const struct crmg_work *w)
 {
-	return CRMG_READ_ONCE(w->reason) == CRMG_REASON_BYTES_OUT && crmg_flow_end(&w->pkt);
+	return CRMG_READ_ONCE(w->spent) && crmg_flow_end(&w->pkt);
 }
 
 /* What the RST says that goes on in place of a segment. */

@@ -8,8 +8,12 @@
 #ifndef CRMGATE_BPF_WORK_H
 #define CRMGATE_BPF_WORK_H
 
-/* What is sent to a source, its budgets, and what their windows said before (quota.h). */
+/* What is sent, the budgets of one scope, and what their windows said before (quota.h). */
 struct crmg_out {
+	__u32 set;		/* 1: the scope has any; valid in totals.h only, as are these: */
+	__u32 at;		/* its entry in "windows" or "total_windows" */
+	__u32 holds;		/* generation under which a cut of it holds; 0: it does not */
+	__u32 plain;		/* 1: the packet stays within an eighth of each quota */
 	__u64 bytes;
 	__u64 now_ns;
 	struct crmg_quota quota[CRMG_WINDOWS_MAX];
@@ -43,7 +47,8 @@ struct crmg_work {
 	struct crmg_pkt pkt;
 	struct crmg_source source;
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
-	struct crmg_out out;
+	struct crmg_out out[CRMG_SCOPE_COUNT];
+	__u64 acts;		/* CRMG_OUT_OF(scope, CRMG_OUT_REFUSED): of what does not only tell */
 	struct crmg_throttling throttling;
 	struct crmg_kept kept;	/* of who gives way (kept.h) */
 	__u64 own;		/* enum crmg_reason: of a refusal by the source's limits; OK: theirs */
@@ -51,7 +56,7 @@ struct crmg_work {
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
 	__u32 ifindex;		/* by which it came or goes */
-	__u32 pad;
+	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
 	struct crmg_step step;
 	struct crmg_walk walk;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */

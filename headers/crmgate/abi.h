@@ -142,7 +142,7 @@
 	X(ALLOW,     "allow",  "on the allow list")
 
 #define CRMG_EVENTS(X) \
-	X(EXCEEDED, "exceeded", "a source went over a limit") \
+	X(EXCEEDED, "exceeded", "a source, or all together, went over a limit") \
 	X(REFUSED,  "refused",  "a packet was refused for another reason than a limit") \
 	X(BAN,      "ban",      "a ban was added or changed") \
 	X(UNBAN,    "unban",    "a ban was removed") \
@@ -159,7 +159,7 @@
 	X(LOST,     "lost",     "something that is wanted is missing: an interface, a program, a pin") \
 	X(RESTORED, "restored", "the managing daemon put back what was missing") \
 	X(MANAGE,   "manage",   "the managing daemon began, ended, or could not do something") \
-	X(BUDGET,   "budget",   "a source used up the part of a budget that notify_at names") \
+	X(BUDGET,   "budget",   "the part of a budget that notify_at names was used up") \
 	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one") \
 	X(CONTRACT, "contract", "a client's contract ends soon, or ceases or begins to hold") \
 	X(FORGET,   "forget",   "a source was erased from files and tables")
@@ -398,8 +398,10 @@ CRMG_SIZE(struct crmg_limit, 16);
 /* The limits of a scope wider than a source. */
 struct crmg_budget {
 	struct crmg_limit limit[CRMG_BUCKET_LIMITS];
-	__u8 limits;		/* bit i: limit[i] is set; 0: the scope has no budget */
-	__u8 pad[15];
+	__u8 limits;		/* bit i: limit[i] is set; 0: it has none */
+	__u8 pad;
+	__u16 quotas;		/* what all of it may be sent: of section QUOTAS; 0: anything */
+	__u8 reserved[12];
 };
 CRMG_SIZE(struct crmg_budget, 64);
 
@@ -410,10 +412,11 @@ CRMG_SIZE(struct crmg_budget, 64);
 #define CRMG_BINDING_BAN       8	/* ban is set */
 #define CRMG_BINDING_BALANCER  16	/* the client is a balancer: never banned */
 #define CRMG_BINDING_WIDER     7	/* any of the wider scopes */
-#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, and none of WIDER and CONNS */
-#define CRMG_BINDING_CUTS      64	/* a policy that is not off, with quotas and on_budget: cut */
-#define CRMG_BINDING_CONNS     128	/* a policy that is not off, with a cap or a limit of requests: ... */
-					/* ... it knows its connections */
+#define CRMG_BINDING_PLAIN     32	/* a policy that is not off, none of WIDER and CONNS, ... */
+					/* ... and no total of what leaves that cuts */
+#define CRMG_BINDING_CUTS      64	/* not off, and some of its quotas has on_budget: cut */
+#define CRMG_BINDING_CONNS     128	/* a policy that is not off, with a cap or a limit of ... */
+					/* ... requests: it knows its connections */
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
@@ -465,7 +468,7 @@ struct crmg_binding {
 	__u8 protocol;		/* enum crmg_protocol, of the service */
 	__u16 contract;		/* of the client, in section CONTRACTS; 0: it always holds */
 	__u16 fallback;		/* the binding of `any`, which holds while the contract does not */
-	__u8 reserved2[2];
+	__u16 total_quotas;	/* what all sources of the policy together may be sent; as quotas */
 };
 CRMG_SIZE(struct crmg_binding, CRMG_BINDING_CELLS * CRMG_CELL);
 
@@ -481,6 +484,7 @@ CRMG_SIZE(struct crmg_binding, CRMG_BINDING_CELLS * CRMG_CELL);
 #define CRMG_QUOTA_PER_MAX  (31 * 86400)	/* seconds */
 #define CRMG_THROTTLE_MIN   8000ULL		/* bytes a second */
 #define CRMG_THROTTLE_MAX   (100ULL * 1000 * 1000 * 1000)
+#define CRMG_QUOTA_PER_MIN_SERVICE 60		/* of what everybody shares; else 1 */
 
 struct crmg_quota {
 	__u64 terms;		/* 0: none */
@@ -490,8 +494,9 @@ struct crmg_quota {
 CRMG_SIZE(struct crmg_quota, 24);
 
 /*
- * quotas[binding.quotas]: those of each source under a policy, shortest time first. Entry 0
- * is unused.
+ * quotas[binding.quotas]: those of each source under a policy, shortest time first; and
+ * [binding.total_quotas], [budget.quotas]: those of all sources of a policy, of a service.
+ * Entry 0 is unused.
  */
 struct crmg_quotas {
 	struct crmg_quota quota[CRMG_WINDOWS_MAX];
@@ -927,6 +932,18 @@ CRMG_SIZE(struct crmg_aggregates, 256);
  */
 #define CRMG_TOTAL_SERVICES (CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX)
 #define CRMG_TOTALS         (CRMG_TOTAL_SERVICES + CRMG_SERVICES_MAX + 1)
+
+/*
+ * Map "total_windows", in the same order: what all sources of a policy or a service were sent.
+ * Written by TC, and by user space before the first packet; the end of a cut by XDP too.
+ */
+struct crmg_total_windows {
+	struct crmg_windows windows;
+	__u32 cut;		/* generation under which a quota was used up, ... */
+	__u32 pad;		/* ... so that requests are refused; 0: none */
+	__u64 reserved[7];
+};
+CRMG_SIZE(struct crmg_total_windows, 192);
 
 /* ------------------------------------------------------------------- flows */
 

@@ -123,6 +123,17 @@ CRMG_WINDOW_FN bool crmg_window_takes(const struct crmg_window *w, __u64 bytes, 
 	return since >= w->left[(CRMG_WINDOW_STAMPS - 1 - ahead) & 7];
 }
 
+#define CRMG_WINDOW_AT_ONCE 65536	/* bytes that may leave as one packet */
+
+/* True while a window that has terms does not take another eighth, or as much as that. */
+CRMG_WINDOW_FN bool crmg_window_shut(const struct crmg_window *w, __u64 since)
+{
+	__u64 eighth = crmg_terms_eighth(w->terms);
+
+	return eighth && !crmg_window_takes(w, eighth < CRMG_WINDOW_AT_ONCE ? eighth
+					       : CRMG_WINDOW_AT_ONCE, since);
+}
+
 /* The present eighth ends, `since` units after it was begun; the next begins. */
 CRMG_WINDOW_FN void crmg_window_complete(struct crmg_window *w, __u64 since)
 {

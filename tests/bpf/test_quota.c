@@ -4,10 +4,8 @@
  * of a source that was cut at XDP, what is told. Time is the test's; the arithmetic is in
  * tests/unit/test_window.c.
  */
-#include "bpf_test.h"
-#include "rig.h"
+#include "leaving.h"
 
-#include <linux/pkt_cls.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -49,15 +47,6 @@ static const char services[] =
 static const char cut_policy[] =
 	POLICY("cut", "cut", "on_budget: cut, limits: {bytes_out: [{quota: 800kB, per: 1m}]}");
 
-static struct crmg_test_frame frame;
-static uint64_t now;
-
-static void at(uint64_t ns)
-{
-	now = ns;
-	crmg_rig_set_clock(rig, now);
-}
-
 static void apply(const char *more)
 {
 	char text[4096];
@@ -69,62 +58,12 @@ static void apply(const char *more)
 		rig = crmg_rig_new(text);
 }
 
-static uint8_t protocol_of(uint16_t port)
-{
-	return port == 53 || port == 54 || port == 55 ? IPPROTO_UDP : IPPROTO_TCP;
-}
-
 static struct crmg_test_packet asking(struct crmg_addr peer, uint16_t port)
 {
 	struct crmg_test_packet p = tcp_packet(peer, port, CRMG_TEST_ACK);
 
 	p.payload = 100;
 	return p;
-}
-
-static uint32_t arrives(struct crmg_addr peer, uint16_t port, uint8_t flags, uint32_t payload)
-{
-	struct crmg_test_packet p = tcp_packet(peer, port, flags);
-
-	p.protocol = protocol_of(port);
-	p.payload = payload;
-	return crmg_rig_xdp_packet(rig, &p);
-}
-
-/* One frame of `bytes` on the wire; true: it left. */
-static bool leaves_as(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint32_t segments)
-{
-	const struct crmg_rig_gso gso = { segments, segments > 1 ? 1448 : 0, bytes };
-	struct crmg_test_packet p = {
-		.src = peer.hi ? SERVER6 : SERVER4, .dst = peer, .sport = port, .dport = 40000,
-		.protocol = protocol_of(port),
-		.tcp_flags = CRMG_TEST_ACK,
-	};
-
-	crmg_test_build(&p, &frame);
-	return (int)crmg_rig_tc(rig, &frame, &gso) == TC_ACT_UNSPEC;
-}
-
-static bool leaves(struct crmg_addr peer, uint16_t port, uint32_t bytes)
-{
-	return leaves_as(peer, port, bytes, 1);
-}
-
-/* So many frames of 1000 bytes, as far as they leave. */
-static unsigned int leave(struct crmg_addr peer, uint16_t port, unsigned int count)
-{
-	unsigned int left = 0;
-
-	while (count--)
-		left += leaves(peer, port, 1000);
-	return left;
-}
-
-/* A source that is in the table. */
-static void meet(struct crmg_addr peer, uint16_t port)
-{
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(arrives(peer, port, CRMG_TEST_ACK, 10), XDP_PASS);
 }
 
 static void begin(uint16_t port)

@@ -113,29 +113,33 @@ ban_ends() {
 
 fetch() { in_bad curl -s --max-time 2 "http://$1:8080/api/$2" -o /dev/null; }
 
-# What was sent stays sent: to a source, and to a part of one that prefixes divide. It counts
-# for what was left of its time, of which in another boot only that boot has passed.
+# What was sent stays sent: to a source, to a part of one that prefixes divide, and to all. It
+# counts for what was left of its time, of which in another boot only that boot has passed.
 budgets() {
-	local before before6
+	local before before6 all
 	crmgate apply "$(budget_policy)" -q
 	fetch "$LAB_CRM" export
 	fetch "[$LAB_CRM6]" export
-	before=$(left_of "$LAB_BAD") before6=$(left_of "$LAB_BAD6")
+	before=$(left_of "$LAB_BAD" source) before6=$(left_of "$LAB_BAD6" source)
 	expect 'left before' "$before" -lt 2000000
 	expect 'left before' "$before6" -lt 2000000
+	all=$(left_of "$LAB_BAD" policy service)
+	expect 'left to all before' "$all" -lt 15000000
 	reboot
 	expect_json "$(<"$state/budgets.json")" '(.sources | length == 2) and
 		any(.sources[]; .source == "198.51.100.66" and .policy == "" and
 			[.windows[].per_seconds] == [60, 2678400]) and
-		any(.sources[]; .source == "2001:db8:66::/64" and .policy == "one")'
+		any(.sources[]; .source == "2001:db8:66::/64" and .policy == "one") and
+		([.totals[] | [.service, .policy]] | sort) == [["plain", ""], ["plain", "public"]]'
 	cp "$state/budgets.json" "$LAB_DIR/budgets.json"
 	edit budgets.json '.monotonic_ns = 1000000000000000'
 	manage
 	told restored 'budgets of 2 sources'
 	# Before one of them was seen again.
 	reboot
-	expect_json "$(<"$state/budgets.json")" '.sources | length == 2'
+	expect_json "$(<"$state/budgets.json")" '(.sources | length == 2) and (.totals | length == 2)'
 	manage
+	expect 'left to all' "$(left_of "$LAB_BAD" policy service)" -eq "$all"
 	still_there "$LAB_CRM" "$LAB_BAD" "$before"
 	still_there "[$LAB_CRM6]" "$LAB_BAD6" "$before6"
 	expect_exit 56 fetch "$LAB_CRM" export
@@ -144,33 +148,38 @@ budgets() {
 	stop
 	unpin
 	cp "$LAB_DIR/budgets.json" "$state/budgets.json"
-	edit budgets.json '.monotonic_ns = 0 | .sources[].windows[].left |= map([., 1] | min)'
+	edit budgets.json '.monotonic_ns = 0 |
+		(.sources, .totals)[].windows[].left |= map([., 1] | min)'
 	manage
 	fetch "$LAB_CRM" contacts
-	expect 'left' "$(left_of "$LAB_BAD")" -gt 3400000
+	expect 'left' "$(left_of "$LAB_BAD" source)" -gt 3400000
+	expect 'left to all' "$(left_of "$LAB_BAD" policy service)" -gt 17600000
 	fetch "$LAB_CRM" export
 }
+# left_of ADDRESS SCOPE...: bytes under quotas of a month.
 left_of() {
-	crmgate why "$1" -j | jq '[.services[].limits[] |
-		select(.name == "bytes_out" and .per == "31d").available] | add'
+	crmgate why "$1" -j | jq '[.services[].limits[] | select(.name == "bytes_out" and
+		.per == "31d" and IN(.scope; $ARGS.positional[])).available] | add' --args "${@:2}"
 }
 # still_there URL ADDRESS BEFORE: a small answer later.
 still_there() {
 	fetch "$1" contacts
-	expect 'left after' "$(left_of "$2")" -le "$3"
-	expect 'left after' "$(left_of "$2")" -ge $(($3 - 10000))
+	expect 'left after' "$(left_of "$2" source)" -le "$3"
+	expect 'left after' "$(left_of "$2" source)" -ge $(($3 - 10000))
 }
 budget_policy() {
 	policy budget <<-EOF
 		version: 1
 		capacity: {sources: 65536}
-		services: {plain: {transport: tcp, ports: [8080]}}
+		services:
+		  plain: {ports: [8080], total: {limits: {bytes_out: [{quota: 10MB, per: 31d}]}}}
 		clients: {one: {prefixes: ["$LAB_BAD6/128"]}}
 		policies:
 		  - {name: one, service: plain, clients: one, on_budget: cut,
 		     limits: {bytes_out: [{quota: 4MB, per: 31d}]}}
 		  - {name: public, service: plain, clients: any, on_budget: cut,
-		     limits: {bytes_out: [{quota: 4MB, per: 1m}, {quota: 4MB, per: 31d}]}}
+		     limits: {bytes_out: [{quota: 4MB, per: 1m}, {quota: 4MB, per: 31d}]},
+		     total: {limits: {bytes_out: [{quota: 10MB, per: 31d}]}}}
 	EOF
 }
 

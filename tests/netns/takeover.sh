@@ -306,7 +306,7 @@ managed() {
 }
 beats() { (($(CRMGATE=$1 metric crmgate_manager_heartbeat_timestamp_seconds) > 0)); } 2>/dev/null
 
-# What was sent under a budget of days counts on.
+# What was sent under budgets of days counts on, to a source and to all.
 budgets() {
 	local file before
 	file=$(policy budget <<-EOF
@@ -315,23 +315,26 @@ budgets() {
 		services: {plain: {transport: tcp, ports: [8080]}}
 		policies:
 		  - {name: public, service: plain, clients: any, on_budget: cut,
-		     limits: {bytes_out: [{quota: 4MB, per: 31d}]}}
+		     limits: {bytes_out: [{quota: 8MB, per: 31d}]},
+		     total: {limits: {bytes_out: [{quota: 4MB, per: 31d}]}}}
 	EOF
 	)
 	old detach --all --purge -q
 	old attach crm0 crm1 --policy "$file" -q
 	fetch export
-	before=$(left_of old)
+	before=$(left_of old policy)
 	expect 'left before' "$before" -lt 2000000
 	new attach crm0 crm1 -q
 	fetch contacts
-	expect 'left' "$(left_of new)" -lt "$before"
-	expect 'left' "$(left_of new)" -gt $((before - 20000))
+	expect 'left' "$(left_of new policy)" -lt "$before"
+	expect 'left' "$(left_of new policy)" -gt $((before - 20000))
+	expect 'left of its own' "$(left_of new source)" -lt 6000000
 	expect_exit '@(28|56)' fetch export
 }
 fetch() { lab_curl bad --max-time 3 -o "$LAB_DIR/fetched" "http://$LAB_CRM:8080/api/$1"; }
 left_of() {
-	"$1" why "$LAB_BAD" -j | jq '[.services[].limits[] | select(.name == "bytes_out").available] | add'
+	"$1" why "$LAB_BAD" -j | jq --arg scope "$2" '[.services[].limits[] |
+		select(.name == "bytes_out" and .scope == $scope).available] | add'
 }
 
 t 'B3 policy, bans and interfaces go on' anew state

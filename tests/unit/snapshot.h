@@ -35,6 +35,7 @@ struct fixture {
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
 	struct crmg_bucket totals[CRMG_TOTALS];
+	struct crmg_total_windows total_windows[CRMG_TOTALS];
 	struct crmg_snapshot snap;
 };
 
@@ -104,6 +105,7 @@ static inline void fixture_init(void)
 		.asked = fx.asked,
 		.gauges = fx.gauges,
 		.totals = fx.totals,
+		.total_windows = fx.total_windows,
 		.bans = fx.bans,
 		.origins = fx.origins,
 	};

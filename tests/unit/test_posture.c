@@ -39,7 +39,7 @@ static void sent(uint32_t index, const char *source, uint64_t bytes)
 {
 	uint32_t binding = binding_index("web", "partners");
 	const struct crmg_quotas *quotas =
-		crmg_image_quotas(&fx.image, crmg_image_binding(&fx.image, binding));
+		crmg_image_quotas(&fx.image, crmg_image_binding(&fx.image, binding)->quotas);
 	struct crmg_window_past past[CRMG_WINDOWS_MAX];
 	struct crmg_windows *windows = &fx.windows[index];
 

@@ -35,7 +35,17 @@ static size_t count_binds(const struct crmg_model *model)
 	return count;
 }
 
-static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *policy, size_t s)
+/* An entry of the image's quotas; 0: there are none. */
+static uint16_t add_quotas(struct crmg_build *b, const struct crmg_model_bytes_out *bytes_out)
+{
+	if (!bytes_out->count)
+		return 0;
+	b->quotas_count += b->quotas_count ? 1 : 2;
+	return b->quotas_count - 1;
+}
+
+static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *policy, size_t s,
+			uint16_t quotas, uint16_t total_quotas)
 {
 	uint8_t service = b->index_of[s];
 
@@ -50,7 +60,8 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 			.owner = any ? CRMG_OWNER_NONE : client + 1,
 			.kind = policy->deny ? CRMG_BINDING_DENY : CRMG_BINDING_POLICY,
 			.service = service,
-			.quotas = policy->bytes_out.count ? b->quotas_count - 1 : 0,
+			.quotas = quotas,
+			.total_quotas = total_quotas,
 			.contract = !any && crmg_contract_may_end(&b->model->clients[client].contract)
 				    ? b->contract_of[client] : 0,
 		});
@@ -108,13 +119,17 @@ int crmg_build_binds(struct crmg_build *b)
 		return -ENOMEM;
 	b->bind_count = 1;
 	for (size_t p = 0; p < model->policy_count; p++) {
-		if (model->policies[p].bytes_out.count)
-			b->quotas_count += b->quotas_count ? 1 : 2;
-		for (size_t s = 0; s < model->policies[p].service_count; s++)
-			bind_policy(b, &model->policies[p], model->policies[p].services[s]);
+		const struct crmg_model_policy *policy = &model->policies[p];
+		uint16_t quotas = add_quotas(b, &policy->bytes_out);
+		uint16_t total_quotas = add_quotas(b, &policy->total.bytes_out);
+
+		for (size_t s = 0; s < policy->service_count; s++)
+			bind_policy(b, policy, policy->services[s], quotas, total_quotas);
 	}
-	for (size_t s = 0; s < model->service_count; s++)
+	for (size_t s = 0; s < model->service_count; s++) {
+		b->service_quotas[b->index_of[s]] = add_quotas(b, &model->services[s].total.bytes_out);
 		bind_built_in(b, s);
+	}
 	return 0;
 }
 
@@ -197,6 +212,8 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 			return CRMG_BINDING_CONNS;
 	if (binding->limits & 1 << CRMG_LIMIT_REQUESTS)
 		return CRMG_BINDING_CONNS;
+	if (binding->total_quotas && binding->on_budget == CRMG_ON_BUDGET_CUT)
+		return 0;
 	return binding->flags & CRMG_BINDING_WIDER ? 0 : CRMG_BINDING_PLAIN;
 }
 
@@ -218,6 +235,7 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 	write_caps(policy->caps, binding);
 	write_widths(b->model, policy, binding);
 	binding->quotas = bind->quotas;
+	binding->total_quotas = bind->total_quotas;
 	binding->on_budget = policy->bytes_out.on_budget;
 	if (binding->aggregate_limits)
 		binding->flags |= CRMG_BINDING_AGGREGATE;
@@ -231,6 +249,17 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 	binding->ban = policy->ban.terms;
 	binding->ban.limits = binding->limits & CRMG_STRIKE_LIMITS &
 			      (policy->ban.terms.limits ? policy->ban.terms.limits : ~0u);
+}
+
+/* True if a budget that it is under refuses what leaves. */
+static bool may_cut(const struct crmg_bind *bind, const struct crmg_binding *binding)
+{
+	const struct crmg_model_bytes_out *service = &bind->at->total.bytes_out;
+
+	return ((binding->quotas || binding->total_quotas) &&
+		binding->on_budget == CRMG_ON_BUDGET_CUT) ||
+	       (binding->flags & CRMG_BINDING_SERVICE && service->count &&
+		service->on_budget == CRMG_ON_BUDGET_CUT);
 }
 
 void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
@@ -262,7 +291,6 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 		binding->flags |= CRMG_BINDING_SERVICE;
 	if (bind->kind == CRMG_BINDING_POLICY && binding->mode != CRMG_MODE_OFF)
 		binding->flags |= crmg_binding_asks(binding);
-	if (binding->quotas && binding->mode != CRMG_MODE_OFF &&
-	    binding->on_budget == CRMG_ON_BUDGET_CUT)
+	if (binding->mode != CRMG_MODE_OFF && may_cut(bind, binding))
 		binding->flags |= CRMG_BINDING_CUTS;
 }

@@ -40,12 +40,11 @@ const struct crmg_label *crmg_image_label(const struct crmg_image *image, uint32
 	return index == 0 || index > crmg_image_head(image)->bindings ? NULL : &labels[index];
 }
 
-const struct crmg_quotas *crmg_image_quotas(const struct crmg_image *image,
-					    const struct crmg_binding *binding)
+const struct crmg_quotas *crmg_image_quotas(const struct crmg_image *image, uint16_t index)
 {
 	const struct crmg_quotas *quotas = crmg_image_section(image, CRMG_SECTION_QUOTAS, NULL);
 
-	return binding->quotas ? &quotas[binding->quotas] : NULL;
+	return index ? &quotas[index] : NULL;
 }
 
 const struct crmg_service *crmg_image_service(const struct crmg_image *image, uint32_t index)

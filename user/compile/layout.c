@@ -107,30 +107,39 @@ static void write_binds(const struct crmg_build *b, struct crmg_image *image)
 		crmg_bind_write(b, &b->binds[i], &bindings[i], &labels[i]);
 }
 
-static void write_quotas(const struct crmg_build *b, struct crmg_image *image)
+/* index 0: there are none. ladder: what comes of them. */
+static void write_quotas(struct crmg_image *image, uint16_t index,
+			 const struct crmg_model_bytes_out *from,
+			 const struct crmg_model_bytes_out *ladder)
 {
-	struct crmg_quotas *quotas = section_of(image, CRMG_SECTION_QUOTAS);
+	struct crmg_quotas *to = (struct crmg_quotas *)section_of(image, CRMG_SECTION_QUOTAS) + index;
 
+	if (!index)
+		return;
+	to->on_budget = ladder->on_budget;
+	to->notify_at = ladder->notify_at ? ladder->notify_at : CRMG_NOTIFY_AT;
+	if (to->on_budget == CRMG_ON_BUDGET_THROTTLE) {
+		to->throttle_to = ladder->throttle_to;
+		to->throttle = crmg_throttle_of(ladder->throttle_to);
+	}
+	for (size_t q = 0; q < from->count; q++)
+		to->quota[q] = (struct crmg_quota){
+			.terms = crmg_terms_of(from->quota[q].bytes, from->quota[q].per_s),
+			.bytes = from->quota[q].bytes,
+			.notify = from->quota[q].bytes * to->notify_at / 100,
+		};
+}
+
+static void write_policy_quotas(const struct crmg_build *b, struct crmg_image *image)
+{
 	for (size_t i = 1; i < b->bind_count; i++) {
-		const struct crmg_bind *bind = &b->binds[i];
-		const struct crmg_model_bytes_out *from;
-		struct crmg_quotas *to = &quotas[bind->quotas];
+		const struct crmg_model_policy *policy = b->binds[i].policy;
 
-		if (!bind->quotas)
+		if (!policy)
 			continue;
-		from = &bind->policy->bytes_out;
-		to->on_budget = from->on_budget;
-		to->notify_at = from->notify_at ? from->notify_at : CRMG_NOTIFY_AT;
-		if (to->on_budget == CRMG_ON_BUDGET_THROTTLE) {
-			to->throttle_to = from->throttle_to;
-			to->throttle = crmg_throttle_of(from->throttle_to);
-		}
-		for (size_t q = 0; q < from->count; q++)
-			to->quota[q] = (struct crmg_quota){
-				.terms = crmg_terms_of(from->quota[q].bytes, from->quota[q].per_s),
-				.bytes = from->quota[q].bytes,
-				.notify = from->quota[q].bytes * to->notify_at / 100,
-			};
+		write_quotas(image, b->binds[i].quotas, &policy->bytes_out, &policy->bytes_out);
+		write_quotas(image, b->binds[i].total_quotas, &policy->total.bytes_out,
+			     &policy->bytes_out);
 	}
 }
 
@@ -170,6 +179,9 @@ static void write_services(const struct crmg_build *b, struct crmg_image *image)
 			locals[local_count++] = listed(&from->addresses[a], UINT16_MAX);
 		budgets[index].limits = crmg_write_limits(from->total.limits, CRMG_BUCKET_LIMITS,
 							  budgets[index].limit, to->total);
+		budgets[index].quotas = b->service_quotas[index];
+		write_quotas(image, budgets[index].quotas, &from->total.bytes_out,
+			     &from->total.bytes_out);
 	}
 }
 
@@ -298,7 +310,7 @@ int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
 	write_head(b, &image);
 	write_services(b, &image);
 	write_binds(b, &image);
-	write_quotas(b, &image);
+	write_policy_quotas(b, &image);
 	crmg_contracts_write(b, section_of(&image, CRMG_SECTION_CONTRACTS));
 	write_clients(b, &image);
 	write_lookups(b, &image);

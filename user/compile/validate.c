@@ -71,7 +71,6 @@ static bool scopes_are_valid(const struct crmg_head *head, const struct crmg_bin
 
 	if (b->flags & ~(own | CRMG_BINDING_SERVICE | asks | CRMG_BINDING_CUTS) ||
 	    (b->flags & asks) != (judges ? crmg_binding_asks(b) : 0) ||
-	    (b->flags & CRMG_BINDING_CUTS && !b->quotas) ||
 	    b->aggregate_limits >> CRMG_BUCKET_LIMITS || b->total_limits >> CRMG_BUCKET_LIMITS ||
 	    !(b->flags & CRMG_BINDING_AGGREGATE) != !b->aggregate_limits ||
 	    !(b->flags & CRMG_BINDING_TOTAL) != !b->total_limits)
@@ -159,6 +158,19 @@ static bool binding_contract_is_valid(const struct crmg_image *image,
 	       fallback->service == b->service;
 }
 
+static bool binding_quotas_are_valid(const struct crmg_image *image, const struct crmg_binding *b)
+{
+	uint32_t count = crmg_image_head(image)->section[CRMG_SECTION_QUOTAS].count;
+	uint16_t service = crmg_image_front(image)->budgets[b->service].quotas;
+	bool own = b->quotas || b->total_quotas;
+
+	if ((b->quotas && b->quotas >= count) || (b->total_quotas && b->total_quotas >= count) ||
+	    (own && b->kind != CRMG_BINDING_POLICY))
+		return false;
+	return own || (service && b->flags & CRMG_BINDING_SERVICE) ||
+	       !(b->flags & CRMG_BINDING_CUTS);
+}
+
 static bool bindings_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -173,9 +185,8 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
 		    b->on_budget >= CRMG_ON_BUDGET_COUNT || b->protocol >= CRMG_PROTOCOL_COUNT ||
-		    (b->quotas && (b->quotas >= head->section[CRMG_SECTION_QUOTAS].count ||
-				   b->kind != CRMG_BINDING_POLICY)) ||
-		    !crmg_image_service(image, b->service) || !scopes_are_valid(head, b) ||
+		    !crmg_image_service(image, b->service) ||
+		    !binding_quotas_are_valid(image, b) || !scopes_are_valid(head, b) ||
 		    !ban_is_valid(b) || !binding_contract_is_valid(image, b))
 			return false;
 		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))
@@ -212,7 +223,9 @@ static bool services_are_valid(const struct crmg_image *image)
 			return false;
 	}
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(front->budgets); i++)
-		if (front->budgets[i].limits >> CRMG_BUCKET_LIMITS)
+		if (front->budgets[i].limits >> CRMG_BUCKET_LIMITS ||
+		    (front->budgets[i].quotas &&
+		     front->budgets[i].quotas >= section[CRMG_SECTION_QUOTAS].count))
 			return false;
 	return true;
 }

@@ -3,28 +3,54 @@
 #include "../base/util.h"
 #include "reader.h"
 
+/* target: of a budget; quotas: 1 if it may have some. */
 static void read_shared_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			       unsigned int arg)
+			       unsigned int quotas)
 {
 	if (node->kind == CRMG_NODE_MAP && !node->count)
 		crmg_read_error(r, node->place, "a limit is needed here, such as "
 				"{packets: {rate: 20k/s}}");
 	else
-		crmg_read_limits(r, node, target, arg);
+		crmg_read_shared_limits(r, node, target, quotas);
 }
 
 static const struct crmg_key total_keys[] = {
-	{ "limits", read_shared_limits, 0, true },
+	{ "limits", read_shared_limits, 1, true },
 };
 
-void crmg_read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
-		     unsigned int arg)
+static void read_total_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
+				 unsigned int arg)
 {
-	struct crmg_model_budget *total = target;
-
 	(void)arg;
+	crmg_read_notify_at(r, node, &((struct crmg_model_budget *)target)->bytes_out);
+}
+
+static void read_total_on_budget(struct crmg_reader *r, const struct crmg_node *node, void *target,
+				 unsigned int arg)
+{
+	(void)arg;
+	crmg_read_on_budget(r, node, &((struct crmg_model_budget *)target)->bytes_out);
+}
+
+/* A policy says for all its budgets what comes of them, a service is none. */
+static const struct crmg_key service_total_keys[] = {
+	{ "limits", read_shared_limits, 1, true },
+	{ "notify_at", read_total_notify_at, 0, false },
+	{ "on_budget", read_total_on_budget, 0, false },
+};
+
+void crmg_read_policy_total(struct crmg_reader *r, const struct crmg_node *node,
+			    struct crmg_model_budget *total)
+{
 	*total = (struct crmg_model_budget){ .set = true, .place = node->key->place };
-	crmg_read_keys(r, node, "'total'", total_keys, total->limits);
+	crmg_read_keys(r, node, "'total'", total_keys, total);
+}
+
+void crmg_read_service_total(struct crmg_reader *r, const struct crmg_node *node,
+			     struct crmg_model_budget *total)
+{
+	*total = (struct crmg_model_budget){ .set = true, .place = node->key->place };
+	crmg_read_keys(r, node, "'total'", service_total_keys, total);
 }
 
 /* Shorter than a source is only known when all of the file is: see crmg_model_check(). */
@@ -54,7 +80,7 @@ static void read_v6_wide(struct crmg_reader *r, const struct crmg_node *node, vo
 static void read_aggregate_limits(struct crmg_reader *r, const struct crmg_node *node,
 				  void *target, unsigned int arg)
 {
-	read_shared_limits(r, node, ((struct crmg_model_policy *)target)->aggregate.limits, arg);
+	read_shared_limits(r, node, &((struct crmg_model_policy *)target)->aggregate, arg);
 }
 
 static const struct crmg_key aggregate_keys[] = {

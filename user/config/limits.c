@@ -208,7 +208,7 @@ static void read_bytes_out(struct crmg_reader *r, const struct crmg_node *node, 
 	if (scope->bytes_out)
 		crmg_read_bytes_out(r, node, scope->bytes_out);
 	else
-		read_together(r, node);
+		crmg_read_not_yet(r, node->key->place, "bytes_out of an aggregate");
 }
 
 static void read_max(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -262,13 +262,11 @@ static const struct crmg_key limit_keys[] = {
 	{ "bytes_out", read_bytes_out, BYTES_OUT_ID, false },
 };
 
-/* target: CRMG_LIMIT_COUNT limits. */
-void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
-		      unsigned int arg)
+void crmg_read_shared_limits(struct crmg_reader *r, const struct crmg_node *node,
+			     struct crmg_model_budget *budget, bool quotas)
 {
-	struct scope scope = { .limits = target };
+	struct scope scope = { budget->limits, NULL, quotas ? &budget->bytes_out : NULL };
 
-	(void)arg;
 	crmg_read_keys(r, node, "'limits'", limit_keys, &scope);
 }
 

@@ -146,6 +146,13 @@ static void read_name(struct crmg_reader *r, const struct crmg_node *node, void 
 				policy->name, r->model->policies[first].place.line);
 }
 
+static void move_quotas(struct crmg_model_bytes_out *bytes_out, struct crmg_place place)
+{
+	bytes_out->place = place;
+	for (size_t i = 0; i < bytes_out->count; i++)
+		bytes_out->quota[i].place = place;
+}
+
 /* What a policy took over stands, for messages, where it says so. */
 static void move_places(struct crmg_model_policy *policy, struct crmg_place place)
 {
@@ -158,12 +165,12 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 		policy->caps[i].place = place;
 	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
 	policy->total.place = policy->ban.place = place;
-	policy->bytes_out.place = policy->bytes_out.notify_place = place;
+	policy->bytes_out.notify_place = place;
 	if (policy->bytes_out.on_budget_place.line)
 		policy->bytes_out.on_budget_place = place;
 	policy->bytes_out.throttle_place = (struct crmg_place){ 0 };
-	for (size_t i = 0; i < policy->bytes_out.count; i++)
-		policy->bytes_out.quota[i].place = place;
+	move_quotas(&policy->bytes_out, place);
+	move_quotas(&policy->total.bytes_out, place);
 }
 
 /* Takes over what `like` names. */
@@ -240,10 +247,32 @@ static void read_policy_limits(struct crmg_reader *r, const struct crmg_node *no
 	crmg_read_source_limits(r, node, target);
 }
 
+static void read_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg)
+{
+	(void)arg;
+	crmg_read_notify_at(r, node, &((struct crmg_model_policy *)target)->bytes_out);
+}
+
+static void read_on_budget(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			   unsigned int arg)
+{
+	(void)arg;
+	crmg_read_on_budget(r, node, &((struct crmg_model_policy *)target)->bytes_out);
+}
+
+static void read_throttle_to(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			     unsigned int arg)
+{
+	(void)arg;
+	crmg_read_throttle_to(r, node, &((struct crmg_model_policy *)target)->bytes_out);
+}
+
 static void read_policy_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			      unsigned int arg)
 {
-	crmg_read_total(r, node, &((struct crmg_model_policy *)target)->total, arg);
+	(void)arg;
+	crmg_read_policy_total(r, node, &((struct crmg_model_policy *)target)->total);
 }
 
 static void read_on_exceed(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -277,9 +306,9 @@ static const struct crmg_key policy_keys[] = {
 	{ "tls", NULL, 0, false },
 	{ "http", NULL, 0, false },
 	{ "ban", crmg_read_ban, 0, false },
-	{ "notify_at", crmg_read_notify_at, 0, false },
-	{ "on_budget", crmg_read_on_budget, 0, false },
-	{ "throttle_to", crmg_read_throttle_to, 0, false },
+	{ "notify_at", read_notify_at, 0, false },
+	{ "on_budget", read_on_budget, 0, false },
+	{ "throttle_to", read_throttle_to, 0, false },
 };
 
 static void read_policy(struct crmg_reader *r, const struct crmg_node *node,

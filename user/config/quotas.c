@@ -99,62 +99,56 @@ void crmg_read_bytes_out(struct crmg_reader *r, const struct crmg_node *node,
 }
 
 /* "80%": 1 to 99. */
-void crmg_read_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			 unsigned int arg)
+void crmg_read_notify_at(struct crmg_reader *r, const struct crmg_node *node,
+			 struct crmg_model_bytes_out *ret)
 {
-	struct crmg_model_bytes_out *bytes_out = &((struct crmg_model_policy *)target)->bytes_out;
 	const char *text = crmg_read_text(r, node, "a part in percent");
 	char digits[4] = "";
 	size_t length = text ? strlen(text) : 0;
 	uint64_t percent = 0;
 
-	(void)arg;
-	bytes_out->notify_place = node->key->place;
+	ret->notify_place = node->key->place;
 	if (!text)
 		return;
 	if (length > 1 && length <= 3 && text[length - 1] == '%')
 		memcpy(digits, text, length - 1);
 	if (!crmg_parse_count(digits, &percent) && percent >= 1 && percent <= 99)
-		bytes_out->notify_at = percent;
+		ret->notify_at = percent;
 	else
 		crmg_read_error(r, node->place, "'%.64s' is not such a part; accepted is 1%% to "
 				"99%%, as 80%%", text);
 }
 
-void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			 unsigned int arg)
+void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node,
+			 struct crmg_model_bytes_out *ret)
 {
 	static const char *const names[] = {
 #define X(ID, name, ...) [CRMG_ON_BUDGET_##ID] = name,
 		CRMG_ON_BUDGETS(X)
 #undef X
 	};
-	struct crmg_model_bytes_out *bytes_out = &((struct crmg_model_policy *)target)->bytes_out;
 	unsigned int value;
 
-	(void)arg;
-	bytes_out->on_budget_place = node->key->place;
+	ret->on_budget_place = node->key->place;
 	if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
-		bytes_out->on_budget = value;
+		ret->on_budget = value;
 }
 
-void crmg_read_throttle_to(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			   unsigned int arg)
+void crmg_read_throttle_to(struct crmg_reader *r, const struct crmg_node *node,
+			   struct crmg_model_bytes_out *ret)
 {
-	struct crmg_model_bytes_out *bytes_out = &((struct crmg_model_policy *)target)->bytes_out;
 	const char *text = crmg_read_text(r, node, "a rate");
 	uint64_t bytes, per_ns;
 	unsigned __int128 per_s;
 	int error;
 
-	(void)arg;
-	bytes_out->throttle_place = node->key->place;
+	ret->throttle_place = node->key->place;
 	if (!text)
 		return;
 	error = crmg_parse_byte_rate(text, &bytes, &per_ns);
 	per_s = error ? 0 : (unsigned __int128)bytes * CRMG_NS_PER_SEC / per_ns;
 	if (per_s >= CRMG_THROTTLE_MIN && per_s <= CRMG_THROTTLE_MAX)
-		bytes_out->throttle_to = per_s;
+		ret->throttle_to = per_s;
 	else
 		crmg_read_error(r, node->place, "'%.64s' is %s; accepted is 8kB/s to 100GB/s, as "
 				"64kB/s", text, error == -EINVAL ? "not a rate of bytes" :

@@ -121,21 +121,24 @@ void crmg_read_hours(struct crmg_reader *r, const struct crmg_node *node, void *
 void crmg_read_policies(struct crmg_reader *r, const struct crmg_node *node);
 void crmg_read_allow(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);
-void crmg_read_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
-		      unsigned int arg);
+/* quotas: whether they may have bytes_out. */
+void crmg_read_shared_limits(struct crmg_reader *r, const struct crmg_node *node,
+			     struct crmg_model_budget *budget, bool quotas);
 void crmg_read_source_limits(struct crmg_reader *r, const struct crmg_node *node,
 			     struct crmg_model_policy *policy);
 void crmg_read_bytes_out(struct crmg_reader *r, const struct crmg_node *node,
 			 struct crmg_model_bytes_out *ret);
-void crmg_read_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			 unsigned int arg);
-void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			 unsigned int arg);
-void crmg_read_throttle_to(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			   unsigned int arg);
-/* target: a struct crmg_model_budget, a struct crmg_model_policy, the same. */
-void crmg_read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
-		     unsigned int arg);
+void crmg_read_notify_at(struct crmg_reader *r, const struct crmg_node *node,
+			 struct crmg_model_bytes_out *ret);
+void crmg_read_on_budget(struct crmg_reader *r, const struct crmg_node *node,
+			 struct crmg_model_bytes_out *ret);
+void crmg_read_throttle_to(struct crmg_reader *r, const struct crmg_node *node,
+			   struct crmg_model_bytes_out *ret);
+void crmg_read_policy_total(struct crmg_reader *r, const struct crmg_node *node,
+			    struct crmg_model_budget *total);
+void crmg_read_service_total(struct crmg_reader *r, const struct crmg_node *node,
+			     struct crmg_model_budget *total);
+/* target: a struct crmg_model_policy. */
 void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			 unsigned int arg);
 void crmg_read_ban(struct crmg_reader *r, const struct crmg_node *node, void *target,

@@ -183,7 +183,8 @@ static void check_protocol(struct crmg_reader *r, const struct draft *draft)
 static void read_total(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		       unsigned int arg)
 {
-	crmg_read_total(r, node, &((struct draft *)target)->service->total, arg);
+	(void)arg;
+	crmg_read_service_total(r, node, &((struct draft *)target)->service->total);
 }
 
 static const struct crmg_key service_keys[] = {

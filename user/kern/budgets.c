@@ -39,16 +39,16 @@ static bool crmg_past_read(const json_t *from, uint64_t elapsed_ns, struct crmg_
 	return true;
 }
 
+/* Whose it is, a source apart, and what was sent. */
 static bool crmg_budget_read(const json_t *from, uint64_t elapsed_ns,
 			     struct crmg_saved_budget *ret)
 {
-	const char *source, *service, *policy, *why;
+	const char *service, *policy;
 	const json_t *windows, *window;
 	size_t i;
 
-	if (json_unpack((json_t *)from, "{s:s, s:s, s:s, s:o}", "source", &source, "service",
-			&service, "policy", &policy, "windows", &windows) ||
-	    crmg_parse_prefix(source, &ret->source, &why) || !crmg_is_name(service) ||
+	if (json_unpack((json_t *)from, "{s:s, s:s, s:o}", "service", &service, "policy", &policy,
+			"windows", &windows) || !crmg_is_name(service) ||
 	    (policy[0] && !crmg_is_name(policy)) || !json_is_array(windows) ||
 	    json_array_size(windows) > CRMG_WINDOWS_MAX)
 		return false;
@@ -60,35 +60,61 @@ static bool crmg_budget_read(const json_t *from, uint64_t elapsed_ns,
 	return true;
 }
 
-int crmg_budgets_read(const json_t *document, struct crmg_saved *saved)
+static bool crmg_source_budget_read(const json_t *from, uint64_t elapsed_ns,
+				    struct crmg_saved_budget *ret)
+{
+	const char *source, *why;
+
+	return !json_unpack((json_t *)from, "{s:s}", "source", &source) &&
+	       !crmg_parse_prefix(source, &ret->source, &why) &&
+	       crmg_budget_read(from, elapsed_ns, ret);
+}
+
+/* A list of at most so many, each read by `read`: 0, -ENOMEM or -EINVAL. */
+static int crmg_budget_list(const json_t *list, size_t most, uint64_t elapsed_ns,
+			    bool (*read)(const json_t *, uint64_t, struct crmg_saved_budget *),
+			    struct crmg_saved_budget **ret, size_t *ret_count)
 {
 	crmg_autofree struct crmg_saved_budget *budgets = NULL;
+	const json_t *one;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > most)
+		return -EINVAL;
+	budgets = calloc(json_array_size(list) + 1, sizeof(*budgets));
+	if (!budgets)
+		return -ENOMEM;
+	json_array_foreach(list, i, one)
+		if (!read(one, elapsed_ns, &budgets[i]))
+			return -EINVAL;
+	*ret = budgets;
+	*ret_count = i;
+	budgets = NULL;
+	return 0;
+}
+
+int crmg_budgets_read(const json_t *document, struct crmg_saved *saved)
+{
 	uint64_t elapsed = crmg_clock_ns(CLOCK_MONOTONIC);
-	const json_t *sources, *source;
+	const json_t *sources, *totals = NULL;
 	char ours[CRMG_BOOT_ID_LEN];
 	const char *boot;
 	json_int_t then;
-	size_t i, count;
-	int version;
+	int version, code;
 
-	if (json_unpack((json_t *)document, "{s:i, s:s, s:I, s:o}", "version", &version, "boot_id",
-			&boot, "monotonic_ns", &then, "sources", &sources) ||
-	    version != CRMG_SAVED_VERSION || then < 0 || !json_is_array(sources) ||
-	    json_array_size(sources) > CRMG_SAVED_BUDGETS_MAX)
+	if (json_unpack((json_t *)document, "{s:i, s:s, s:I, s:o, s?o}", "version", &version,
+			"boot_id", &boot, "monotonic_ns", &then, "sources", &sources, "totals",
+			&totals) ||
+	    version != CRMG_SAVED_VERSION || then < 0)
 		return -EINVAL;
 	if (!strcmp(boot, crmg_boot_id(ours)))
 		elapsed = crmg_window_less(elapsed, (uint64_t)then);
-	count = json_array_size(sources);
-	budgets = calloc(count + 1, sizeof(*budgets));
-	if (!budgets)
-		return -ENOMEM;
-	json_array_foreach(sources, i, source)
-		if (!crmg_budget_read(source, elapsed, &budgets[i]))
-			return -EINVAL;
-	saved->budgets = budgets;
-	saved->budget_count = count;
-	budgets = NULL;
-	return 0;
+	code = crmg_budget_list(sources, CRMG_SAVED_BUDGETS_MAX, elapsed, crmg_source_budget_read,
+				&saved->budgets, &saved->budget_count);
+	if (!code && totals)
+		code = crmg_budget_list(totals, CRMG_BINDINGS_MAX + CRMG_SERVICES_MAX, elapsed,
+					crmg_budget_read, &saved->totals, &saved->total_count);
+	return code;
 }
 
 /* What the hash of a source takes of its policy: see crmg_part_policy(). -1: there is none. */
@@ -108,6 +134,32 @@ static int crmg_part_share(const struct crmg_image *image, const struct crmg_sav
 	return -1;
 }
 
+/* ret: nothing was sent yet. */
+static void crmg_windows_put(const struct crmg_saved_budget *budget, uint64_t now,
+			     struct crmg_windows *ret)
+{
+	size_t i;
+
+	for (i = 0; i < CRMG_WINDOWS_MAX && budget->past[i].terms; i++) {
+		struct crmg_window *w = &ret->window[i];
+
+		crmg_window_adopt(w, &budget->past[i], budget->past[i].terms, now);
+		w->terms |= CRMG_WINDOW_ARMED;
+	}
+}
+
+/* Of all together, on a state that no packet has seen. */
+static void crmg_total_put(struct crmg_kern *kern, const struct crmg_saved_budget *total)
+{
+	struct crmg_total_windows *there = kern->view[CRMG_MAP_TOTAL_WINDOWS].memory;
+	uint32_t service = crmg_image_service_find(&kern->image, total->service);
+	int row = total->policy[0] ? crmg_part_share(&kern->image, total)
+				   : (int)(CRMG_TOTAL_SERVICES + service);
+
+	if (service && row >= 0)
+		crmg_windows_put(total, crmg_clock_ns(CLOCK_MONOTONIC), &there[row].windows);
+}
+
 /* 0, 1: left out, or negative errno. */
 static int crmg_budget_put(struct crmg_kern *kern, const struct crmg_setup *setup,
 			   const struct crmg_saved_budget *budget)
@@ -118,16 +170,10 @@ static int crmg_budget_put(struct crmg_kern *kern, const struct crmg_setup *setu
 	uint64_t now = crmg_clock_ns(CLOCK_MONOTONIC), check;
 	int share = crmg_part_share(&kern->image, budget);
 	struct crmg_kept kept = { .addr = *addr, .service = (uint8_t)service };
-	size_t i;
 
 	if (!service || share < 0 || budget->source.len != len)
 		return 1;
-	for (i = 0; i < CRMG_WINDOWS_MAX && budget->past[i].terms; i++) {
-		struct crmg_window *w = &kept.windows.window[i];
-
-		crmg_window_adopt(w, &budget->past[i], budget->past[i].terms, now);
-		w->terms |= CRMG_WINDOW_ARMED;
-	}
+	crmg_windows_put(budget, now, &kept.windows);
 	check = crmg_check_of(setup, addr, (uint8_t)service, (uint16_t)share);
 	return bpf_map_update_elem(kern->map[CRMG_MAP_KEPT], &check, &kept, 0) ? -errno : 0;
 }
@@ -152,6 +198,8 @@ int crmg_saved_budgets(struct crmg_kern *kern, const struct crmg_saved *saved,
 			code = crmg_err_set(err, one, "cannot write what a source was sent: %s",
 					    strerror(-one));
 	}
+	for (i = 0; !code && i < saved->total_count; i++)
+		crmg_total_put(kern, &saved->totals[i]);
 	if (count)
 		__atomic_store_n(&scratch->kept, 1, __ATOMIC_RELEASE);
 	*ret_count = count;

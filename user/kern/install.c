@@ -120,12 +120,15 @@ void crmg_rows_hold(struct crmg_kern *kern)
 	crmg_err_clear(&ignored);
 }
 
-/* A budget that nothing was taken from: a TAT of 0 would lie ahead after 625 days of uptime. */
-static struct crmg_bucket crmg_bucket_full(void)
+/* Nothing was taken from its budgets: a TAT of 0 would lie ahead after 625 days of uptime. */
+static void crmg_total_clear(struct crmg_kern *kern, uint32_t at)
 {
+	struct crmg_total_windows *windows = kern->view[CRMG_MAP_TOTAL_WINDOWS].memory;
+	struct crmg_bucket *totals = kern->view[CRMG_MAP_TOTALS].memory;
 	__u64 now = crmg_clock_ns(CLOCK_MONOTONIC) << CRMG_UNITS_PER_NS_SHIFT;
 
-	return (struct crmg_bucket){ .tat = { now, now, now } };
+	totals[at] = (struct crmg_bucket){ .tat = { now, now, now } };
+	memset(&windows[at], 0, sizeof(windows[at]));
 }
 
 /* Rows that get a new name start at 0. The image in force does not use them. */
@@ -134,7 +137,6 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 {
 	crmg_autofree uint64_t *fresh = calloc(CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX / 64, 8);
 	crmg_autofree void *zeros = calloc(crmg_kern_cpus(), sizeof(struct crmg_row));
-	struct crmg_bucket *totals = kern->view[CRMG_MAP_TOTALS].memory;
 	uint32_t last, row;
 
 	if (!fresh || !zeros)
@@ -148,7 +150,7 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 			return code;
 		if (!(fresh[row / 64] >> (row % 64) & 1))
 			continue;
-		totals[row] = crmg_bucket_full();
+		crmg_total_clear(kern, row);
 		if (bpf_map_update_elem(kern->chunk[chunk].fd, &i, zeros, 0))
 			return crmg_err_set(err, -errno, "cannot clear counters: %s",
 					    strerror(errno));
@@ -159,14 +161,13 @@ static int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *im
 /* The same for the totals of services that are new: another may have had the index before. */
 static void crmg_totals_prepare(struct crmg_kern *kern, const struct crmg_image *image)
 {
-	struct crmg_bucket *totals = kern->view[CRMG_MAP_TOTALS].memory;
 	uint32_t generation = crmg_image_head(image)->generation, i;
 
 	for (i = 1; i <= CRMG_SERVICES_MAX; i++) {
 		const struct crmg_service *service = crmg_image_service(image, i);
 
 		if (service && service->born == generation)
-			totals[CRMG_TOTAL_SERVICES + i] = crmg_bucket_full();
+			crmg_total_clear(kern, CRMG_TOTAL_SERVICES + i);
 	}
 }
 

@@ -138,6 +138,10 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTALS], kern->map[CRMG_MAP_TOTALS],
 					 sizeof(struct crmg_bucket), CRMG_TOTALS);
 	if (!code && flags & CRMG_SNAP_SOURCES)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTAL_WINDOWS],
+					 kern->map[CRMG_MAP_TOTAL_WINDOWS],
+					 sizeof(struct crmg_total_windows), CRMG_TOTALS);
+	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_WINDOWS],
 					 kern->map[CRMG_MAP_WINDOWS], sizeof(struct crmg_windows),
 					 capacity);
@@ -243,6 +247,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
 	if (flags & CRMG_SNAP_SOURCES) {
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;
+		snap.total_windows = kern->view[CRMG_MAP_TOTAL_WINDOWS].memory;
 		snap.windows = kern->view[CRMG_MAP_WINDOWS].memory;
 		snap.asked = kern->view[CRMG_MAP_ASKED].memory;
 		snap.gauges = kern->view[CRMG_MAP_GAUGES].memory;

@@ -285,7 +285,8 @@ void crmg_saved_free(struct crmg_saved *saved)
 	crmg_image_free(&saved->image);
 	crmg_banlist_free(&saved->bans);
 	free(saved->budgets);
-	saved->budgets = NULL;
+	free(saved->totals);
+	saved->budgets = saved->totals = NULL;
 }
 
 /* The requests that can be met; how many. automatic: those too that are automatic. */

@@ -36,11 +36,12 @@ struct crmg_save_marks {
 int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *marks,
 		   struct crmg_err *err);
 
-/* What a source was sent. */
+/* What a source was sent; or all under a policy, or of a service. */
 struct crmg_saved_budget {
-	struct crmg_pfx source;
+	struct crmg_pfx source;		/* not of all together */
 	char service[CRMG_NAME_LEN];
-	char policy[CRMG_NAME_LEN];	/* of the part that is meant, if prefixes divide it; else "" */
+	char policy[CRMG_NAME_LEN];	/* of a source: of the part that is meant, if prefixes ... */
+					/* ... divide it, else ""; of all: "" is the service's */
 	struct crmg_window_past past[CRMG_WINDOWS_MAX];	/* terms 0: none */
 };
 
@@ -60,6 +61,8 @@ struct crmg_saved {
 	struct crmg_banlist bans;	/* for_ns: what is left now */
 	struct crmg_saved_budget *budgets;	/* what still counts now */
 	size_t budget_count;
+	struct crmg_saved_budget *totals;	/* the same of all together */
+	size_t total_count;
 };
 
 /*
@@ -79,7 +82,8 @@ int crmg_saved_ban(struct crmg_kern *kern, const struct crmg_saved *saved, size_
 
 /*
  * The same of budgets: each source finds them with its first packet. Left out are those whose
- * service is gone, or whose prefix is no source any more. Needs the lock.
+ * service is gone, or whose prefix is no source any more. Only sources are counted: a total
+ * that is not among the policies any more has nothing to come back to. Needs the lock.
  */
 int crmg_saved_budgets(struct crmg_kern *kern, const struct crmg_saved *saved,
 		       size_t *ret_count, size_t *ret_left_out, struct crmg_err *err);

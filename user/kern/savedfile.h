@@ -25,8 +25,9 @@ __u32 crmg_saved_layout(void);
 
 /*
  * budgets.json: {"version", "boot_id", "monotonic_ns", "sources": [{"source", "service",
- * "policy", "windows": [{"per_seconds", "eighth_bytes", "used_bytes", "left"}]}]}. policy: ""
- * unless prefixes divide the source. used_bytes: of the eighth of the quota that was begun;
+ * "policy", "windows": [{"per_seconds", "eighth_bytes", "used_bytes", "left"}]}], "totals":
+ * [{"service", "policy", "windows"}]}. policy: "" unless prefixes divide the source; of a
+ * total: "" if it is that of the service. used_bytes: of the eighth of the quota that was begun;
  * left: how long the end of it and of those before still counts, in 2^-15 of the window, the
  * latest first (struct crmg_window_past).
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sent.c - writes down what sources were sent under budgets of more than an hour: the time
- * that each eighth of a quota still counts.
+ * sent.c - writes down what sources, and all of a policy or a service, were sent under budgets
+ * of more than an hour: the time that each eighth of a quota still counts.
  */
 #include <string.h>
 
@@ -215,6 +215,16 @@ static const char *crmg_part_policy(const struct crmg_sent *sent, const struct c
 	return NULL;
 }
 
+static json_t *crmg_windows_json(const struct crmg_windows *windows, uint64_t mono_ns)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < CRMG_WINDOWS_MAX && crmg_terms_eighth(windows->window[i].terms); i++)
+		json_array_append_new(list, crmg_window_json(&windows->window[i], mono_ns));
+	return list;
+}
+
 /* NULL: it is not to be written down. */
 static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, unsigned int least)
 {
@@ -225,8 +235,6 @@ static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, un
 	struct crmg_addr addr;
 	uint8_t service;
 	uint64_t check;
-	json_t *list;
-	size_t i;
 
 	if (crmg_sent_part(sent, index, &windows) < least ||
 	    !crmg_sent_whose(sent, index, &addr, &service, &check) ||
@@ -235,13 +243,10 @@ static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, un
 	policy = crmg_part_policy(sent, &addr, service, check);
 	if (!policy)
 		return NULL;
-	list = json_array();
-	for (i = 0; i < CRMG_WINDOWS_MAX && crmg_terms_eighth(windows.window[i].terms); i++)
-		json_array_append_new(list, crmg_window_json(&windows.window[i], snap->mono_ns));
 	return json_pack("{s:s, s:s, s:s, s:o}",
 			 "source", crmg_source_text(snap, &addr, source, sizeof(source)),
 			 "service", crmg_image_service(snap->image, service)->name,
-			 "policy", policy, "windows", list);
+			 "policy", policy, "windows", crmg_windows_json(&windows, snap->mono_ns));
 }
 
 /* At most CRMG_SAVED_BUDGETS_MAX: sources go on while they are looked at. */
@@ -261,6 +266,41 @@ static json_t *crmg_sources_json(const struct crmg_sent *sent)
 	return sources;
 }
 
+/* Appends what was sent to all under a policy, or (policy "") of a service, if it is to be kept. */
+static void crmg_total_append(const struct crmg_snapshot *snap, uint32_t at, const char *service,
+			      const char *policy, json_t *list)
+{
+	struct crmg_windows windows;
+
+	crmg_windows_copy(&snap->total_windows[at].windows, &windows);
+	if (crmg_windows_part(&windows, snap->mono_ns))
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "service", service,
+			"policy", policy, "windows", crmg_windows_json(&windows, snap->mono_ns)));
+}
+
+/* Clients of a policy at a service share its row, and so its total: it may be there twice. */
+static json_t *crmg_totals_json(const struct crmg_snapshot *snap)
+{
+	const struct crmg_budget *budgets = crmg_image_front(snap->image)->budgets;
+	json_t *list = json_array();
+	uint32_t i;
+
+	for (i = 1; snap->total_windows && i <= crmg_image_head(snap->image)->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(snap->image, i);
+		const struct crmg_label *label = crmg_image_label(snap->image, i);
+
+		if (binding->total_quotas)
+			crmg_total_append(snap, binding->row, label->service, label->policy, list);
+	}
+	for (i = 1; snap->total_windows && i <= CRMG_SERVICES_MAX; i++) {
+		const struct crmg_service *service = crmg_image_service(snap->image, i);
+
+		if (service && budgets[i].quotas)
+			crmg_total_append(snap, CRMG_TOTAL_SERVICES + i, service->name, "", list);
+	}
+	return list;
+}
+
 int crmg_budgets_json(struct crmg_kern *kern, const struct crmg_snapshot *snap, json_t **ret,
 		      struct crmg_err *err)
 {
@@ -275,10 +315,11 @@ int crmg_budgets_json(struct crmg_kern *kern, const struct crmg_snapshot *snap, 
 				     strerror(-code));
 	}
 	if (!code)
-		*ret = json_pack("{s:i, s:s, s:I, s:o}", "version", CRMG_SAVED_VERSION,
+		*ret = json_pack("{s:i, s:s, s:I, s:o, s:o}", "version", CRMG_SAVED_VERSION,
 				 "boot_id", crmg_boot_id(boot),
 				 "monotonic_ns", (json_int_t)snap->mono_ns,
-				 "sources", crmg_sources_json(&sent));
+				 "sources", crmg_sources_json(&sent),
+				 "totals", crmg_totals_json(snap));
 	crmg_sent_free(&sent);
 	return code;
 }

@@ -44,7 +44,7 @@ void crmg_takeover_begin(const struct crmg_takeover *t, struct crmg_kern *kern)
 		       CRMG_ORIGINS_MAX * sizeof(struct crmg_origin));
 }
 
-/* What sources were sent under budgets of more than an hour, as it outlives a reboot. */
+/* What was sent under budgets of more than an hour, as it outlives a reboot. */
 static int crmg_takeover_budgets(struct crmg_takeover *t, struct crmg_kern *kern,
 				 struct crmg_err *err)
 {

@@ -51,6 +51,7 @@ bool crmg_takeover_sources(const struct crmg_takeover *t, struct crmg_snapshot *
 		.slots = t->old->view[CRMG_MAP_SLOTS].memory,
 		.details = t->old->view[CRMG_MAP_DETAILS].memory,
 		.windows = t->old->view[CRMG_MAP_WINDOWS].memory,
+		.total_windows = t->old->view[CRMG_MAP_TOTAL_WINDOWS].memory,
 	};
 	return ret->tags && ret->slots && ret->details;
 }

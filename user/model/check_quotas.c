@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* check_quotas.c - what policies say of bytes that leave: does it fit together, has it an effect? */
+/*
+ * check_quotas.c - what policies and services say of bytes that leave: does it fit together, has
+ * it an effect?
+ */
 #include "check.h"
 
+#include <stdio.h>
+
 #include "../base/num.h"
+#include "../base/util.h"
+
+#define WHOSE_LEN (CRMG_NAME_LEN + 32)
+
+/* What is said of budgets where there is none. */
+static void check_needed(const struct crmg_model *model, const struct crmg_model_bytes_out *out,
+			 const char *whose, struct crmg_err *err)
+{
+	if (out->notify_at)
+		crmg_check_error(model, err, out->notify_place, "'notify_at' of %s needs limit "
+				 "'bytes_out', of which it is a part", whose);
+	if (out->on_budget_place.line)
+		crmg_check_error(model, err, out->on_budget_place, "'on_budget' of %s needs limit "
+				 "'bytes_out', or there is no budget", whose);
+	if (out->throttle_place.line)
+		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of %s needs limit "
+				 "'bytes_out', or there is no budget", whose);
+}
 
 static void check_throttle(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			   struct crmg_err *err)
@@ -19,63 +42,142 @@ static void check_throttle(const struct crmg_model *model, const struct crmg_mod
 				 "'on_budget: throttle', or it has no effect", policy->name);
 }
 
+/* Of what sources share there is no one to slow down. */
+static void check_slowed(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			 const struct crmg_model_bytes_out *total, const char *whose,
+			 struct crmg_err *err)
+{
+	if (total->count && policy->bytes_out.on_budget == CRMG_ON_BUDGET_THROTTLE)
+		crmg_check_error(model, err, policy->bytes_out.on_budget_place,
+				 "'on_budget: throttle' of policy '%s' does not go together with "
+				 "'bytes_out' of %s yet; use alert or cut", policy->name, whose);
+}
+
 static void check_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			 struct crmg_err *err)
 {
 	const struct crmg_model_bytes_out *out = &policy->bytes_out;
+	char whose[WHOSE_LEN];
 
 	if (policy->deny && out->count)
 		crmg_check_error(model, err, out->place, "policy '%s' has 'deny: true' and limit "
 				 "'bytes_out'; one excludes the other", policy->name);
+	check_slowed(model, policy, &policy->total.bytes_out, "its total", err);
+	for (size_t i = 0; i < policy->service_count; i++) {
+		const struct crmg_model_service *service = &model->services[policy->services[i]];
+
+		snprintf(whose, sizeof(whose), "the total of service '%s'", service->name);
+		check_slowed(model, policy, &service->total.bytes_out, whose, err);
+	}
 	if (out->count) {
 		check_throttle(model, policy, err);
 		return;
 	}
-	if (out->notify_at)
-		crmg_check_error(model, err, out->notify_place, "'notify_at' of policy '%s' needs "
-				 "limit 'bytes_out', of which it is a part", policy->name);
-	if (out->on_budget_place.line)
-		crmg_check_error(model, err, out->on_budget_place, "'on_budget' of policy '%s' "
-				 "needs limit 'bytes_out', or there is no budget", policy->name);
-	if (out->throttle_place.line)
-		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of policy '%s' needs "
-				 "limit 'bytes_out', or there is no budget", policy->name);
+	snprintf(whose, sizeof(whose), "policy '%s'", policy->name);
+	if (!policy->total.bytes_out.count)
+		check_needed(model, out, whose, err);
 }
 
-/* Of two quotas, one that the other never lets a source reach. */
-static void warn_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
-			struct crmg_err *err)
+static void check_service(const struct crmg_model *model, const struct crmg_model_service *service,
+			  struct crmg_err *err)
 {
-	const struct crmg_model_bytes_out *out = &policy->bytes_out;
+	const struct crmg_model_bytes_out *out = &service->total.bytes_out;
+	char whose[WHOSE_LEN], per[CRMG_NUM_LEN];
 
+	snprintf(whose, sizeof(whose), "the total of service '%s'", service->name);
+	if (!out->count)
+		check_needed(model, out, whose, err);
+	else if (out->on_budget == CRMG_ON_BUDGET_THROTTLE)
+		crmg_check_error(model, err, out->on_budget_place, "'on_budget: throttle' slows one "
+				 "source down, and %s is of all; use alert or cut", whose);
+	for (size_t i = 0; i < out->count; i++)
+		if (out->quota[i].per_s < CRMG_QUOTA_PER_MIN_SERVICE)
+			crmg_check_error(model, err, out->quota[i].place, "a quota per %s is too short "
+					 "for %s; accepted is 1m to 31d",
+					 crmg_format_time(out->quota[i].per_s * CRMG_NS_PER_SEC, per,
+							  sizeof(per)), whose);
+}
+
+/* One that another never lets anybody reach. */
+static void warn_idle(const struct crmg_model *model, const struct crmg_model_quota *idle,
+		      const char *whose, const struct crmg_model_quota *other, const char *where,
+		      struct crmg_err *err)
+{
+	char bytes[2][CRMG_NUM_LEN], per[2][CRMG_NUM_LEN];
+
+	crmg_check_warn(model, err, idle->place, "quota %s per %s of %s has no effect beside %s per "
+			"%s%s",
+			crmg_format_bytes(idle->bytes, bytes[0], CRMG_NUM_LEN),
+			crmg_format_time(idle->per_s * CRMG_NS_PER_SEC, per[0], CRMG_NUM_LEN), whose,
+			crmg_format_bytes(other->bytes, bytes[1], CRMG_NUM_LEN),
+			crmg_format_time(other->per_s * CRMG_NS_PER_SEC, per[1], CRMG_NUM_LEN),
+			where);
+}
+
+/* Of two quotas of one budget. */
+static void warn_quotas(const struct crmg_model *model, const struct crmg_model_bytes_out *out,
+			const char *whose, struct crmg_err *err)
+{
 	for (size_t i = 1; i < out->count; i++) {
 		const struct crmg_model_quota *fast = &out->quota[i - 1], *slow = &out->quota[i];
 		uint64_t windows = (slow->per_s + fast->per_s - 1) / fast->per_s;
-		bool slow_first = slow->bytes <= fast->bytes;
-		const struct crmg_model_quota *idle = slow_first ? fast : slow;
-		const struct crmg_model_quota *other = slow_first ? slow : fast;
-		char bytes[2][CRMG_NUM_LEN], per[2][CRMG_NUM_LEN];
 
-		if (!slow_first && (unsigned __int128)fast->bytes * windows > slow->bytes)
-			continue;
-		crmg_check_warn(model, err, idle->place, "quota %s per %s of policy '%s' has no "
-				"effect beside %s per %s",
-				crmg_format_bytes(idle->bytes, bytes[0], CRMG_NUM_LEN),
-				crmg_format_time(idle->per_s * CRMG_NS_PER_SEC, per[0], CRMG_NUM_LEN),
-				policy->name,
-				crmg_format_bytes(other->bytes, bytes[1], CRMG_NUM_LEN),
-				crmg_format_time(other->per_s * CRMG_NS_PER_SEC, per[1],
-						 CRMG_NUM_LEN));
+		if (slow->bytes <= fast->bytes)
+			warn_idle(model, fast, whose, slow, "", err);
+		else if ((unsigned __int128)fast->bytes * windows <= slow->bytes)
+			warn_idle(model, slow, whose, fast, "", err);
+	}
+}
+
+/* Of a source, or of a policy, beside one that all share. */
+static void warn_below(const struct crmg_model *model, const struct crmg_model_bytes_out *own,
+		       const char *whose, const struct crmg_model_bytes_out *shared,
+		       const char *where, struct crmg_err *err)
+{
+	for (size_t i = 0; i < own->count; i++)
+		for (size_t j = 0; j < shared->count; j++)
+			if (shared->quota[j].bytes <= own->quota[i].bytes &&
+			    shared->quota[j].per_s >= own->quota[i].per_s) {
+				warn_idle(model, &own->quota[i], whose, &shared->quota[j], where,
+					  err);
+				break;
+			}
+}
+
+static void warn_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			struct crmg_err *err)
+{
+	const struct crmg_model_bytes_out *total = &policy->total.bytes_out;
+	char whose[WHOSE_LEN], together[WHOSE_LEN];
+
+	snprintf(whose, sizeof(whose), "policy '%s'", policy->name);
+	snprintf(together, sizeof(together), "the total of policy '%s'", policy->name);
+	warn_quotas(model, &policy->bytes_out, whose, err);
+	warn_quotas(model, total, together, err);
+	warn_below(model, &policy->bytes_out, whose, total, " of its total", err);
+	for (size_t i = 0; i < policy->service_count; i++) {
+		const struct crmg_model_service *service = &model->services[policy->services[i]];
+		const struct crmg_model_bytes_out *wider = &service->total.bytes_out;
+
+		warn_below(model, &policy->bytes_out, whose, wider, " of the service", err);
+		warn_below(model, total, together, wider, " of the service", err);
 	}
 }
 
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err)
 {
 	bool was_read = !err->errors;
+	char whose[WHOSE_LEN];
 
 	/* A quota that could not be read would be missed wrongly. */
+	for (size_t i = 0; was_read && i < model->service_count; i++)
+		check_service(model, &model->services[i], err);
 	for (size_t i = 0; was_read && i < model->policy_count; i++)
 		check_policy(model, &model->policies[i], err);
+	for (size_t i = 0; !err->errors && i < model->service_count; i++) {
+		snprintf(whose, sizeof(whose), "the total of service '%s'", model->services[i].name);
+		warn_quotas(model, &model->services[i].total.bytes_out, whose, err);
+	}
 	for (size_t i = 0; !err->errors && i < model->policy_count; i++)
 		warn_policy(model, &model->policies[i], err);
 }

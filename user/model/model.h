@@ -33,25 +33,13 @@ struct crmg_model_cap {
 	struct crmg_place place;
 };
 
-/* Limits that sources share; set: the file has them, and then at least one. */
-struct crmg_model_budget {
-	bool set;
-	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
-	struct crmg_place place;	/* of its key */
-};
-
-struct crmg_model_width {
-	uint8_t bits;			/* 0: the default */
-	struct crmg_place place;
-};
-
 struct crmg_model_quota {
 	uint64_t bytes;
 	uint32_t per_s;
 	struct crmg_place place;
 };
 
-/* bytes_out: what may be sent to each source, and what comes of it when that was sent. */
+/* bytes_out: what may be sent, and what comes of it when that was sent. */
 struct crmg_model_bytes_out {
 	size_t count;			/* 0: anything */
 	struct crmg_model_quota quota[CRMG_WINDOWS_MAX];	/* shortest time first */
@@ -65,6 +53,19 @@ struct crmg_model_bytes_out {
 };
 
 #define CRMG_NOTIFY_AT 80
+
+/* Limits that sources share; set: the file has them, and then at least one. */
+struct crmg_model_budget {
+	bool set;
+	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
+	struct crmg_model_bytes_out bytes_out;	/* of a policy: with what its own says beside quotas */
+	struct crmg_place place;	/* of its key */
+};
+
+struct crmg_model_width {
+	uint8_t bits;			/* 0: the default */
+	struct crmg_place place;
+};
 
 /* Automatic bans. */
 struct crmg_model_ban {

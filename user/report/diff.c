@@ -148,6 +148,25 @@ static int diff_locals(struct crmg_changes *changes, const char *what,
 			     locals_of(after, now), now->local_count);
 }
 
+/* What all sources of a service may do together; index 0: the service is not there yet. */
+static int diff_total(struct crmg_changes *changes, const char *what,
+		      const struct crmg_image *before, uint32_t old_index,
+		      const struct crmg_image *after, uint32_t new_index)
+{
+	static const struct crmg_service nothing = { 0 };
+	const struct crmg_service *old = old_index ? crmg_image_service(before, old_index) : &nothing;
+	const struct crmg_service *now = crmg_image_service(after, new_index);
+	const struct crmg_budget *was = &crmg_image_front(before)->budgets[old_index];
+	const struct crmg_budget *is = &crmg_image_front(after)->budgets[new_index];
+	int code = crmg_diff_limits(changes, what, CRMG_SCOPE_SERVICE,
+				    (struct crmg_diff_limits){ was->limits, old->total },
+				    (struct crmg_diff_limits){ is->limits, now->total });
+
+	return code ? code : crmg_diff_quotas(changes, what, "total bytes_out",
+					      crmg_image_quotas(before, was->quotas),
+					      crmg_image_quotas(after, is->quotas));
+}
+
 static int diff_service(struct crmg_changes *changes, const struct crmg_image *before,
 			uint32_t old_index, const struct crmg_image *after, uint32_t new_index)
 {
@@ -171,17 +190,12 @@ static int diff_service(struct crmg_changes *changes, const struct crmg_image *b
 				  crmg_sanity_name(now->sanity));
 	if (!code)
 		code = diff_locals(changes, what, before, old, after, now);
-	return code ? code : crmg_diff_limits(changes, what, CRMG_SCOPE_SERVICE,
-		(struct crmg_diff_limits){ crmg_image_front(before)->budgets[old_index].limits,
-					   old->total },
-		(struct crmg_diff_limits){ crmg_image_front(after)->budgets[new_index].limits,
-					   now->total });
+	return code ? code : diff_total(changes, what, before, old_index, after, new_index);
 }
 
 static int diff_services(struct crmg_changes *changes, const struct crmg_image *before,
 			 const struct crmg_image *after)
 {
-	static const struct crmg_service nothing = { 0 };
 	char what[CRMG_DIFF_WHAT];
 	int code = 0;
 
@@ -203,11 +217,7 @@ static int diff_services(struct crmg_changes *changes, const struct crmg_image *
 			snprintf(what, sizeof(what), "service %s", service->name);
 			code = crmg_diff_note(changes, CRMG_CHANGE_ADDED, what, NULL, NULL, NULL);
 			if (!code)
-				code = crmg_diff_limits(changes, what, CRMG_SCOPE_SERVICE,
-					(struct crmg_diff_limits){ 0, nothing.total },
-					(struct crmg_diff_limits){
-						crmg_image_front(after)->budgets[i].limits,
-						service->total });
+				code = diff_total(changes, what, before, 0, after, i);
 		}
 	}
 	return code;

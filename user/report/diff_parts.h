@@ -34,6 +34,10 @@ struct crmg_diff_limits {
 int crmg_diff_limits(struct crmg_changes *changes, const char *what, enum crmg_scope scope,
 		     struct crmg_diff_limits before, struct crmg_diff_limits after);
 
+/* What may be sent: "bytes_out" or "total bytes_out"; NULL: anything. */
+int crmg_diff_quotas(struct crmg_changes *changes, const char *what, const char *field,
+		     const struct crmg_quotas *before, const struct crmg_quotas *after);
+
 /* What the policies of a service say: mode, limits, actions, bans. */
 int crmg_diff_policies(struct crmg_changes *changes, const struct crmg_image *before,
 		       const struct crmg_image *after);

@@ -82,6 +82,7 @@ struct policy {
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
 	const struct crmg_quotas *quotas;	/* NULL: none */
+	const struct crmg_quotas *total_quotas;	/* the same */
 };
 
 static int by_name(const void *a, const void *b)
@@ -118,7 +119,8 @@ static struct policy *policies_of(const struct crmg_image *image, size_t *ret_co
 		if (binding->kind == CRMG_BINDING_POLICY || binding->kind == CRMG_BINDING_DENY)
 			list[count++] = (struct policy){
 				binding, crmg_image_label(image, i),
-				crmg_image_quotas(image, binding),
+				crmg_image_quotas(image, binding->quotas),
+				crmg_image_quotas(image, binding->total_quotas),
 			};
 	}
 	qsort(list, count, sizeof(*list), by_name_and_use);
@@ -151,6 +153,15 @@ static const char *ban_text(const struct crmg_binding *binding, char buf[BAN_LEN
 	return buf;
 }
 
+static int note_words(struct crmg_changes *changes, const char *what, const char *field,
+		      const char *from, const char *to)
+{
+	if (from == to || (from && to && strcmp(from, to) == 0))
+		return 0;
+	return crmg_diff_note(changes, !from ? CRMG_CHANGE_ADDED : !to ? CRMG_CHANGE_REMOVED
+				       : CRMG_CHANGE_CHANGED, what, field, from, to);
+}
+
 /* "5MB per 1m, 50MB per 1h, notify at 80%, on budget cut"; NULL: no budgets. */
 static const char *quotas_text(const struct crmg_quotas *quotas, char buf[BAN_LEN])
 {
@@ -164,6 +175,14 @@ static const char *quotas_text(const struct crmg_quotas *quotas, char buf[BAN_LE
 	return buf;
 }
 
+int crmg_diff_quotas(struct crmg_changes *changes, const char *what, const char *field,
+		     const struct crmg_quotas *before, const struct crmg_quotas *after)
+{
+	char from[BAN_LEN], to[BAN_LEN];
+
+	return note_words(changes, what, field, quotas_text(before, from), quotas_text(after, to));
+}
+
 #define WIDTHS_LEN 32
 
 /* "/24 /48"; NULL: no aggregate. */
@@ -173,15 +192,6 @@ static const char *widths_text(const struct crmg_binding *binding, char buf[WIDT
 		return NULL;
 	snprintf(buf, WIDTHS_LEN, "/%u /%u", binding->v4_wide - 96, binding->v6_wide);
 	return buf;
-}
-
-static int note_words(struct crmg_changes *changes, const char *what, const char *field,
-		      const char *from, const char *to)
-{
-	if (from == to || (from && to && strcmp(from, to) == 0))
-		return 0;
-	return crmg_diff_note(changes, !from ? CRMG_CHANGE_ADDED : !to ? CRMG_CHANGE_REMOVED
-				       : CRMG_CHANGE_CHANGED, what, field, from, to);
 }
 
 /* The words of a policy. before->binding NULL: there was none. */
@@ -208,8 +218,10 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 		code = note_words(changes, what, "aggregate width", widths_text(old, from),
 				  widths_text(now, to));
 	if (!code)
-		code = note_words(changes, what, "bytes_out", quotas_text(before->quotas, from),
-				  quotas_text(after->quotas, to));
+		code = crmg_diff_quotas(changes, what, "bytes_out", before->quotas, after->quotas);
+	if (!code)
+		code = crmg_diff_quotas(changes, what, "total bytes_out", before->total_quotas,
+					after->total_quotas);
 	return code ? code : note_words(changes, what, "ban", ban_text(old, from),
 					ban_text(now, to));
 }

@@ -38,7 +38,7 @@ static void write_traffic(const struct crmg_family *family, const struct crmg_po
 	write_by_verdict(family, labels, ",direction=\"in\"", in, out);
 	fprintf(out, "%s{%s,direction=\"out\",verdict=\"pass\"} %" PRIu64 "\n", family->name,
 		labels, outgoing);
-	if (dropped || crmg_row_can_give(item, CRMG_REASON_BYTES_OUT))
+	if (dropped || item->binding->flags & CRMG_BINDING_CUTS)
 		fprintf(out, "%s{%s,direction=\"out\",verdict=\"drop\"} %" PRIu64 "\n",
 			family->name, labels, dropped);
 }
@@ -146,22 +146,31 @@ static void write_scope(const struct crmg_family *family, const char *labels, en
 				crmg_rate_per_second(&terms[l]));
 }
 
+/* Labels of a service's own limits; buf is returned, or NULL: there is no such service. */
+static const char *service_labels(const struct crmg_image *image, uint32_t index,
+				  char buf[CRMG_LABEL_LEN + 40])
+{
+	const struct crmg_service *service = crmg_image_service(image, index);
+	char name[CRMG_LABEL_LEN];
+
+	if (!service)
+		return NULL;
+	snprintf(buf, CRMG_LABEL_LEN + 40, "service=\"%s\",policy=\"total\"",
+		 crmg_label_value(service->name, sizeof(service->name), name));
+	return buf;
+}
+
 static void write_service_limits(const struct crmg_family *family, const struct crmg_scrape *ctx,
 				 FILE *out)
 {
 	const struct crmg_image *image = ctx->snap->image;
+	char labels[CRMG_LABEL_LEN + 40];
 
-	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
-		const struct crmg_service *service = crmg_image_service(image, s);
-		char name[CRMG_LABEL_LEN], labels[CRMG_LABEL_LEN + 40];
-
-		if (!service)
-			continue;
-		snprintf(labels, sizeof(labels), "service=\"%s\",policy=\"total\"",
-			 crmg_label_value(service->name, sizeof(service->name), name));
-		write_scope(family, labels, CRMG_SCOPE_SERVICE,
-			    crmg_image_front(image)->budgets[s].limits, service->total, out);
-	}
+	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++)
+		if (service_labels(image, s, labels))
+			write_scope(family, labels, CRMG_SCOPE_SERVICE,
+				    crmg_image_front(image)->budgets[s].limits,
+				    crmg_image_service(image, s)->total, out);
 }
 
 void crmg_metric_limits(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
@@ -191,26 +200,44 @@ void crmg_metric_caps(const struct crmg_family *family, const struct crmg_scrape
 					ctx->rows->items[i].binding->cap[c]);
 }
 
+/* quotas NULL: none. */
+static void write_quotas(const struct crmg_family *family, const char *labels,
+			 enum crmg_scope scope, const struct crmg_quotas *quotas, FILE *out)
+{
+	char per[CRMG_NUM_LEN];
+
+	for (size_t q = 0; quotas && q < CRMG_WINDOWS_MAX && quotas->quota[q].terms; q++)
+		fprintf(out, "%s{%s,scope=\"%s\",per=\"%s\"} %" PRIu64 "\n", family->name, labels,
+			crmg_scope_name(scope), crmg_quota_per(&quotas->quota[q], per, sizeof(per)),
+			(uint64_t)quotas->quota[q].bytes);
+}
+
 void crmg_metric_quotas(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
 {
-	for (size_t i = 0; i < ctx->rows->count; i++) {
-		const struct crmg_quotas *quotas =
-			crmg_image_quotas(ctx->snap->image, ctx->rows->items[i].binding);
-		char per[CRMG_NUM_LEN];
+	const struct crmg_image *image = ctx->snap->image;
+	char labels[CRMG_LABEL_LEN + 40];
 
-		for (size_t q = 0; quotas && q < CRMG_WINDOWS_MAX && quotas->quota[q].terms; q++)
-			fprintf(out, "%s{%s,scope=\"%s\",per=\"%s\"} %" PRIu64 "\n", family->name,
-				ctx->labels[i], crmg_scope_name(CRMG_SCOPE_SOURCE),
-				crmg_quota_per(&quotas->quota[q], per, sizeof(per)),
-				(uint64_t)quotas->quota[q].bytes);
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_binding *binding = ctx->rows->items[i].binding;
+
+		write_quotas(family, ctx->labels[i], CRMG_SCOPE_SOURCE,
+			     crmg_image_quotas(image, binding->quotas), out);
+		write_quotas(family, ctx->labels[i], CRMG_SCOPE_POLICY,
+			     crmg_image_quotas(image, binding->total_quotas), out);
 	}
+	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++)
+		if (service_labels(image, s, labels))
+			write_quotas(family, labels, CRMG_SCOPE_SERVICE,
+				     crmg_image_quotas(image,
+						       crmg_image_front(image)->budgets[s].quotas),
+				     out);
 }
 
 /* Of policies that have budgets, or had. */
 static void write_budgets(const struct crmg_family *family, const struct crmg_policy_row *item,
 			  const char *labels, uint64_t times, FILE *out)
 {
-	if (times || item->binding->quotas)
+	if (times || item->binding->quotas || item->binding->total_quotas)
 		fprintf(out, "%s{%s} %" PRIu64 "\n", family->name, labels, times);
 }
 

@@ -147,16 +147,24 @@ static void judge_limits(struct crmg_search *s, const struct crmg_policy_row *ro
 
 static void judge_budget(struct crmg_search *s, const struct crmg_policy_row *row)
 {
-	const struct crmg_quotas *quotas = crmg_image_quotas(s->snap->image, row->binding);
-	char text[4 * CRMG_NUM_LEN];
+	const struct crmg_image *image = s->snap->image;
+	const struct crmg_quotas *quotas = crmg_image_quotas(image, row->binding->quotas);
+	const struct crmg_quotas *total = crmg_image_quotas(image, row->binding->total_quotas);
+	char text[8 * CRMG_NUM_LEN], sent[CRMG_SHORT_LEN];
 
 	if (!quotas)
-		crmg_found(s, CRMG_POSTURE_NO_BUDGET, row, "%s bytes were sent so far",
-		      crmg_format_short(row->row->bytes_out, text, sizeof(text)));
-	else if (quotas->on_budget == CRMG_ON_BUDGET_ALERT)
-		crmg_found(s, CRMG_POSTURE_BUDGET_ALERTS, row, "%s; used up %llu times so far",
-		      crmg_quotas_text(quotas, text, sizeof(text)),
-		      (unsigned long long)row->row->budgets_exceeded);
+		crmg_found(s, CRMG_POSTURE_NO_BUDGET, row, "%s bytes were sent so far%s%s",
+			   crmg_format_short(row->row->bytes_out, sent, sizeof(sent)),
+			   total ? "; all sources together may be sent " : "",
+			   total ? crmg_quotas_text(total, text, sizeof(text)) : "");
+	/* Both have the same word. */
+	if (!quotas)
+		quotas = total;
+	if (quotas && quotas->on_budget == CRMG_ON_BUDGET_ALERT)
+		crmg_found(s, CRMG_POSTURE_BUDGET_ALERTS, row, "%s%s; used up %llu times so far",
+			   crmg_quotas_text(quotas, text, sizeof(text)),
+			   quotas == total ? " to all sources together" : "",
+			   (unsigned long long)row->row->budgets_exceeded);
 }
 
 /* Units of a limit that passed, of all sources; false: this version cannot tell. */

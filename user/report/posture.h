@@ -26,7 +26,7 @@
 	X(NO_BAN,        "no_ban",        "Policies without automatic bans") \
 	X(ALLOWED,       "allowed",       "Prefixes that are never refused (allow)") \
 	X(CONTRACT_ENDS, "contract_ends", "Contracts of clients that end within a quarter, or ended") \
-	X(NEAR_BUDGET,   "near_budget",   "Sources near the end of a budget") \
+	X(NEAR_BUDGET,   "near_budget",   "Budgets near their end") \
 	X(LIMIT_HIT,     "limit_hit",     "Limits that refuse every day") \
 	X(LIMIT_UNUSED,  "limit_unused",  "Limits of which not a tenth was used")
 

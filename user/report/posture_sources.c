@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* posture_sources.c - goes once through the table for sources near the end of a budget. */
+/* posture_sources.c - who is near the end of a budget: goes once through the table of sources. */
 #include <stdlib.h>
 
 #include "../base/num.h"
@@ -10,7 +10,7 @@
 #include "text.h"
 #include "why.h"
 
-/* A source, and the budget of it that has least left. */
+/* The budget that has least left, and the source whose it is. */
 struct near {
 	uint32_t index;
 	uint32_t row;			/* in ret->rows */
@@ -19,17 +19,16 @@ struct near {
 	double share;			/* used, 0..1 */
 };
 
-/* False: it is not near the end of a budget, or has none. */
-static bool is_near(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
-		    uint32_t index, struct near *ret)
+/* False: they are not near the end of a budget, or have none. */
+static bool is_near(const struct crmg_snapshot *snap, const struct crmg_quotas *quotas,
+		    const struct crmg_windows *windows, struct near *ret)
 {
-	const struct crmg_quotas *quotas = crmg_image_quotas(snap->image, binding);
 	uint64_t left[CRMG_WINDOWS_MAX];
 
+	*ret = (struct near){ .share = 0 };
 	if (!quotas)
 		return false;
-	*ret = (struct near){ .index = index };
-	crmg_quotas_left(quotas, &snap->windows[index], snap->mono_ns, left);
+	crmg_quotas_left(quotas, windows, snap->mono_ns, left);
 	for (unsigned int q = 0; q < CRMG_WINDOWS_MAX && quotas->quota[q].terms; q++) {
 		double bytes = quotas->quota[q].bytes;
 		double share = left[q] < bytes ? 1 - left[q] / bytes : 0;
@@ -60,31 +59,70 @@ static const struct crmg_policy_row *row_of(const struct crmg_search *s, uint16_
 	return NULL;
 }
 
+/* whose: of sources together; "": of the one that the finding names. */
+static struct crmg_posture_item *tell_quota(struct crmg_search *s,
+					    const struct crmg_policy_row *row,
+					    const struct crmg_quotas *quotas,
+					    const struct near *near, const char *whose)
+{
+	const struct crmg_quota *quota = &quotas->quota[near->quota];
+	char left[CRMG_SHORT_LEN], bytes[CRMG_NUM_LEN], per[CRMG_NUM_LEN];
+
+	return crmg_found(s, CRMG_POSTURE_NEAR_BUDGET, row, "%s%.0f %% of %s per %s used, %s bytes "
+			  "left", whose, near->share * 100,
+			  crmg_format_bytes(quota->bytes, bytes, sizeof(bytes)),
+			  crmg_quota_per(quota, per, sizeof(per)),
+			  crmg_format_short(near->left, left, sizeof(left)));
+}
+
 static void tell_near(struct crmg_search *s, const struct near *near)
 {
 	const struct crmg_snapshot *snap = s->snap;
 	const struct crmg_binding *binding;
-	const struct crmg_quota *quota;
 	struct crmg_source_record source;
 	struct crmg_posture_item *finding;
-	char left[CRMG_SHORT_LEN], bytes[CRMG_NUM_LEN], per[CRMG_NUM_LEN];
 
 	/* The table goes on: it may be gone since it was found. */
 	if (!crmg_source_read(snap, near->index, &source))
 		return;
 	binding = crmg_image_binding(snap->image, crmg_source_binding(snap, &source));
-	if (!binding || !crmg_image_quotas(snap->image, binding))
+	if (!binding || !binding->quotas)
 		return;
-	quota = &crmg_image_quotas(snap->image, binding)->quota[near->quota];
-	finding = crmg_found(s, CRMG_POSTURE_NEAR_BUDGET, row_of(s, binding->row),
-			"%.0f %% of %s per %s used, %s bytes left", near->share * 100,
-			crmg_format_bytes(quota->bytes, bytes, sizeof(bytes)),
-			crmg_quota_per(quota, per, sizeof(per)),
-			crmg_format_short(near->left, left, sizeof(left)));
+	finding = tell_quota(s, row_of(s, binding->row),
+			     crmg_image_quotas(snap->image, binding->quotas), near, "");
 	if (!finding)
 		return;
 	finding->source.addr = source.detail.addr;
 	finding->source.len = crmg_source_len(snap, &source.detail.addr);
+}
+
+/* Those that all sources of a policy, or of a service, share. */
+static void tell_totals(struct crmg_search *s)
+{
+	static const char *const whose[CRMG_SCOPE_COUNT] = {
+		[CRMG_SCOPE_POLICY] = "all sources of the policy: ",
+		[CRMG_SCOPE_SERVICE] = "all sources of the service: ",
+	};
+	uint64_t told = 0;	/* bit: services */
+
+	for (size_t i = 0; s->snap->total_windows && i < s->ret->rows.count; i++) {
+		const struct crmg_policy_row *row = &s->ret->rows.items[i];
+
+		for (unsigned int scope = CRMG_SCOPE_POLICY; scope < CRMG_SCOPE_COUNT; scope++) {
+			uint32_t at;
+			const struct crmg_quotas *quotas =
+				crmg_quotas_of(s->snap->image, row->binding, scope, &at);
+			uint64_t bit = 1ULL << (row->binding->service - 1);
+			struct near near;
+
+			if (!quotas || (scope == CRMG_SCOPE_SERVICE && told & bit))
+				continue;
+			if (scope == CRMG_SCOPE_SERVICE)
+				told |= bit;
+			if (is_near(s->snap, quotas, &s->snap->total_windows[at].windows, &near))
+				tell_quota(s, row, quotas, &near, whose[scope]);
+		}
+	}
 }
 
 void crmg_posture_sources(struct crmg_search *s)
@@ -93,6 +131,7 @@ void crmg_posture_sources(struct crmg_search *s)
 	crmg_autofree struct near *list = NULL;
 	size_t count = 0;
 
+	tell_totals(s);
 	for (uint32_t i = 0; snap->windows && i < snap->capacity; i++) {
 		struct crmg_source_record source;
 		const struct crmg_binding *binding;
@@ -101,8 +140,10 @@ void crmg_posture_sources(struct crmg_search *s)
 		if (!snap->windows[i].window[0].terms || !crmg_source_read(snap, i, &source))
 			continue;
 		binding = crmg_image_binding(snap->image, crmg_source_binding(snap, &source));
-		if (!binding || !is_near(snap, binding, i, &near))
+		if (!binding || !is_near(snap, crmg_image_quotas(snap->image, binding->quotas),
+					 &snap->windows[i], &near))
 			continue;
+		near.index = i;
 		place = crmg_grow(&list, &count, sizeof(*list));
 		if (!place) {
 			s->failed = true;

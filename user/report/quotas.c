@@ -65,3 +65,43 @@ void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_window
 					  crmg_window_level(w, crmg_window_since(w, mono_ns)));
 	}
 }
+
+const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
+					 const struct crmg_binding *binding,
+					 enum crmg_scope scope, uint32_t *ret_at)
+{
+	switch (scope) {
+	case CRMG_SCOPE_SOURCE:
+		return crmg_image_quotas(image, binding->quotas);
+	case CRMG_SCOPE_POLICY:
+		*ret_at = binding->row;
+		return crmg_image_quotas(image, binding->total_quotas);
+	case CRMG_SCOPE_SERVICE:
+		*ret_at = CRMG_TOTAL_SERVICES + binding->service;
+		return !(binding->flags & CRMG_BINDING_SERVICE) ? NULL :
+		       crmg_image_quotas(image, crmg_image_front(image)->budgets[binding->service]
+						.quotas);
+	default:
+		return NULL;
+	}
+}
+
+/* The packet path ends a cut with the first packet that may pass, which may be a while. */
+bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
+		    uint32_t at)
+{
+	struct crmg_total_windows total;
+	bool closed = false;
+
+	if (!snap->total_windows || binding->mode == CRMG_MODE_OFF)
+		return false;
+	total = snap->total_windows[at];
+	if (total.cut != binding->generation)
+		return false;
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX; i++) {
+		const struct crmg_window *w = &total.windows.window[i];
+
+		closed |= crmg_window_shut(w, crmg_window_since(w, snap->mono_ns));
+	}
+	return closed;
+}

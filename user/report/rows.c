@@ -87,8 +87,10 @@ void crmg_policy_rows_free(struct crmg_policy_rows *rows)
 bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reason)
 {
 	const struct crmg_binding *binding = row->binding;
-	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE;
-	bool cuts = binding->flags & CRMG_BINDING_CUTS || crmg_binding_throttles(binding);
+	bool cuts = binding->flags & CRMG_BINDING_CUTS;
+	bool slows = crmg_binding_throttles(binding);
+	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE ||
+		     (cuts && binding->total_quotas);
 	bool caps = binding->flags & CRMG_BINDING_CONNS;
 
 	switch (reason) {
@@ -105,9 +107,10 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_SANITY:
 		return binding->sanity == CRMG_SANITY_REFUSE && binding->kind != CRMG_BINDING_ALLOW;
 	case CRMG_REASON_BYTES_OUT:
-		return cuts;
+		return slows || (cuts && binding->quotas &&
+				 binding->on_budget == CRMG_ON_BUDGET_CUT);
 	case CRMG_REASON_CONTENTION:
-		return cuts || binding->limits || binding->aggregate_limits || total ||
+		return cuts || slows || binding->limits || binding->aggregate_limits || total ||
 		       caps;
 	case CRMG_REASON_PRESSURE:
 		return binding->limits || binding->aggregate_limits || caps;

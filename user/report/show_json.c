@@ -135,6 +135,26 @@ static json_t *total_json(unsigned int mask, const struct crmg_terms *terms, enu
 		    : json_null();
 }
 
+/* What may be sent to each source, or to all together; null: anything. */
+static json_t *quotas_json(const struct crmg_quotas *quotas)
+{
+	char per[CRMG_NUM_LEN];
+	json_t *list;
+
+	if (!quotas)
+		return json_null();
+	list = json_array();
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX && quotas->quota[i].terms; i++)
+		json_array_append_new(list, json_pack("{s:o, s:s}",
+			"quota", crmg_json_count(quotas->quota[i].bytes),
+			"per", crmg_quota_per(&quotas->quota[i], per, sizeof(per))));
+	return json_pack("{s:o, s:i, s:s, s:s?}",
+		"quotas", list,
+		"notify_at_percent", quotas->notify_at,
+		"on_budget", crmg_on_budget_name(quotas->on_budget),
+		"throttle_to", crmg_throttle_text(quotas, per));
+}
+
 static json_t *services_json(const struct crmg_image *image)
 {
 	const struct crmg_budget *budgets = crmg_image_front(image)->budgets;
@@ -144,7 +164,8 @@ static json_t *services_json(const struct crmg_image *image)
 		const struct crmg_service *service = crmg_image_service(image, i);
 
 		if (service)
-			json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:o}",
+			json_array_append_new(list, json_pack(
+				"{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}",
 				"name", crmg_json_text(service->name, sizeof(service->name)),
 				"transport", crmg_transport_name(service->transport),
 				"protocol", crmg_protocol_name(service->protocol),
@@ -152,7 +173,9 @@ static json_t *services_json(const struct crmg_image *image)
 				"ports", ports_json(image, service),
 				"addresses", locals_json(image, service),
 				"total", total_json(budgets[i].limits, service->total,
-						    CRMG_SCOPE_SERVICE)));
+						    CRMG_SCOPE_SERVICE),
+				"total_bytes_out",
+				quotas_json(crmg_image_quotas(image, budgets[i].quotas))));
 	}
 	return list;
 }
@@ -236,26 +259,6 @@ static json_t *ban_json(const struct crmg_binding *binding)
 		"on", on);
 }
 
-/* What may be sent to each source; null: anything. */
-static json_t *quotas_json(const struct crmg_quotas *quotas)
-{
-	char per[CRMG_NUM_LEN];
-	json_t *list;
-
-	if (!quotas)
-		return json_null();
-	list = json_array();
-	for (size_t i = 0; i < CRMG_WINDOWS_MAX && quotas->quota[i].terms; i++)
-		json_array_append_new(list, json_pack("{s:o, s:s}",
-			"quota", crmg_json_count(quotas->quota[i].bytes),
-			"per", crmg_quota_per(&quotas->quota[i], per, sizeof(per))));
-	return json_pack("{s:o, s:i, s:s, s:s?}",
-		"quotas", list,
-		"notify_at_percent", quotas->notify_at,
-		"on_budget", crmg_on_budget_name(quotas->on_budget),
-		"throttle_to", crmg_throttle_text(quotas, per));
-}
-
 static json_t *limits_json(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -266,7 +269,7 @@ static json_t *limits_json(const struct crmg_image *image)
 		const struct crmg_label *label = crmg_image_label(image, i);
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 			"client", crmg_json_text(label->client, sizeof(label->client)),
@@ -274,10 +277,12 @@ static json_t *limits_json(const struct crmg_image *image)
 			"deny", binding->kind == CRMG_BINDING_DENY,
 			"on_exceed", crmg_action_name(binding->on_exceed),
 			"limits", own_json(binding, label),
-			"bytes_out", quotas_json(crmg_image_quotas(image, binding)),
+			"bytes_out", quotas_json(crmg_image_quotas(image, binding->quotas)),
 			"aggregate", aggregate_json(binding, label),
 			"total", total_json(binding->total_limits, label->total,
 					    CRMG_SCOPE_POLICY),
+			"total_bytes_out",
+			quotas_json(crmg_image_quotas(image, binding->total_quotas)),
 			"ban", ban_json(binding)));
 	}
 	return list;

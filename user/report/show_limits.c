@@ -13,6 +13,10 @@
 
 #define NAME_LEN  CRMG_ESCAPED(CRMG_NAME_LEN)
 #define TERMS_LEN 512
+
+#define ALL_OF_POLICY  "all sources of the policy"
+#define ALL_OF_SERVICE "all sources of the service except allow"
+
 #define ROWS_MAX  (CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX)
 
 char *crmg_terms_text(unsigned int mask, const struct crmg_terms *terms, char *buf, size_t size)
@@ -144,7 +148,7 @@ static void total_row(struct crmg_table *table, const struct crmg_image *image,
 
 	name_cell(table, label->service);
 	name_cell(table, label->policy);
-	crmg_table_cell(table, "all sources of the policy");
+	crmg_table_cell(table, ALL_OF_POLICY);
 	crmg_table_cell(table, "%s", crmg_terms_text(binding->total_limits, label->total, terms,
 						     sizeof(terms)));
 }
@@ -168,7 +172,7 @@ static int shared_table(const struct crmg_image *image, bool colour, FILE *out)
 			continue;
 		name_cell(&table, service->name);
 		crmg_table_cell(&table, "all");
-		crmg_table_cell(&table, "all sources of the service except allow");
+		crmg_table_cell(&table, ALL_OF_SERVICE);
 		crmg_table_cell(&table, "%s", crmg_terms_text(budgets[i].limits, service->total,
 							      terms, sizeof(terms)));
 	}
@@ -238,28 +242,58 @@ static bool has_quotas(const struct crmg_binding *binding)
 	return binding->quotas;
 }
 
+static bool has_total_quotas(const struct crmg_binding *binding)
+{
+	return binding->total_quotas;
+}
+
+static void quotas_cells(struct crmg_table *table, const struct crmg_quotas *quotas,
+			 const char *whose)
+{
+	char text[TERMS_LEN], then[CRMG_ON_BUDGET_LEN];
+
+	crmg_table_cell(table, "%s", crmg_quotas_text(quotas, text, sizeof(text)));
+	crmg_table_cell(table, "%s", whose);
+	crmg_table_cell(table, "%u%%", quotas->notify_at);
+	crmg_table_cell(table, "%s", crmg_on_budget_text(quotas, then));
+}
+
 static void quotas_row(struct crmg_table *table, const struct crmg_image *image,
 		       const struct crmg_binding *binding, const struct crmg_label *label)
 {
-	const struct crmg_quotas *quotas = crmg_image_quotas(image, binding);
-	char text[TERMS_LEN], then[CRMG_ON_BUDGET_LEN];
-
 	name_cell(table, label->service);
 	name_cell(table, label->policy);
-	crmg_table_cell(table, "%s", crmg_quotas_text(quotas, text, sizeof(text)));
-	crmg_table_cell(table, "%u%%", quotas->notify_at);
-	crmg_table_cell(table, "%s", crmg_on_budget_text(quotas, then));
+	quotas_cells(table, crmg_image_quotas(image, binding->quotas), "each source");
+}
+
+static void total_quotas_row(struct crmg_table *table, const struct crmg_image *image,
+			     const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	quotas_cells(table, crmg_image_quotas(image, binding->total_quotas), ALL_OF_POLICY);
 }
 
 static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
-		{ "SERVICE", false }, { "POLICY", false }, { "BYTES OUT TO EACH SOURCE", false },
+		{ "SERVICE", false }, { "POLICY", false }, { "BYTES OUT", false }, { "TO", false },
 		{ "NOTIFY AT", true }, { "ON BUDGET", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 
 	for_each_row(image, has_quotas, &table, quotas_row);
+	for_each_row(image, has_total_quotas, &table, total_quotas_row);
+	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
+		const struct crmg_service *service = crmg_image_service(image, i);
+		uint16_t quotas = crmg_image_front(image)->budgets[i].quotas;
+
+		if (!service || !quotas)
+			continue;
+		name_cell(&table, service->name);
+		crmg_table_cell(&table, "all");
+		quotas_cells(&table, crmg_image_quotas(image, quotas), ALL_OF_SERVICE);
+	}
 	if (!table.cell_count)
 		return table.failed ? -ENOMEM : 0;
 	fputc('\n', out);

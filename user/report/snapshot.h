@@ -81,6 +81,7 @@ struct crmg_snapshot {
 	const struct crmg_asked *asked;	/* the same */
 	const struct crmg_gauges *gauges;	/* head.flows / CRMG_WAYS lines; NULL unless asked for */
 	const struct crmg_bucket *totals;	/* CRMG_TOTALS of them; NULL unless asked for */
+	const struct crmg_total_windows *total_windows;	/* the same */
 
 	const struct crmg_origin *origins;	/* CRMG_ORIGINS_MAX of them; "": free */
 	uint32_t ban_count;		/* manual, not expired; automatic ones are in the slots */

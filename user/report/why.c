@@ -205,28 +205,56 @@ const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
 	return why->seen && crmg_binding_throttles(why->binding) &&
 	       why->binding->mode == CRMG_MODE_ENFORCE &&
 	       CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT ?
-	       crmg_image_quotas(snap->image, why->binding) : NULL;
+	       crmg_image_quotas(snap->image, why->binding->quotas) : NULL;
 }
 
+/* Of all scopes, each quota; those with the shortest time first. */
 static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			 const struct crmg_why_service *why, struct crmg_why_limit *ret)
 {
-	const struct crmg_quotas *quotas = crmg_image_quotas(snap->image, why->binding);
-	uint64_t left[CRMG_WINDOWS_MAX];
 	size_t count = 0;
 
-	if (!quotas)
-		return 0;
-	crmg_quotas_left(quotas, &why->windows, snap->mono_ns, left);
-	for (; count < CRMG_WINDOWS_MAX && quotas->quota[count].terms; count++)
-		ret[count] = (struct crmg_why_limit){
-			.scope = CRMG_SCOPE_SOURCE,
-			.quota = &quotas->quota[count],
-			.sharers = cut_to(addr, crmg_source_len(snap, addr)),
-			.known = true,
-			.available = left[count],
-		};
+	for (unsigned int s = 0; s < CRMG_SCOPE_COUNT; s++) {
+		uint32_t at = 0;
+		const struct crmg_quotas *quotas = crmg_quotas_of(snap->image, why->binding, s, &at);
+		const struct crmg_windows *windows = at && snap->total_windows ?
+			&snap->total_windows[at].windows : &why->windows;
+		uint64_t left[CRMG_WINDOWS_MAX];
+
+		if (!quotas)
+			continue;
+		crmg_quotas_left(quotas, windows, snap->mono_ns, left);
+		for (size_t q = 0; q < CRMG_WINDOWS_MAX && quotas->quota[q].terms; q++)
+			ret[count++] = (struct crmg_why_limit){
+				.scope = s,
+				.quota = &quotas->quota[q],
+				.sharers = at ? (struct crmg_pfx){ .len = 0 }
+					      : cut_to(addr, crmg_source_len(snap, addr)),
+				.known = !at || snap->total_windows,
+				.available = left[q],
+			};
+	}
 	return count;
+}
+
+bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
+		  enum crmg_scope *ret_scope)
+{
+	*ret_scope = CRMG_SCOPE_SOURCE;
+	if (!(why->binding->flags & CRMG_BINDING_CUTS))
+		return false;
+	if (why->seen && why->binding->on_budget == CRMG_ON_BUDGET_CUT &&
+	    CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT)
+		return true;
+	for (unsigned int s = CRMG_SCOPE_POLICY; s < CRMG_SCOPE_COUNT; s++) {
+		uint32_t at;
+
+		*ret_scope = s;
+		if (crmg_quotas_of(snap->image, why->binding, s, &at) &&
+		    crmg_total_cut(snap, why->binding, at))
+			return true;
+	}
+	return false;
 }
 
 static size_t why_caps(const struct crmg_snapshot *snap, const struct crmg_addr *addr,

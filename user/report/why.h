@@ -50,18 +50,30 @@ struct crmg_why_limit {
 };
 
 #define CRMG_WHY_LIMITS_MAX \
-	(CRMG_CAP_COUNT + CRMG_LIMIT_COUNT * CRMG_SCOPE_COUNT + CRMG_WINDOWS_MAX)
+	(CRMG_CAP_COUNT + (CRMG_LIMIT_COUNT + CRMG_WINDOWS_MAX) * CRMG_SCOPE_COUNT)
 
 /* Bytes that may still be sent at once, of each quota. */
 void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_windows *windows,
 		      uint64_t mono_ns, uint64_t ret[CRMG_WINDOWS_MAX]);
 
-/* True if requests of the source are refused since a budget was used up. */
-static inline bool crmg_why_cut(const struct crmg_why_service *why)
-{
-	return why->seen && why->binding->flags & CRMG_BINDING_CUTS &&
-	       CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT;
-}
+/*
+ * Those that hold for a binding in a scope, or NULL; *ret_at: entry of snap->total_windows that
+ * has what was sent, of a scope wider than a source.
+ */
+const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
+					 const struct crmg_binding *binding,
+					 enum crmg_scope scope, uint32_t *ret_at);
+
+/* True if those at that entry were used up, and refuse requests under the binding. */
+bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
+		    uint32_t at);
+
+/*
+ * True if requests of the source are refused since a budget was used up; *ret_scope: whose,
+ * the narrowest.
+ */
+bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
+		  enum crmg_scope *ret_scope);
 
 /* The quotas that slow the source down since one was used up; NULL: none does. */
 const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,

@@ -32,7 +32,7 @@ static json_t *quota_json(const struct crmg_why_limit *limit)
 		"quota", crmg_json_count(limit->quota->bytes),
 		"per", crmg_quota_per(limit->quota, per, sizeof(per)),
 		"max",
-		"available", crmg_json_count(limit->available));
+		"available", limit->known ? crmg_json_count(limit->available) : json_null());
 }
 
 static json_t *cap_json(const struct crmg_why_limit *limit)
@@ -92,12 +92,14 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	const struct crmg_detail *detail = &why->source.detail;
 	const struct crmg_slot *slot = &why->source.slot;
 	bool refused = why->seen && detail->last_reason;
+	enum crmg_scope cut_by;
+	bool cut = crmg_why_cut(snap, why, &cut_by);
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
 	const struct crmg_quotas *throttled = crmg_why_throttled(snap, why);
 	char rate[CRMG_NUM_LEN];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:o, s:o, s:i, s:i,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:s?, s:o, s:o, s:i,"
+			 " s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
@@ -110,7 +112,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		"deny", why->binding->kind == CRMG_BINDING_DENY,
 		"seen", why->seen,
 		"proven", why->proven,
-		"cut", crmg_why_cut(why),
+		"cut", cut,
+		"cut_by", cut ? crmg_scope_name(cut_by) : NULL,
 		"throttled_to", throttled ? crmg_throttle_text(throttled, rate) : NULL,
 		"limits", limits_json(snap, addr, why),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
@@ -160,6 +163,33 @@ static void ban_text(const struct crmg_snapshot *snap, const struct crmg_ban_ent
 		*note ? ": " : "", note);
 }
 
+/* What is left of a limit, and who shares it. */
+static void shared_text(const struct crmg_why_limit *limit, FILE *out)
+{
+	char sharers[CRMG_ADDR_LEN];
+
+	if (limit->known)
+		fprintf(out, ", available %llu", (unsigned long long)limit->available);
+	if (limit->scope == CRMG_SCOPE_AGGREGATE)
+		fprintf(out, ", shared by %s", sharers_text(limit, sharers));
+	else if (limit->scope != CRMG_SCOPE_SOURCE)
+		fprintf(out, ", shared by the %s", crmg_scope_name(limit->scope));
+	fputc('\n', out);
+}
+
+static void cut_text(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
+		     FILE *out)
+{
+	enum crmg_scope scope;
+
+	if (!crmg_why_cut(snap, why, &scope))
+		return;
+	fprintf(out, "  cut:     a budget of bytes_out %s%sis used up: nothing is sent, requests are "
+		"refused\n", scope == CRMG_SCOPE_SOURCE ? "" : "that all sources of the ",
+		scope == CRMG_SCOPE_SOURCE ? "" : scope == CRMG_SCOPE_POLICY ? "policy share "
+									    : "service share ");
+}
+
 static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			const struct crmg_why_service *why, FILE *out)
 {
@@ -171,10 +201,10 @@ static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr
 		char rate[CRMG_NUM_LEN], sharers[CRMG_ADDR_LEN];
 
 		if (limit->quota) {
-			fprintf(out, "  limit:   bytes_out %s per %s, available %llu\n",
+			fprintf(out, "  limit:   bytes_out %s per %s",
 				crmg_format_bytes(limit->quota->bytes, rate, sizeof(rate)),
-				crmg_quota_per(limit->quota, sharers, sizeof(sharers)),
-				(unsigned long long)limit->available);
+				crmg_quota_per(limit->quota, sharers, sizeof(sharers)));
+			shared_text(limit, out);
 			continue;
 		}
 		if (limit->max) {
@@ -185,13 +215,7 @@ static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr
 		}
 		fprintf(out, "  limit:   %s %s, burst %llu", crmg_limit_name(limit->limit),
 			crmg_rate_text(limit->limit, limit->terms, rate), limit->terms->burst);
-		if (limit->known)
-			fprintf(out, ", available %llu", (unsigned long long)limit->available);
-		if (limit->scope == CRMG_SCOPE_AGGREGATE)
-			fprintf(out, ", shared by %s", sharers_text(limit, sharers));
-		else if (limit->scope != CRMG_SCOPE_SOURCE)
-			fprintf(out, ", shared by the %s", crmg_scope_name(limit->scope));
-		fputc('\n', out);
+		shared_text(limit, out);
 	}
 }
 
@@ -258,9 +282,7 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 	if (throttled)
 		fprintf(out, "  slowed:  a budget of bytes_out is used up: no more than %s is sent\n",
 			crmg_throttle_text(throttled, rate));
-	if (crmg_why_cut(why))
-		fputs("  cut:     a budget of bytes_out is used up: nothing is sent, requests are "
-		      "refused\n", out);
+	cut_text(snap, why, out);
 	seen_text(snap, why, out);
 }
 
