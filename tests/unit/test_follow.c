@@ -104,6 +104,29 @@ static void test_renamed(void **state)
 	crmg_follow_close(&follow);
 }
 
+/* Added, renamed and begun anew while it is read: in the same call, for it may be the last one. */
+static void rotate(void *context, const char *line)
+{
+	take(context, line);
+	if (strcmp(line, "a") != 0)
+		return;
+	append(path, "b\n");
+	assert_int_equal(rename(path, renamed), 0);
+	append(path, "c\n");
+}
+
+static void test_renamed_meanwhile(void **state)
+{
+	(void)state;
+	begin("");
+	append(path, "a\n");
+	got[0] = '\0';
+	assert_int_equal(crmg_follow_read(&follow, rotate, NULL), 0);
+	assert_string_equal(got, "a|b|c|");
+	assert_read("");
+	crmg_follow_close(&follow);
+}
+
 static void test_truncated(void **state)
 {
 	(void)state;
@@ -176,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_middle),
 		cmocka_unit_test(test_renamed),
+		cmocka_unit_test(test_renamed_meanwhile),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_refused),

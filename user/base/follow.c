@@ -142,12 +142,16 @@ static int look_for_rotation(struct crmg_follow *follow)
 int crmg_follow_read(struct crmg_follow *follow, void (*take)(void *context, const char *line),
 		     void *context)
 {
+	unsigned int rotated = follow->rotated;
 	int code = read_file(follow, &follow->before, take, context);
 
 	if (!code)
 		code = read_file(follow, &follow->now, take, context);
 	if (!code)
 		code = look_for_rotation(follow);
+	/* What was added to it between the two: this may be the last call. */
+	if (!code && follow->rotated != rotated)
+		code = read_file(follow, &follow->before, take, context);
 	if (!code && !follow->now.at)
 		code = read_file(follow, &follow->now, take, context);
 	return code;
