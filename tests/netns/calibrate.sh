@@ -28,7 +28,7 @@ get() {
 # calibrating OPTION...: begins in the background and counts when it returns.
 calibrating() {
 	lab_spawn PID host "$CRMGATE" calibrate --instance "$LAB_INSTANCE" --service plain \
-		--log "$LAB_DIR/access.log" --late 2s -j "$@" >"$LAB_DIR/calibrated" 2>"$LAB_DIR/said"
+		--log "$LAB_DIR/access.log" --late "${LATE:-2s}" -j "$@" >"$LAB_DIR/calibrated" 2>"$LAB_DIR/said"
 	lab_until grep -q 'counting for' "$LAB_DIR/said"
 }
 
@@ -78,8 +78,10 @@ buffered() {
 }
 
 text() {
-	calibrating --for 2s
+	LATE=1h calibrating --for 2s
 	get good 4 "$LAB_CRM"
+	lab_until grep -q 'waiting 3600 s' "$LAB_DIR/said"
+	kill -INT "$PID"
 	calibrated 'true'
 	expect_exit 1 crmgate calibrate --service plain --log "$LAB_DIR/access.log" --for 1s \
 		--late 1s
@@ -117,7 +119,7 @@ lab_up
 lab_nginx
 t 'calibrate: as many as nginx logged, IPv4 and IPv6, over a rotation' exact
 t 'calibrate: a log that is written late; what was refused; an interrupt' buffered
-t 'calibrate: nothing to compare' text
+t 'calibrate: an interrupt of the wait; nothing to compare' text
 t 'calibrate: an apply meanwhile' applied
 t 'calibrate: what it says of what it cannot use' refused
 t_done

@@ -121,7 +121,8 @@ static int measure(struct trial *trial, struct crmg_err *err)
 		return code;
 	crmg_cli_note(trial->args, "waiting %llu s for lines that are written late",
 		      (unsigned long long)(trial->late_ns / CRMG_NS_PER_SEC));
-	return follow_until(trial, trial->cal.to_s * CRMG_NS_PER_SEC + trial->late_ns, false, err);
+	stopped = 0;
+	return follow_until(trial, trial->cal.to_s * CRMG_NS_PER_SEC + trial->late_ns, true, err);
 }
 
 static int show(struct trial *trial, uint64_t rows)
@@ -236,8 +237,9 @@ const struct crmg_command crmg_command_calibrate = {
 		"\n"
 		"The log has a request when it was answered, the count when it came: those that are\n"
 		"on their way when the time begins or ends make a difference, so let it be long.\n"
-		"The log may be rotated meanwhile. An interrupt ends the time early. The exit status\n"
-		"is 0 whatever the difference is, and 1 if there was no request at all.",
+		"The log may be rotated meanwhile. An interrupt ends the time early, one more the wait\n"
+		"for late lines. The exit status is 0 whatever the difference is, and 1 if there was\n"
+		"no request at all.",
 	.options = (const struct crmg_option[]){
 		{ "service", 0, false, "NAME", "whose requests" },
 		{ "log", 0, false, "FILE", "the access log of its server" },
