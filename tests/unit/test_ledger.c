@@ -268,10 +268,40 @@ static void test_requests(void **state)
 	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
 	crmg_ledger_book_close(&book);
 	assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
-	assert_int_equal(totals.sum.of[CRMG_LEDGER_REQUESTS], 8);
+	assert_int_equal(totals.sum.of[CRMG_LEDGER_REQUESTS_ESTIMATED], 8);
+	assert_int_equal(totals.sum.of[CRMG_LEDGER_REQUESTS], 0);
 	assert_int_equal(totals.row_count, 2);
-	assert_int_equal(totals.rows[0].sums.of[CRMG_LEDGER_REQUESTS], 7);
+	assert_int_equal(totals.rows[0].sums.of[CRMG_LEDGER_REQUESTS_ESTIMATED], 7);
 	crmg_ledger_totals_free(&totals);
+}
+
+/* Exact or an estimate, as the service was since the last record. */
+static void test_requests_apart(void **state)
+{
+	static const unsigned int exact[] = { 0, 0, 4 }, estimated[] = { 1, 3, 3 };
+	const struct crmg_ledger_filter all = { .to_ns = UINT64_MAX };
+	struct crmg_service *web = (void *)crmg_image_service(&fx.image, 1);
+	struct crmg_ledger_book *book = opened(0);
+	struct crmg_ledger_totals totals;
+
+	(void)state;
+	assert_string_equal(web->name, "web");
+	for (unsigned int i = 0; i < CRMG_ARRAY_SIZE(exact); i++) {
+		row_of("web", "public")->requests[CRMG_VERDICT_PASS] += 1 << i;
+		/* An apply between the first record and the second one. */
+		web->protocol = i ? CRMG_PROTOCOL_HTTP : CRMG_PROTOCOL_TLS;
+		assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
+		/* The next daemon knows it too. */
+		if (!i) {
+			crmg_ledger_book_close(&book);
+			book = opened(0);
+		}
+		assert_int_equal(crmg_ledger_totals(&folder, &all, &totals, &err), 0);
+		assert_int_equal(totals.sum.of[CRMG_LEDGER_REQUESTS], exact[i]);
+		assert_int_equal(totals.sum.of[CRMG_LEDGER_REQUESTS_ESTIMATED], estimated[i]);
+		crmg_ledger_totals_free(&totals);
+	}
+	crmg_ledger_book_close(&book);
 }
 
 /* As the policy wants it: from the next record on. */
@@ -352,7 +382,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LEDGER_TEST(sums), LEDGER_TEST(cut_at_every_byte), LEDGER_TEST(each_byte_changed),
 		LEDGER_TEST(table_changes), LEDGER_TEST(not_kept), LEDGER_TEST(disk_full),
-		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), LEDGER_TEST(forget), LEDGER_TEST(requests),
+		LEDGER_TEST(days), LEDGER_TEST(whole_addresses), LEDGER_TEST(forget),
+		LEDGER_TEST(requests), LEDGER_TEST(requests_apart),
 		cmocka_unit_test(test_dates),
 	};
 

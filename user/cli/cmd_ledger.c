@@ -26,8 +26,9 @@ const struct crmg_command crmg_command_ledger = {
 	.operands = "",
 	.summary = "How much went to whom, by day; and when it was not enforced",
 	.help = "What `crmgate daemon --manage` writes into /var/lib/crmgate/INSTANCE, a file a day:\n"
-		"bytes on the wire in and out, packets, connections and refusals of each source, by\n"
-		"service, policy and client, and how far the policy was enforced meanwhile. Addresses\n"
+		"bytes on the wire in and out, packets, connections, requests (where the policy limits\n"
+		"them) and refusals of each source, by service, policy and client, and how far the\n"
+		"policy was enforced meanwhile. ~REQUESTS are an estimate, under TLS. Addresses\n"
 		"are cut to /24 and /48, unless the policy's `privacy` says full. (others) is what no\n"
 		"source is named for: whose address may be forged (no TCP handshake), who was\n"
 		"forgotten in the table before it was read, or who came while no daemon ran; with\n"

@@ -29,8 +29,14 @@ static int take_up(struct crmg_ledger_book *book, const struct crmg_ledger_inter
 	book->kept.from_ns = last->to_ns;
 	/* The record's time has whole seconds: of a source of that second, too little. */
 	book->known_ns = last->to_ns + CRMG_NS_PER_SEC;
-	for (size_t i = 0; !code && i < last->policy_count; i++)
-		code = crmg_ledger_go_on(book, &last->policies[i], last->policies[i].state);
+	for (size_t i = 0; !code && i < last->policy_count; i++) {
+		const struct crmg_ledger_tally tally = {
+			.state = last->policies[i].state,
+			.estimated = last->policies[i].estimated,
+		};
+
+		code = crmg_ledger_go_on(book, &last->policies[i], &tally);
+	}
 	return code;
 }
 
@@ -88,10 +94,7 @@ void crmg_ledger_book_close(struct crmg_ledger_book **book)
 {
 	if (!*book)
 		return;
-	crmg_ledger_interval_clear(&(*book)->kept);
-	crmg_map_free(&(*book)->policy_index);
-	crmg_map_free(&(*book)->source_index);
-	free((*book)->tallies);
+	crmg_ledger_kept_free(*book);
 	free((*book)->bases);
 	free((*book)->labels);
 	free(*book);

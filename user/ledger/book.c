@@ -36,7 +36,7 @@ int crmg_ledger_policy_at(struct crmg_ledger_book *book, const char *service, co
 }
 
 int crmg_ledger_go_on(struct crmg_ledger_book *book, const struct crmg_ledger_policy *policy,
-		      enum crmg_ledger_state state)
+		      const struct crmg_ledger_tally *tally)
 {
 	int at = crmg_ledger_policy_at(book, policy->service, policy->policy);
 
@@ -44,7 +44,10 @@ int crmg_ledger_go_on(struct crmg_ledger_book *book, const struct crmg_ledger_po
 		return at;
 	book->kept.policies[at].counter = policy->counter;
 	book->kept.policies[at].row = policy->row;
-	book->tallies[at].state = state;
+	/* What an apply ends was counted until then as it was. */
+	book->kept.policies[at].estimated = tally->estimated;
+	book->tallies[at].state = tally->state;
+	book->tallies[at].estimated = tally->estimated;
 	return 0;
 }
 
@@ -203,7 +206,7 @@ static bool is_anew(const struct crmg_ledger_sums *now, const struct crmg_ledger
 }
 
 static void add_policy(struct crmg_ledger_book *book, size_t at, struct crmg_ledger_sums now,
-		       enum crmg_ledger_state state)
+		       enum crmg_ledger_state state, bool estimated)
 {
 	struct crmg_ledger_policy *policy = &book->kept.policies[at];
 	struct crmg_ledger_sums *named = &book->tallies[at].named, over = { 0 };
@@ -219,27 +222,40 @@ static void add_policy(struct crmg_ledger_book *book, size_t at, struct crmg_led
 	}
 	policy->counter = now;
 	policy->state = crmg_ledger_weaker(policy->state, state);
+	policy->estimated |= estimated;
 	*named = (struct crmg_ledger_sums){ 0 };
 	book->tallies[at].over = over;
 	book->tallies[at].state = state;
+	book->tallies[at].estimated = estimated;
+}
+
+static bool is_taken(const struct crmg_ledger_book *book, uint32_t row)
+{
+	for (size_t i = 0; i < book->tally_count; i++)
+		if (book->tallies[i].present && book->kept.policies[i].row == row)
+			return true;
+	return false;
 }
 
 /*
  * What a policy counted that an apply took away: its row is as it left it until the apply
- * after that one, which may give it another name.
+ * after that one, which may give it another name. So it is read once.
  */
 static void add_removed(struct crmg_ledger_book *book, size_t at, const struct crmg_snapshot *snap)
 {
-	const struct crmg_ledger_policy *policy = &book->kept.policies[at];
-	uint32_t generation = crmg_image_head(snap->image)->generation;
+	struct crmg_ledger_policy *policy = &book->kept.policies[at];
+	const struct crmg_ledger_tally *tally = &book->tallies[at];
+	uint32_t generation = crmg_image_head(snap->image)->generation, row = policy->row;
 	struct crmg_ledger_sums now;
 
-	/* Or a rollback, to a smaller number. */
-	if (!policy->row || policy->row >= snap->row_count || generation > book->generation + 1)
+	policy->row = 0;
+	/* Or a rollback, to a smaller number, and what was applied after it. */
+	if (!row || row >= snap->row_count || generation > book->generation + 1 ||
+	    is_taken(book, row))
 		return;
-	now = row_sums(&snap->rows[policy->row]);
+	now = row_sums(&snap->rows[row]);
 	if (!is_anew(&now, &policy->counter))
-		add_policy(book, at, now, book->tallies[at].state);
+		add_policy(book, at, now, tally->state, tally->estimated);
 }
 
 /*
@@ -282,7 +298,8 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 			code = at;
 			break;
 		}
-		add_policy(book, at, row_sums(row->row), state_of(row->binding));
+		add_policy(book, at, row_sums(row->row), state_of(row->binding),
+			   row->service && row->service->protocol == CRMG_PROTOCOL_TLS);
 		book->kept.policies[at].row = row->binding->row;
 		book->tallies[at].present = true;
 	}
@@ -303,40 +320,59 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 
 /* -------------------------------------------------------------------- write */
 
-/* Begins the next record: policies that are in force stay, with what they counted. */
-static int begin_next(struct crmg_ledger_book *book)
+/* The next record, to be begun: policies that are in force stay, with what they counted. */
+static int prepare_next(const struct crmg_ledger_book *book, struct crmg_ledger_book *ret)
 {
-	struct crmg_ledger_interval old = book->kept;
-	struct crmg_ledger_tally *tallies = book->tallies;
+	const struct crmg_ledger_interval *kept = &book->kept;
 	int code = 0;
 
-	book->kept = (struct crmg_ledger_interval){ .from_ns = old.to_ns, .to_ns = old.to_ns };
-	book->tallies = NULL;
-	book->tally_count = 0;
+	*ret = (struct crmg_ledger_book){
+		.kept = { .from_ns = kept->to_ns, .to_ns = kept->to_ns },
+	};
+	for (size_t i = 0; !code && i < kept->policy_count; i++)
+		if (book->tallies[i].present)
+			code = crmg_ledger_go_on(ret, &kept->policies[i], &book->tallies[i]);
+	return code;
+}
+
+void crmg_ledger_kept_free(struct crmg_ledger_book *book)
+{
+	crmg_ledger_interval_clear(&book->kept);
 	crmg_map_free(&book->policy_index);
 	crmg_map_free(&book->source_index);
-	for (size_t i = 0; !code && i < old.policy_count; i++)
-		if (tallies[i].present)
-			code = crmg_ledger_go_on(book, &old.policies[i], tallies[i].state);
-	free(tallies);
-	crmg_ledger_interval_clear(&old);
-	return code;
+	free(book->tallies);
+}
+
+static void begin_next(struct crmg_ledger_book *book, const struct crmg_ledger_book *next)
+{
+	crmg_ledger_kept_free(book);
+	book->kept = next->kept;
+	book->policy_index = next->policy_index;
+	book->source_index = next->source_index;
+	book->tallies = next->tallies;
+	book->tally_count = next->tally_count;
 }
 
 int crmg_ledger_book_write(struct crmg_ledger_book *book, const struct crmg_state *state,
 			   struct crmg_ledger_mark *mark, struct crmg_err *err)
 {
-	int code;
+	struct crmg_ledger_book next;
+	int code = prepare_next(book, &next);
 
+	/* Once it is on the disk nothing may fail, or it would be counted again. */
 	book->kept.seq = book->seq + 1;
-	code = crmg_ledger_append(state, &book->kept, err);
-	if (code)
+	if (!code)
+		code = crmg_ledger_append(state, &book->kept, err);
+	if (code) {
+		crmg_ledger_kept_free(&next);
 		return code;
+	}
 	book->seq++;
 	*mark = (struct crmg_ledger_mark){
 		.to_ns = book->kept.to_ns, .seq = book->seq, .first = book->first,
 	};
-	return begin_next(book);
+	begin_next(book, &next);
+	return 0;
 }
 
 uint64_t crmg_ledger_book_from(const struct crmg_ledger_book *book)

@@ -12,6 +12,7 @@ struct crmg_ledger_tally {
 	struct crmg_ledger_sums named;	/* of sources, since the last reading of the policy */
 	struct crmg_ledger_sums over;	/* of them, more than the policy counted */
 	enum crmg_ledger_state state;	/* of the policy, at the last reading */
+	bool estimated;			/* so were its requests */
 	bool present;			/* in force at that reading */
 };
 
@@ -35,8 +36,11 @@ struct crmg_ledger_book {
 /* The place of a policy in kept.policies; -ENOMEM. */
 int crmg_ledger_policy_at(struct crmg_ledger_book *book, const char *service, const char *name);
 
-/* Takes over what a policy had counted at the last reading, and in which state. 0, -ENOMEM. */
+/* Takes over what a policy had counted at the last reading, which was in tally. 0, -ENOMEM. */
 int crmg_ledger_go_on(struct crmg_ledger_book *book, const struct crmg_ledger_policy *policy,
-		      enum crmg_ledger_state state);
+		      const struct crmg_ledger_tally *tally);
+
+/* Frees the record that is being kept, and what is known of its policies; the rest stays. */
+void crmg_ledger_kept_free(struct crmg_ledger_book *book);
 
 #endif

@@ -89,9 +89,9 @@ static json_t *source_json(const struct crmg_ledger_source *source)
 
 static json_t *policy_json(const struct crmg_ledger_policy *policy)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:[]}",
+	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:I, s:[]}",
 			 "service", policy->service, "policy", policy->policy,
-			 "state", states[policy->state],
+			 "state", states[policy->state], "estimated", policy->estimated,
 			 "other", sums_object(&policy->other),
 			 "counter", sums_object(&policy->counter),
 			 "row", (json_int_t)policy->row,
@@ -216,6 +216,7 @@ static int read_policy(const json_t *json, struct crmg_ledger_interval *interval
 	    read_number(json, "row", UINT32_MAX, &row))
 		return -EBADMSG;
 	policy->row = row;
+	policy->estimated = json_is_true(json_object_get(json, "estimated"));
 	json_array_foreach(sources, i, item) {
 		source = crmg_grow(&interval->sources, &interval->source_count, sizeof(*source));
 		if (!source)

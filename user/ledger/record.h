@@ -7,6 +7,7 @@
 #ifndef CRMGATE_LEDGER_RECORD_H
 #define CRMGATE_LEDGER_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,13 +17,18 @@
 
 #include "../base/addr.h"
 
-/* X(ID, "key", "TITLE"): what is counted, by the words of `top`. */
+/*
+ * X(ID, "key", "TITLE"): what is counted, by the words of `top`. Requests under TLS are an
+ * estimate, and never in one sum with others: a record has them as the requests of a policy
+ * that is said to be estimated, and they go apart where records are added up.
+ */
 #define CRMG_LEDGER_COUNTS(X) \
 	X(BYTES_OUT,   "bytes_out",       "BYTES OUT") \
 	X(BYTES,       "bytes",           "BYTES IN") \
 	X(PACKETS,     "packets",         "PACKETS") \
 	X(CONNECTIONS, "connections",     "CONNS") \
 	X(REQUESTS,    "requests",        "REQUESTS") \
+	X(REQUESTS_ESTIMATED, "requests_estimated", "~REQUESTS") \
 	X(DROPPED,     "dropped_packets", "DROPPED")
 
 #define CRMG_ENUM_LEDGER(ID, ...) CRMG_LEDGER_##ID,
@@ -52,6 +58,7 @@ struct crmg_ledger_policy {
 	char service[CRMG_NAME_LEN];
 	char policy[CRMG_NAME_LEN];	/* or none, allow */
 	enum crmg_ledger_state state;	/* of the policy alone: enforced, shadow or off */
+	bool estimated;			/* some of its requests are an estimate */
 	struct crmg_ledger_sums other;	/* of no source that is named */
 	struct crmg_ledger_sums counter;	/* of the kernel, where the record ends */
 	uint32_t row;			/* where the kernel has that; 0: not known */

@@ -84,8 +84,13 @@ static int add_row(struct crmg_ledger_totals *totals,
 		.day_ns = crmg_ledger_day(interval),
 		.state = crmg_ledger_weaker(interval->state, policy->state),
 	};
+	struct crmg_ledger_sums told = *sums;
 	struct crmg_ledger_row *row;
 
+	if (policy->estimated) {
+		told.of[CRMG_LEDGER_REQUESTS_ESTIMATED] = told.of[CRMG_LEDGER_REQUESTS];
+		told.of[CRMG_LEDGER_REQUESTS] = 0;
+	}
 	crmg_copy(key.service, sizeof(key.service), policy->service);
 	crmg_copy(key.policy, sizeof(key.policy), policy->policy);
 	if (source) {
@@ -96,8 +101,8 @@ static int add_row(struct crmg_ledger_totals *totals,
 	row = row_of(totals, &key);
 	if (!row)
 		return -ENOMEM;
-	crmg_ledger_add(&row->sums, sums);
-	crmg_ledger_add(&totals->sum, sums);
+	crmg_ledger_add(&row->sums, &told);
+	crmg_ledger_add(&totals->sum, &told);
 	row->first_ns = row->first_ns && row->first_ns < first ? row->first_ns : first;
 	row->last_ns = row->last_ns > last ? row->last_ns : last;
 	return 0;
