@@ -46,6 +46,7 @@
 #include "conns.h"
 #include "probe.h"
 #include "requests.h"
+#include "floor.h"
 #include "budgets.h"
 #include "proved.h"
 #include "resolve.h"

@@ -209,14 +209,17 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	};
 	if (!source->service)
 		return TC_ACT_UNSPEC;
+	w->sent = 0;
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
-		CRMG_WRITE_ONCE(w->again, crmg_flow_sent(pkt, crmg_now_ns(&w->clock)));
+		CRMG_WRITE_ONCE(w->sent, crmg_flow_sent(pkt, crmg_now_ns(&w->clock)));
 	if (!crmg_leaving_to(&c, control, source))
 		return TC_ACT_UNSPEC;
 	binding = c.standing.binding;
 	row = crmg_row(crmg_place_row(w, binding));
 	if (!row)
 		return TC_ACT_UNSPEC;
+	if (binding->protocol == CRMG_PROTOCOL_TLS && crmg_says_first(w))
+		crmg_version_count(row, crmg_read_greeting(skb, w));
 	/* A RST carries nothing out, and is what a source that was cut is told. */
 	if (((c.slot && binding->quotas) || crmg_shares_out(front, binding)) &&
 	    binding->mode != CRMG_MODE_OFF && !w->probe &&

@@ -103,7 +103,7 @@ crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open, __u32 tur
 		__u32 state = crmg_flow_state(flow);
 		__u32 idle = (age - (__u32)flow) & CRMG_FLOW_AGE_MASK;
 		__u64 may_go = crmg_above(idle, CRMG_FLOW_IDLE_TICKS) | !!open;
-		/* EMPTY 3, SYN_ACK 2, OPEN 1 or 0 */
+		/* EMPTY 3, SYN_ACK 2, the others 1 or 0 */
 		__u64 class = crmg_above(CRMG_FLOW_OPEN, state) * (3 - state) +
 			      crmg_above(state, CRMG_FLOW_SYN_ACK) * may_go;
 		__u64 rank = class << 16 | idle << 3 | ((i ^ turn) & 7);
@@ -119,7 +119,7 @@ crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open, __u32 tur
 static __always_inline void
 crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
 {
-	bool open = crmg_flow_state(flow) == CRMG_FLOW_OPEN;
+	bool open = crmg_flow_state(flow) >= CRMG_FLOW_OPEN;
 
 	if (way >= CRMG_WAYS)
 		way = crmg_flow_victim(line, now_ns >> CRMG_FLOW_AGE_NS_SHIFT, open,
@@ -128,43 +128,54 @@ crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
 		CRMG_WRITE_ONCE(line->flow[way & 7], flow);
 }
 
+/* What is known of a segment that a service sends. */
+#define CRMG_SENT_AGAIN 1	/* it may have been sent before, and is not sent again if it is lost */
+#define CRMG_SENT_FIRST 2	/* nothing was sent before in this flow but the handshake */
+#define CRMG_SENT_UNMET 4	/* it is data of a flow that was not known */
+
 /*
  * A segment that a service sends. A SYN-ACK begins a flow. Data begins one too, where
- * none is known: the stack sends none before the handshake is complete. False if it says
- * something that is known to be new, which the server sends again if it is lost.
+ * none is known: the stack sends none before the handshake is complete. CRMG_SENT_*.
  */
-static __always_inline bool crmg_flow_sent(const struct crmg_pkt *pkt, __u64 now_ns)
+static __always_inline __u32 crmg_flow_sent(const struct crmg_pkt *pkt, __u64 now_ns)
 {
 	struct crmg_flow_key key;
 	struct crmg_flows *line;
-	__u32 next, way, ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN));
+	__u32 next, way, ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN)), sent = 0;
 	__u32 taken = pkt->ip_end - pkt->l4 - pkt->tcp_header + ends;
-	bool begins = pkt->tcp_flags & CRMG_TCP_SYN, again = false;
+	__u32 state = taken > ends ? CRMG_FLOW_TALKS : CRMG_FLOW_OPEN;
+	bool begins = pkt->tcp_flags & CRMG_TCP_SYN;
 	__u64 old;
 
 	/* A bare ACK says nothing, and a SYN without ACK is not a server's. */
 	if (pkt->malformed || !taken || pkt->tcp_flags & CRMG_TCP_RST ||
 	    !(pkt->tcp_flags & CRMG_TCP_ACK))
-		return true;
+		return CRMG_SENT_AGAIN;
 	key = crmg_flow_key(&pkt->dst, &pkt->src, pkt->dport, pkt->sport);
 	line = bpf_map_lookup_elem(&flows, &key.line);
 	if (!line)
-		return true;
+		return CRMG_SENT_AGAIN;
 	next = crmg_ntohl(pkt->seq) + taken;
 	way = crmg_flow_way(line, key.hash);
-	if (way < CRMG_WAYS && !begins) {
+	if (begins) {
+		state = CRMG_FLOW_SYN_ACK;
+	} else if (way < CRMG_WAYS) {
 		old = CRMG_READ_ONCE(line->flow[way & 7]);
 		/* Sent again: the server is as far already, or farther. */
-		if (crmg_flow_state(old) == CRMG_FLOW_OPEN &&
+		if (crmg_flow_state(old) >= CRMG_FLOW_OPEN &&
 		    (__s32)(next - crmg_flow_seq(old)) <= 0) {
 			next = crmg_flow_seq(old);
-			again = true;
+			sent = CRMG_SENT_AGAIN;
 		}
+		if (crmg_flow_state(old) == CRMG_FLOW_TALKS)
+			state = CRMG_FLOW_TALKS;
+		else if (state == CRMG_FLOW_TALKS)
+			sent |= CRMG_SENT_FIRST;
+	} else if (state == CRMG_FLOW_TALKS) {
+		sent = CRMG_SENT_UNMET;
 	}
-	crmg_flow_put(line, way, crmg_flow_make(key.hash, next, begins ? CRMG_FLOW_SYN_ACK :
-								 CRMG_FLOW_OPEN, now_ns),
-		      now_ns);
-	return again;
+	crmg_flow_put(line, way, crmg_flow_make(key.hash, next, state, now_ns), now_ns);
+	return sent;
 }
 
 /* ----------------------------------------------------------- what arrives */
@@ -182,7 +193,7 @@ __noinline int crmg_flow_acked(__u32 line_index, __u64 hash, __u32 ack, __u64 no
 	if (way >= CRMG_WAYS)
 		return false;
 	flow = CRMG_READ_ONCE(line->flow[way & 7]);
-	if (crmg_flow_state(flow) == CRMG_FLOW_OPEN)
+	if (crmg_flow_state(flow) >= CRMG_FLOW_OPEN)
 		return crmg_flow_seq(flow) - ack < CRMG_FLOW_WINDOW;
 	if (ack != crmg_flow_seq(flow))
 		return false;
@@ -219,7 +230,7 @@ __noinline int crmg_flow_end(const struct crmg_pkt *pkt)
 	if (way >= CRMG_WAYS)
 		return false;
 	flow = CRMG_READ_ONCE(line->flow[way & 7]);
-	return crmg_flow_state(flow) == CRMG_FLOW_OPEN &&
+	return crmg_flow_state(flow) >= CRMG_FLOW_OPEN &&
 	       crmg_flow_seq(flow) - crmg_ntohl(pkt->ack) < CRMG_FLOW_WINDOW &&
 	       __sync_val_compare_and_swap(&line->flow[way & 7], flow, 0) == flow;
 }

@@ -152,7 +152,8 @@ static __noinline int crmg_skb_end(struct __sk_buff *skb, const struct crmg_work
 	crmg_reset_from(pkt, &reset);
 	if (crmg_skb_bare(skb, pkt) || crmg_skb_turn(skb, pkt, &reset))
 		return TC_ACT_SHOT;
-	if (CRMG_READ_ONCE(w->again) && !bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
+	if (CRMG_READ_ONCE(w->sent) & CRMG_SENT_AGAIN &&
+	    !bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
 		crmg_count_host(CRMG_HOST_RESETS);
 	crmg_reset_onward(pkt, &reset);
 	if (crmg_skb_turn(skb, pkt, &reset))

@@ -16,6 +16,7 @@
 #endif
 
 #define CRMG_WALK_BYTES 256	/* loaded at once; a power of two */
+#define CRMG_WALK_NO_VERSION 0xff
 #define CRMG_WALK_HOP   (1U << 30)	/* bytes: signed sequence numbers hold no more */
 
 struct crmg_walk {
@@ -38,6 +39,7 @@ struct crmg_walk {
 	__u8 tls;	/* 1: it is */
 	__u8 leaves;	/* 1: the server sends it */
 	__u8 late;	/* 1: it fills a hole */
+	__u8 version;	/* minor number of that which ServerHello names; CRMG_WALK_NO_VERSION */
 	__u8 lost;	/* 1: it has to be seen whether it begins with a header */
 	__u8 bytes[CRMG_WALK_BYTES + 8];
 };

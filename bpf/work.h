@@ -60,7 +60,7 @@ struct crmg_work {
 	struct crmg_step step;
 	struct crmg_walk walk;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
-	__u64 again;		/* 1: what leaves may have been sent before (flows.h) */
+	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */
 };

@@ -102,6 +102,19 @@
 	X(HTTP, "http", "plain HTTP over TCP") \
 	X(QUIC, "quic", "QUIC over UDP")
 
+/*
+ * X(ID, "name", "help"): what a TLS server said first in a connection, the oldest version
+ * first; those below CRMG_TLS_VERSION_PLAINTEXT have the minor number that the wire has.
+ */
+#define CRMG_TLS_VERSIONS(X) \
+	X(SSL3,      "ssl3",      "SSL 3.0") \
+	X(10,        "1.0",       "TLS 1.0") \
+	X(11,        "1.1",       "TLS 1.1") \
+	X(12,        "1.2",       "TLS 1.2") \
+	X(13,        "1.3",       "TLS 1.3") \
+	X(PLAINTEXT, "plaintext", "something that is not TLS") \
+	X(FAILED,    "failed",    "an alert: no version was agreed on")
+
 /* What on_exceed answers with. */
 #define CRMG_ACTIONS(X) \
 	X(DROP,  "drop",  "drop silently") \
@@ -172,6 +185,7 @@
 #define CRMG_ENUM_MODE(ID, ...)      CRMG_MODE_##ID,
 #define CRMG_ENUM_TRANSPORT(ID, ...) CRMG_TRANSPORT_##ID,
 #define CRMG_ENUM_PROTOCOL(ID, ...)  CRMG_PROTOCOL_##ID,
+#define CRMG_ENUM_TLS_VERSION(ID, ...) CRMG_TLS_VERSION_##ID,
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
 #define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
 #define CRMG_ENUM_ODDITY(ID, ...)    CRMG_ODDITY_##ID,
@@ -188,6 +202,7 @@ enum crmg_verdict   { CRMG_VERDICTS(CRMG_ENUM_VERDICT) CRMG_VERDICT_COUNT };
 enum crmg_mode      { CRMG_MODES(CRMG_ENUM_MODE) CRMG_MODE_COUNT };
 enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT };
 enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
+enum crmg_tls_version { CRMG_TLS_VERSIONS(CRMG_ENUM_TLS_VERSION) CRMG_TLS_VERSION_COUNT };
 enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
 enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
 enum crmg_oddity    { CRMG_ODDITIES(CRMG_ENUM_ODDITY) CRMG_ODDITY_COUNT };
@@ -964,7 +979,8 @@ CRMG_SIZE(struct crmg_total_windows, 192);
 enum crmg_flow_state {
 	CRMG_FLOW_EMPTY,	/* the whole word is 0 */
 	CRMG_FLOW_SYN_ACK,	/* the server answered a SYN; nobody has proved anything */
-	CRMG_FLOW_OPEN,		/* the client acknowledged that, or the server sent data */
+	CRMG_FLOW_OPEN,		/* the client acknowledged that; nothing came of it yet */
+	CRMG_FLOW_TALKS,	/* the server sent data */
 };
 
 struct crmg_flows {
@@ -1124,6 +1140,7 @@ CRMG_SIZE(struct crmg_gauges, 64);
 #define CRMG_ROW_CHUNK      64
 #define CRMG_ROW_CHUNKS_MAX 256
 #define CRMG_ROW_REASONS    32
+#define CRMG_ROW_VERSIONS   8
 
 struct crmg_row {
 	__u64 packets[CRMG_VERDICT_COUNT];	/* in, by verdict */
@@ -1138,6 +1155,7 @@ struct crmg_row {
 	__u64 reasons[CRMG_ROW_REASONS];	/* packets, by reason of the verdict */
 	__u64 would_drop[CRMG_ROW_REASONS];	/* shadow: by reason of the refusal */
 	__u64 requests[CRMG_VERDICT_COUNT];	/* of HTTP; under TLS an estimate */
+	__u64 versions[CRMG_ROW_VERSIONS];	/* connections, by enum crmg_tls_version */
 };
 
 /* Map "host", per CPU: what is not for a service, and what happens to the table. */

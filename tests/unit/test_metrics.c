@@ -65,6 +65,8 @@ static void test_golden(void **state)
 	widen();
 	fill_row(row_of("web", "partners"), 1000, CRMG_REASON_BYTES);
 	fill_row(row_of("web", "public"), 2000, CRMG_REASON_CONNECTIONS);
+	row_of("web", "public")->versions[CRMG_TLS_VERSION_13] = 77;
+	row_of("web", "public")->versions[CRMG_TLS_VERSION_FAILED] = 1;
 	fill_row(row_of("web", "bad"), 3000, CRMG_REASON_DENIED);
 	/* A limit that the policy no longer has: still counted. */
 	fill_row(row_of("dns", "public"), 4000, CRMG_REASON_BYTES);

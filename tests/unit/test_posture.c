@@ -93,6 +93,9 @@ static void fill(void)
 	row->connections[CRMG_VERDICT_PASS] = 20 * 9 * 86400 / 10;
 	row->would_drop[CRMG_REASON_CONNECTIONS] = 9;
 	row->bytes_out = 7000000;
+	row->versions[CRMG_TLS_VERSION_11] = 2;
+	row->versions[CRMG_TLS_VERSION_12] = 90;
+	row->versions[CRMG_TLS_VERSION_PLAINTEXT] = 3;
 	row_of("dns", "public")->packets[CRMG_VERDICT_PASS] = 1000ULL * 9 * 86400 / 10 - 1;
 	sent(1, "10.1.0.1", 4100000);
 	sent(2, "10.1.0.2", 3900000);
@@ -166,6 +169,8 @@ static void test_nothing(void **state)
 	since(3600 * CRMG_NS_PER_SEC);
 	proven();
 	add_iface("eth1");
+	row_of("web", "partners")->versions[CRMG_TLS_VERSION_12] = 90;
+	row_of("web", "partners")->versions[CRMG_TLS_VERSION_FAILED] = 9;
 	find();
 	for (size_t i = 0; i < posture.count; i++)
 		print_message("%s\n", posture.items[i].text);

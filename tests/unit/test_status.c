@@ -26,6 +26,8 @@ static void fill(void)
 	row->connections[CRMG_VERDICT_PASS] = 8;
 	row->would_drop[CRMG_REASON_CONNECTIONS] = 6;
 	row->reasons[CRMG_REASON_OK] = 50;
+	row->versions[CRMG_TLS_VERSION_10] = 5;
+	row->versions[CRMG_TLS_VERSION_12] = 3;
 	add_iface("eth1");
 	memcpy(add_iface("")->wanted.name, "e\033[31m", 7);
 	fx.ifaces[1].tc_ours = false;
@@ -100,6 +102,12 @@ static void test_document(void **state)
 	assert_string_equal(text(part, "mode"), "shadow");
 	assert_string_equal(text(part, "shadow_since"), "2027-01-15T07:58:30Z");
 	assert_int_equal(number(part, "would_drop_packets"), 6);
+
+	assert_int_equal(number(json_object_get(part, "tls_connections"), "1.0"), 5);
+	assert_int_equal(number(json_object_get(part, "tls_connections"), "1.3"), 0);
+	part = json_array_get(json_object_get(document, "policies"), 4);
+	assert_string_equal(text(part, "service"), "dns");
+	assert_true(json_is_null(json_object_get(part, "tls_connections")));
 
 	part = json_object_get(document, "sources");
 	assert_int_equal(number(part, "tracked"), 12);

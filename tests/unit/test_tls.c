@@ -145,6 +145,7 @@ static void server_hello(const struct kind *kind)
 	record(&server, CRMG_TLS_HANDSHAKE, 4 + 2 + 32 + 1 + 32 + 2 + 1 + 2 + size);
 	at[0] = CRMG_TLS_SERVER_HELLO;
 	at[1] = at[2] = 0;
+	at[4] = at[5] = 3;
 	at[3] = 2 + 32 + 1 + 32 + 2 + 1 + 2 + size;
 	at[38] = 32;
 	at[71] = kind->old ? 0xc0 : 0x13;

@@ -102,6 +102,22 @@ void crmg_metric_estimated(const struct crmg_family *family, const struct crmg_s
 	write_requests(family, ctx, true, out);
 }
 
+/* Those with which each connection of TLS counts once, from 0 on. */
+void crmg_metric_versions(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_policy_row *item = &ctx->rows->items[i];
+
+		if (!item->service || !crmg_has_versions(item->service))
+			continue;
+		for (unsigned int v = 0; v < CRMG_TLS_VERSION_COUNT; v++)
+			fprintf(out, "%s{%s,version=\"%s\"} %" PRIu64 "\n", family->name,
+				ctx->labels[i], crmg_tls_version_name(v),
+				(uint64_t)item->row->versions[v]);
+	}
+}
+
 /* The reasons that the policy can give, from 0 on, and any other that it once gave. */
 static void write_reasons(const struct crmg_family *family, const struct crmg_policy_row *item,
 			  const char *labels, const __u64 *counts, FILE *out)

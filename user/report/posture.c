@@ -246,8 +246,22 @@ static void judge_allow(struct crmg_search *s, const struct crmg_policy_row *row
 		      (unsigned long long)row->row->packets[CRMG_VERDICT_PASS]);
 }
 
+/* What is no longer held to be secure (RFC 8996), and what never was. */
+static void judge_versions(struct crmg_search *s, const struct crmg_policy_row *row)
+{
+	const unsigned int old = 1u << CRMG_TLS_VERSION_SSL3 | 1u << CRMG_TLS_VERSION_10 |
+				 1u << CRMG_TLS_VERSION_11 | 1u << CRMG_TLS_VERSION_PLAINTEXT;
+	char text[128];
+
+	if (crmg_versions(row->row, old))
+		crmg_found(s, CRMG_POSTURE_OLD_TLS, row, "%s of %llu so far",
+			   crmg_versions_text(row->row, old, text, sizeof(text)),
+			   (unsigned long long)crmg_versions(row->row, ~0u));
+}
+
 static void judge_row(struct crmg_search *s, const struct crmg_policy_row *row)
 {
+	judge_versions(s, row);
 	switch (row->binding->kind) {
 	case CRMG_BINDING_ALLOW:
 		judge_allow(s, row);

@@ -151,6 +151,11 @@ char *crmg_requests_text(const struct crmg_service *service, const struct crmg_b
 	return buf;
 }
 
+bool crmg_has_versions(const struct crmg_service *service)
+{
+	return service->protocol == CRMG_PROTOCOL_TLS;
+}
+
 uint64_t crmg_row_dropped(const struct crmg_row *row)
 {
 	return row->packets[CRMG_VERDICT_DROP] + row->packets[CRMG_VERDICT_RESET] +
@@ -185,6 +190,15 @@ unsigned int crmg_limit_reasons(void)
 	return reasons;
 }
 
+/* Appends ", name 5"; returns the length of all. */
+static size_t append_count(char *buf, size_t size, size_t at, const char *name, uint64_t count)
+{
+	if (at < size)
+		at += snprintf(buf + at, size - at, "%s%s %llu", at ? ", " : "", name,
+			       (unsigned long long)count);
+	return at;
+}
+
 uint64_t crmg_refusals(const struct crmg_row *row, unsigned int reasons)
 {
 	uint64_t sum = 0;
@@ -203,10 +217,30 @@ char *crmg_refusals_text(const struct crmg_row *row, unsigned int reasons, char 
 	for (unsigned int r = CRMG_REASON_FIRST_REFUSAL; r < CRMG_REASON_COUNT; r++) {
 		uint64_t count = row->reasons[r] + row->would_drop[r];
 
-		if (count && reasons >> r & 1 && at < size)
-			at += snprintf(buf + at, size - at, "%s%s %llu", at ? ", " : "",
-				       crmg_reason_name(r), (unsigned long long)count);
+		if (count && reasons >> r & 1)
+			at = append_count(buf, size, at, crmg_reason_name(r), count);
 	}
+	return buf;
+}
+
+uint64_t crmg_versions(const struct crmg_row *row, unsigned int versions)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int v = 0; v < CRMG_TLS_VERSION_COUNT; v++)
+		if (versions >> v & 1)
+			sum += row->versions[v];
+	return sum;
+}
+
+char *crmg_versions_text(const struct crmg_row *row, unsigned int versions, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (unsigned int v = 0; v < CRMG_TLS_VERSION_COUNT; v++)
+		if (row->versions[v] && versions >> v & 1)
+			at = append_count(buf, size, at, crmg_tls_version_name(v), row->versions[v]);
 	return buf;
 }
 

@@ -42,6 +42,17 @@ char *crmg_requests_text(const struct crmg_service *service, const struct crmg_b
 /* True of a service whose requests can be told, exactly or as an estimate. */
 bool crmg_has_requests(const struct crmg_service *service);
 
+/* True of a service whose connections are counted by version of TLS. */
+bool crmg_has_versions(const struct crmg_service *service);
+
+/*
+ * Connections of the versions in a mask of 1 << enum crmg_tls_version: their number, and as
+ * "1.2 120, 1.3 3"; buf is returned.
+ */
+uint64_t crmg_versions(const struct crmg_row *row, unsigned int versions);
+char *crmg_versions_text(const struct crmg_row *row, unsigned int versions, char *buf,
+			 size_t size);
+
 /* Packets dropped or reset; packets that shadow let pass; arrived altogether. */
 uint64_t crmg_row_dropped(const struct crmg_row *row);
 uint64_t crmg_row_would_drop(const struct crmg_row *row);

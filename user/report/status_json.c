@@ -101,6 +101,20 @@ static json_t *reasons_json(const struct crmg_policy_row *item, const __u64 *cou
 	return object;
 }
 
+/* Connections of a service of TLS by version, from 0 on; of another one null. */
+static json_t *versions_json(const struct crmg_policy_row *item)
+{
+	json_t *object;
+
+	if (!item->service || !crmg_has_versions(item->service))
+		return json_null();
+	object = json_object();
+	for (unsigned int v = 0; v < CRMG_TLS_VERSION_COUNT; v++)
+		json_object_set_new(object, crmg_tls_version_name(v),
+				    crmg_json_count(item->row->versions[v]));
+	return object;
+}
+
 static json_t *policies_json(const struct crmg_policy_rows *rows)
 {
 	json_t *list = json_array();
@@ -111,7 +125,7 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 		const struct crmg_row *row = item->row;
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(label->policy, sizeof(label->policy)),
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"client", crmg_json_text(item->clients, SIZE_MAX),
@@ -124,6 +138,7 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 			"dropped_bytes_out", crmg_json_count(row->dropped_bytes_out),
 			"budgets_notified", crmg_json_count(row->budgets_notified),
 			"budgets_exceeded", crmg_json_count(row->budgets_exceeded),
+			"tls_connections", versions_json(item),
 			"reasons", reasons_json(item, row->reasons),
 			"would_drop_reasons", reasons_json(item, row->would_drop)));
 	}

@@ -212,6 +212,33 @@ static int policies_text(const struct crmg_snapshot *snap, const struct crmg_pol
 	return crmg_table_print(&table, colour, out);
 }
 
+/* Connections by version of TLS, where any were counted. */
+static int versions_text(const struct crmg_policy_rows *rows, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "CONNECTIONS BY VERSION OF TLS", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], versions[256];
+	bool any = false;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct crmg_policy_row *item = &rows->items[i];
+
+		if (!crmg_versions(item->row, ~0u))
+			continue;
+		crmg_table_cell(&table, "%s", name_of(item->label->service, name));
+		crmg_table_cell(&table, "%s", name_of(item->label->policy, name));
+		crmg_table_cell(&table, "%s", crmg_versions_text(item->row, ~0u, versions,
+								 sizeof(versions)));
+		any = true;
+	}
+	if (!any)
+		return 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
 static void problems_text(const struct crmg_problems *problems, bool colour, FILE *out)
 {
 	fputc('\n', out);
@@ -236,6 +263,8 @@ int crmg_status_text(const struct crmg_snapshot *snap, const char *instance,
 	code = crmg_interfaces_text(snap, colour, out);
 	if (!code)
 		code = policies_text(snap, &rows, colour, out);
+	if (!code)
+		code = versions_text(&rows, colour, out);
 	if (!code)
 		problems_text(problems, colour, out);
 	crmg_policy_rows_free(&rows);
