@@ -226,6 +226,13 @@ as_it_was() {
 	lab_until enforced
 }
 
+# killed_before CALL: a daemon that is killed before that call of bpf().
+killed_before() {
+	FAILBPF_KILL=1 FAILBPF_FROM=$1 LD_PRELOAD=$BUILD/tests/lib/failbpf.so start
+	wait "$manager" || :
+	lab_until ended
+}
+
 # kill -9 before each 16th call of bpf(): nothing is there, and nothing was saved over what was;
 # or all of it is there. What a killed one left is in nobody's way.
 killed() {
@@ -239,9 +246,7 @@ killed() {
 	reboot
 	sums=$(cd "$state" && sha256sum -- *.json *.image)
 	for ((at = 1; at < 4000; at += 16)); do
-		FAILBPF_KILL=1 FAILBPF_FROM=$at LD_PRELOAD=$BUILD/tests/lib/failbpf.so start
-		wait "$manager" || :
-		lab_until ended
+		killed_before "$at"
 		! crmgate status -q &>/dev/null || break
 		expect "files, killed before call $at" "$(cd "$state" && sha256sum -- *.json *.image)" == "$sums"
 		test ! -e "$(pins)"
@@ -263,9 +268,7 @@ kept() {
 	crmgate ban 192.0.2.50
 	lab_until saved 192.0.2.50
 	reboot
-	# More lengths of prefixes than there is room for.
-	edit bans.json '.bans[0] as $ban | .bans += [range(9; 29) |
-		$ban + {prefix: "10.\(if . > 15 then "128.0.0" else "0.0.0" end)/\(.)"}]'
+	too_many
 	cp "$state/bans.json" "$LAB_DIR/bans.json"
 	start
 	lab_until told restored 'crm1: attached'
@@ -276,6 +279,46 @@ kept() {
 	cmp "$state/bans.json.bad" "$LAB_DIR/bans.json"
 	refused 100
 }
+
+# More lengths of prefixes than there is room for.
+too_many() {
+	edit bans.json '.bans[0] as $ban | .bans += [range(9; 29) |
+		$ban + {prefix: "10.\(if . > 15 then "128.0.0" else "0.0.0" end)/\(.)"}]'
+}
+
+# Killed before the last call of bpf() at which nothing is there yet, which is searched for,
+# the next one finds those bans again, and says that they did not come back.
+kept_if_killed() {
+	local sums at low=1 high=1024
+	crmgate ban 192.0.2.50
+	lab_until saved 192.0.2.50
+	reboot
+	too_many
+	cp -rp "$state" "$LAB_DIR/unfit"
+	sums=$(cd "$state" && sha256sum -- *.json *.image)
+	while ((high - low > 1)); do
+		at=$(((low + high) / 2))
+		killed_before "$at"
+		if [[ -e $(pins) ]]; then
+			high=$at
+			unpin
+			rm -rf "$state"
+			cp -rp "$LAB_DIR/unfit" "$state"
+		else
+			low=$at
+			expect "files, killed before call $at" "$(cd "$state" && sha256sum -- *.json *.image)" == "$sums"
+		fi
+	done
+	killed_before "$low"
+	test ! -e "$(pins)"
+	test -e "$state/bans.json.bad"
+	start
+	lab_until told restored 'crm1: attached'
+	lab_until problem restore_incomplete
+	lab_until test -e "$state/bans.json.bad"
+	cmp "$state/bans.json.bad" "$LAB_DIR/unfit/bans.json"
+	measured "it is there before call $high"
+} 2>/dev/null
 
 # B17: each way to be no good file; what is left is used, and it is said.
 damaged() {
@@ -392,6 +435,7 @@ t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
 t 'B18 killed while it puts things back' with killed
 t 'B18 bans for which there is no room are kept' with kept
+t 'B18 bans for which there is no room are kept when it is killed' with kept_if_killed
 t 'B17 damaged files are put aside' with damaged
 t 'B17 an image of another layout' with another_layout
 t 'B16 a disk that is full, or read-only' with cannot_write

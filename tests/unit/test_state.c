@@ -139,8 +139,26 @@ static void test_quarantine(void **state)
 
 	assert_int_equal(crmg_state_write(&f->state, "a", "odd", 3, &f->err), 0);
 	assert_int_equal(crmg_state_quarantine(&f->state, "a", &f->err), 0);
-	assert_int_equal(faccessat(f->state.dir, "a", F_OK, 0), -1);
+	assert_content(f, "a", "odd");
 	assert_content(f, "a.bad", "odd");
+	/* Again, by who was killed in between; and of the next one that is odd. */
+	assert_int_equal(crmg_state_quarantine(&f->state, "a", &f->err), 0);
+	assert_content(f, "a.bad", "odd");
+	assert_int_equal(crmg_state_write(&f->state, "a", "new", 3, &f->err), 0);
+	assert_content(f, "a.bad", "odd");
+	assert_int_equal(crmg_state_quarantine(&f->state, "a", &f->err), 0);
+	assert_content(f, "a.bad", "new");
+}
+
+/* In the place of which a file can be written then. */
+static void test_quarantine_folder(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdirat(f->state.dir, "a", 0750), 0);
+	assert_int_equal(crmg_state_quarantine(&f->state, "a", &f->err), 0);
+	assert_int_equal(faccessat(f->state.dir, "a", F_OK, 0), -1);
+	assert_int_equal(unlinkat(f->state.dir, "a.bad", AT_REMOVEDIR), 0);
 }
 
 /* What cannot be written in full leaves the file as it was, and nothing beside it. */
@@ -171,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_write_and_read), TEST(test_append), TEST(test_nothing_there),
 		TEST(test_refused), TEST(test_foreign_folder), TEST(test_quarantine),
+		TEST(test_quarantine_folder),
 		TEST(test_no_room),
 	};
 

@@ -66,7 +66,7 @@ struct crmg_saved {
 };
 
 /*
- * Reads the files. One that is damaged is renamed to NAME.bad, and the rest is used; a
+ * Reads the files. One that is damaged is kept as NAME.bad, and the rest is used; a
  * policy of another layout is left out, for its file can be read again. What was found is
  * told as warnings in err. -ENOENT, not said: nothing is saved. Free with crmg_saved_free().
  */

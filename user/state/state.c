@@ -288,8 +288,13 @@ int crmg_state_quarantine(const struct crmg_state *state, const char *name,
 	char bad[NAME_LEN];
 
 	snprintf(bad, sizeof(bad), "%s.bad", name);
-	if (renameat(state->dir, name, state->dir, bad) < 0)
-		return errno == ENOENT ? -ENOENT : said(err, -errno, "rename", state, name);
+	/* A folder has no second name, nor has a file everywhere. */
+	if (faccessat(state->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return -ENOENT;
+	(void)unlinkat(state->dir, bad, 0);
+	if (linkat(state->dir, name, state->dir, bad, 0) < 0 &&
+	    renameat(state->dir, name, state->dir, bad) < 0)
+		return said(err, -errno, "rename", state, name);
 	fsync(state->dir);
 	return 0;
 }

@@ -73,8 +73,10 @@ int crmg_state_append(const struct crmg_state *state, const char *name, const vo
 int crmg_state_lock(const struct crmg_state *state, const char *name, struct crmg_err *err);
 
 /*
- * Renames a file to NAME.bad, in the place of an older one: it is not to be used, and
- * kept to be looked at. -ENOENT, not said: there is none.
+ * Keeps a file that is not to be used as NAME.bad, to be looked at, in the place of an older
+ * one. Under its own name it stays until it is written anew, so that who was killed before
+ * that finds it again, and not nothing; what is no file is renamed. -ENOENT, not said: there
+ * is none.
  */
 int crmg_state_quarantine(const struct crmg_state *state, const char *name,
 			  struct crmg_err *err);
