@@ -2,7 +2,7 @@
 /*
  * failbpf.c - a preloaded library that makes bpf() fail on purpose: the calls
  * from FAILBPF_FROM on (one only, if FAILBPF_ONLY is set), of FAILBPF_COMMAND or
- * of all commands, fail with FAILBPF_ERRNO; or the process is killed before that call
+ * of all commands, or (FAILBPF_PIN) that open a pin of that name, fail with FAILBPF_ERRNO; or the process is killed before that call
  * (FAILBPF_KILL). The number of calls goes to the file FAILBPF_COUNT at the end, "!"
  * after it if one was made to fail.
  */
@@ -10,10 +10,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/bpf.h>
 
 static long calls;
 static long failed;
@@ -25,12 +29,22 @@ static long setting(const char *name, long otherwise)
 	return text ? strtol(text, NULL, 10) : otherwise;
 }
 
-static int must_fail(long command)
+/* Does this call open a pin of that name? */
+static int opens(const char *name, long command, const union bpf_attr *attr)
+{
+	const char *path = (const char *)(uintptr_t)attr->pathname, *last;
+
+	last = command == BPF_OBJ_GET ? strrchr(path, '/') : NULL;
+	return last && !strcmp(last + 1, name);
+}
+
+static int must_fail(long command, const union bpf_attr *attr)
 {
 	const long wanted = setting("FAILBPF_COMMAND", -1);
 	const long from = setting("FAILBPF_FROM", 0);
+	const char *pin = getenv("FAILBPF_PIN");
 
-	if (wanted >= 0 && wanted != command)
+	if ((wanted >= 0 && wanted != command) || (pin && !opens(pin, command, attr)))
 		return 0;
 	calls++;
 	return from && (getenv("FAILBPF_ONLY") ? calls == from : calls >= from);
@@ -48,7 +62,7 @@ long syscall(long number, ...)
 	va_end(ap);
 	if (!real)
 		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
-	if (number == SYS_bpf && must_fail(a[0])) {
+	if (number == SYS_bpf && must_fail(a[0], (const union bpf_attr *)a[1])) {
 		if (getenv("FAILBPF_KILL"))
 			raise(SIGKILL);
 		failed++;

@@ -64,6 +64,25 @@ attach_n() {
 	expect 'complaints' "$complaints" -eq 0
 }
 
+# Of a state from which pins were removed it must not be concluded that there is none.
+attach_again_n() {
+	local n status calls complaints=0 before
+	attach "$first" -q
+	before=$(links)
+	for ((n = 1; n < 20; n++)); do
+		rm -f "$(pins)/front"
+		FAILBPF_PIN=fronts failing "$n" attach crm0 crm1 -q
+		injected || break
+		[[ $(links) == "$before" ]] || complain 'other links'
+	done
+	expect 'status without a failure' "$status" -eq 0
+	expect 'calls tried' "$n" -gt 2
+	expect 'complaints' "$complaints" -eq 0
+	all_there
+	purge -q
+}
+links() { find "$(pins)" -name '*_crm[01]' -printf '%f %i\n' | sort; }
+
 apply_n() {
 	local n status calls complaints=0 generation now
 	generation=$(metric crmgate_policy_generation)
@@ -104,6 +123,7 @@ detach_n() {
 }
 
 t 'B11 attach, the n-th bpf() call fails' attach_n
+t 'B11 attach where pins were removed, the n-th bpf() call fails' attach_again_n
 t 'B11 apply, the n-th bpf() call fails' apply_n
 t 'B11 detach, the n-th bpf() call fails' detach_n
 t_done

@@ -264,18 +264,24 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	return code;
 }
 
-/* Is there a state that an attach has made? Also one of which pins were removed. */
-static bool crmg_attach_begun(const char *instance)
+/* -EEXIST, not said: there is a state that an attach has made. Also one of which pins were removed. */
+static int crmg_attach_none(const char *instance, struct crmg_err *err)
 {
-	struct crmg_err ignored = CRMG_ERR_INIT;
+	struct crmg_err why = CRMG_ERR_INIT;
 	struct crmg_kern *kern = NULL;
 	char folder[CRMG_FOLDER_LEN];
-	bool begun = !crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_KERN_READ, -1,
-				   &kern, &ignored) && crmg_state_begun(kern);
+	bool begun = false;
+	int code = crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_KERN_READ, -1, &kern,
+				&why);
 
+	if (!code)
+		code = crmg_state_begun(kern, &begun, &why);
 	crmg_kern_close(&kern);
-	crmg_err_clear(&ignored);
-	return begun;
+	/* Whatever else cannot be read may be a state in force. */
+	if (code && code != -ENOENT)
+		crmg_err_set(err, code, "%s", why.messages[0].text);
+	crmg_err_clear(&why);
+	return begun ? -EEXIST : code == -ENOENT ? 0 : code;
 }
 
 /* The state in force, or the folder for a new one (*ret_fresh). The lock is closed on failure. */
@@ -287,9 +293,10 @@ static int crmg_attach_open(const struct crmg_attach_options *o, int lock,
 	const char *folder = takeover->old || o->complete ? CRMG_NEXT_FOLDER :
 			     crmg_pin_abi(CRMG_ABI, own);
 	int code = takeover->old ? 0 : crmg_other_check(o->instance, err);
+	bool begun = false;
 
-	if (!code && o->complete && crmg_attach_begun(o->instance))
-		code = -EEXIST;
+	if (!code && o->complete)
+		code = crmg_attach_none(o->instance, err);
 	if (!code)
 		code = crmg_pin_prepare(o->instance, folder, err);
 	if (code) {
@@ -300,11 +307,12 @@ static int crmg_attach_open(const struct crmg_attach_options *o, int lock,
 	if (code)
 		return code;
 	crmg_pin_sweep(*ret);
-	*ret_fresh = !crmg_state_begun(*ret);
+	code = crmg_state_begun(*ret, &begun, err);
+	*ret_fresh = !code && !begun;
 	/* Of an attach that did not come to its end; what is left of it must not mix with ours. */
 	if (*ret_fresh)
 		crmg_pin_clear(*ret);
-	return 0;
+	return code;
 }
 
 /* Nothing is left of a state that was only being made. */

@@ -178,8 +178,11 @@ int crmg_kern_open_maps(struct crmg_kern *kern, struct crmg_err *err);
 /* Opens those of a state of an older ABI that are laid out as this build has them. */
 void crmg_kern_open_older(struct crmg_kern *kern, int abi);
 
-/* Has an attach ever put a policy in force here? Asked of the kernel where a pin was removed. */
-bool crmg_state_begun(const struct crmg_kern *kern);
+/*
+ * Has an attach ever put a policy in force here? Asked of the kernel where a pin was removed.
+ * Negative errno, said in err: that cannot be told.
+ */
+int crmg_state_begun(const struct crmg_kern *kern, bool *ret, struct crmg_err *err);
 
 /*
  * Ends what a command before this one began and did not live to end. By every command that

@@ -125,13 +125,19 @@ static bool crmg_map_skipped(const struct crmg_kern *kern, size_t id)
 		id == CRMG_MAP_AGGREGATES || id == CRMG_MAP_SHARES);
 }
 
-bool crmg_state_begun(const struct crmg_kern *kern)
+int crmg_state_begun(const struct crmg_kern *kern, bool *ret, struct crmg_err *err)
 {
+	const char *pin = crmg_map_info[CRMG_MAP_FRONTS].name;
 	__u32 place = CRMG_FRONT_NEW, id;
-	crmg_autoclose int fronts = crmg_pin_open(kern, crmg_map_info[CRMG_MAP_FRONTS].name, true);
+	crmg_autoclose int fronts = crmg_pin_open(kern, pin, true);
+	int code = fronts < 0 ? fronts : bpf_map_lookup_elem(fronts, &place, &id);
+	bool begun = crmg_pin_there(kern, CRMG_FRONT_PIN) || !code;
 
-	return crmg_pin_there(kern, CRMG_FRONT_PIN) ||
-	       (fronts >= 0 && !bpf_map_lookup_elem(fronts, &place, &id));
+	if (!begun && code != -ENOENT)
+		return crmg_err_set(err, code, "cannot open pin '%s': %s%s; what is in force stays", pin,
+				    strerror(-code), crmg_advice(code));
+	*ret = begun;
+	return 0;
 }
 
 static int crmg_kern_open_map(struct crmg_kern *kern, size_t id, struct crmg_err *err)

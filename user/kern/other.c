@@ -16,10 +16,11 @@
 /* True if what made a state came to its end: its front is pinned last. */
 static bool crmg_state_whole(int instance, const char *folder)
 {
-	crmg_autoclose int dir = openat(instance, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char front[512];
 	struct stat st;
 
-	return dir >= 0 && !fstatat(dir, CRMG_FRONT_PIN, &st, AT_SYMLINK_NOFOLLOW);
+	snprintf(front, sizeof(front), "%s/" CRMG_FRONT_PIN, folder);
+	return !fstatat(instance, front, &st, AT_SYMLINK_NOFOLLOW);
 }
 
 bool crmg_state_there(const char *instance)
@@ -50,13 +51,14 @@ int crmg_state_commit(const char *instance, struct crmg_err *err)
 				   crmg_advice(code)) : 0;
 }
 
-/* The newest whole state of another ABI; 0: there is none. */
+/* The newest whole state of another ABI; 0: there is none; negative errno: too little to look. */
 static int crmg_other_abi(const char *instance)
 {
 	char path[CRMG_PIN_LEN];
 	struct dirent *entry;
 	DIR *dir = opendir(crmg_pin_instance(instance, path, sizeof(path)));
-	int newest = 0;
+	/* Whoever opens it says what else is wrong with it. */
+	int newest = !dir && (errno == EMFILE || errno == ENFILE || errno == ENOMEM) ? -errno : 0;
 
 	while (dir && (entry = readdir(dir))) {
 		char rest;
@@ -77,7 +79,7 @@ int crmg_older_abi(const char *instance)
 {
 	int abi = crmg_other_abi(instance);
 
-	return abi < CRMG_ABI ? abi : 0;
+	return abi > 0 && abi < CRMG_ABI ? abi : 0;
 }
 
 bool crmg_kern_older(const char *instance)
@@ -88,9 +90,14 @@ bool crmg_kern_older(const char *instance)
 int crmg_other_check(const char *instance, struct crmg_err *err)
 {
 	int abi = crmg_other_abi(instance);
+	char path[CRMG_PIN_LEN];
 
 	if (!abi || (abi < CRMG_ABI && crmg_state_there(instance)))
 		return 0;
+	if (abi < 0)
+		return crmg_err_set(err, abi, "cannot read %s: %s%s",
+				    crmg_pin_instance(instance, path, sizeof(path)), strerror(-abi),
+				    crmg_advice(abi));
 	if (abi < CRMG_ABI)
 		return crmg_err_set(err, -EBUSY, "instance '%s' was attached by an older build: its "
 				    "state is of ABI %d, and that of this build (%s) of ABI %d; what "
