@@ -3,10 +3,6 @@
  * conns.h - TCP connections of services under a policy with a cap: how far each is, what
  * went over it, and that its source's gauge counts it. Set-associative, without
  * locks; who moves a tag by compare-and-swap is the one who counts. Layout: abi.h.
- *
- * What is counted is what the server holds a socket for, so the server is believed and the
- * client is not: a connection that is met in its middle begins with what the server sends,
- * and a RST ends it when it has the number that the server waits for.
  */
 #ifndef CRMGATE_BPF_CONNS_H
 #define CRMGATE_BPF_CONNS_H
@@ -37,6 +33,17 @@ crmg_conn_write(const struct crmg_work *w, __u32 at, __u32 gauge, bool in)
 	conn->client_first = conn->client_next - !!(w->step.marks & CRMG_CONN_MIDDLE);
 	conn->server_next = in ? 0 : seq;
 	conn->server_acked = in ? 0 : ack;
+}
+
+/* It goes on: a RST had ended it here, and not at the server. */
+static __always_inline void crmg_conn_doubt(__u32 at, __u32 gauge)
+{
+	struct crmg_conn *conn = crmg_conn_at(at);
+
+	if (!conn)
+		return;
+	conn->gauge = gauge;
+	conn->doubted = 1;
 }
 
 /*
@@ -78,7 +85,11 @@ __noinline int crmg_conn_begin(struct crmg_work *w, __u32 gauge, __u32 state)
 	}
 	if (crmg_conn_state(old) == CRMG_CONN_OPEN)
 		crmg_count_host(CRMG_HOST_CONNS_FORGOTTEN);
-	crmg_conn_write(w, at, gauge, in);
+	if (state == CRMG_CONN_OPEN && crmg_conn_doubtful(old) &&
+	    !((old ^ w->step.hash) & CRMG_CONN_HASH_MASK))
+		crmg_conn_doubt(at, gauge);
+	else
+		crmg_conn_write(w, at, gauge, in);
 	/* A full barrier: the entry is written before anybody can see it in use. */
 	__sync_lock_test_and_set(&line->tag[way], w->step.hash | w->step.marks |
 				 (__u64)state << CRMG_CONN_STATE_SHIFT |
@@ -150,7 +161,7 @@ crmg_has_conn(const struct crmg_work *w, const struct crmg_binding *binding)
 	       !w->pkt.malformed && !CRMG_READ_ONCE(w->probe);
 }
 
-/* ----------------------------------------------------------- what arrives */
+/* ------------------------------------------------------------ find, and ask */
 
 /* Looks for the connection; its entry, or NULL if it is not known or has ended. */
 static __always_inline struct crmg_conn *crmg_conn_find(struct crmg_work *w, bool in, __u64 *ret)
@@ -193,128 +204,6 @@ __noinline int crmg_conn_ask(struct crmg_work *w, __u32 open_max, __u32 half_max
 		return CRMG_REASON_OK;
 	gauge = crmg_gauge_take(w->source.hash.check, open_max, half_max, 1);
 	return gauge < 0 ? -gauge : crmg_conn_begin(w, gauge, CRMG_CONN_SYN);
-}
-
-/* Bytes of a segment, and one for a FIN. */
-static __always_inline __u32 crmg_segment_taken(const struct crmg_pkt *pkt)
-{
-	return pkt->ip_end - pkt->l4 - pkt->tcp_header + (pkt->tcp_flags & CRMG_TCP_FIN);
-}
-
-static __always_inline bool crmg_seq_after(__u32 a, __u32 b)
-{
-	return (__s32)(a - b) > 0;
-}
-
-/* A segment that is no SYN, and goes on to the server. */
-__noinline int crmg_conn_came(struct crmg_work *w)
-{
-	struct crmg_conn *conn;
-	__u32 seq, taken, flags;
-	__u64 tag;
-
-	if (!w)
-		return 0;
-	conn = crmg_conn_find(w, true, &tag);
-	if (!conn)
-		return 0;
-	flags = w->pkt.tcp_flags;
-	seq = crmg_ntohl(w->pkt.seq);
-	taken = crmg_segment_taken(&w->pkt);
-	__sync_fetch_and_add(&conn->packets_in, w->source.packets);
-	__sync_fetch_and_add(&conn->bytes_in, w->source.len);
-	if (flags & CRMG_TCP_RST) {
-		/* RFC 5961: one with another number is answered, and ends nothing. */
-		if (seq == conn->server_acked || seq == conn->client_next)
-			w->step.state = CRMG_CONN_CLOSED;
-		else
-			w->step.marks = CRMG_CONN_RESET;
-		return crmg_conn_move(w);
-	}
-	if (taken && !crmg_seq_after(seq, conn->client_next) &&
-	    crmg_seq_after(seq + taken, conn->client_next))
-		CRMG_WRITE_ONCE(conn->client_next, seq + taken);
-	if (crmg_conn_state(tag) == CRMG_CONN_SYN_ACK && flags & CRMG_TCP_ACK &&
-	    crmg_ntohl(w->pkt.ack) == conn->server_next) {
-		w->step.state = CRMG_CONN_OPEN;
-		w->step.marks = CRMG_CONN_PROVEN;
-	}
-	if (flags & CRMG_TCP_FIN)
-		w->step.marks |= CRMG_CONN_FIN_IN;
-	/* Met in its middle, the client's FIN may have been before that. */
-	if (tag & CRMG_CONN_MIDDLE && tag & CRMG_CONN_FIN_OUT && flags & CRMG_TCP_ACK &&
-	    crmg_ntohl(w->pkt.ack) == conn->server_next)
-		w->step.state = CRMG_CONN_CLOSED;
-	return crmg_conn_move(w);
-}
-
-/* What became of a segment that arrived. Of one that was dropped the server knows nothing. */
-static __always_inline void crmg_conn_judged(struct crmg_work *w, bool passed)
-{
-	if (!passed) {
-		if (!w->step.begun)
-			return;
-		w->step.state = CRMG_CONN_CLOSED;
-		crmg_conn_move(w);
-	} else if (!w->source.syn) {
-		crmg_conn_came(w);
-	} else if (!w->step.begun) {
-		crmg_conn_ask(w, 0, 0);
-	}
-}
-
-/* ------------------------------------------------------------ what leaves */
-
-/* A segment that the server sends, in w->pkt; source and clock are set. */
-__noinline int crmg_conn_left(struct crmg_work *w)
-{
-	struct crmg_conn *conn;
-	__u32 next, taken, flags;
-	__u64 tag;
-	int gauge;
-
-	if (!w)
-		return 0;
-	conn = crmg_conn_find(w, false, &tag);
-	flags = w->pkt.tcp_flags;
-	taken = crmg_segment_taken(&w->pkt);
-	if (!conn) {
-		/* Of one that ended, or just ends, or never was, or that another CPU writes. */
-		if (tag || !(flags & CRMG_TCP_ACK) || flags & (CRMG_TCP_RST | CRMG_TCP_FIN))
-			return 0;
-		gauge = crmg_gauge_take(w->source.hash.check, 0, 0, !!(flags & CRMG_TCP_SYN));
-		if (gauge < 0)
-			return 0;
-		w->step.marks = flags & CRMG_TCP_SYN ? 0 : CRMG_CONN_MIDDLE;
-		crmg_conn_begin(w, gauge, flags & CRMG_TCP_SYN ? CRMG_CONN_SYN_ACK : CRMG_CONN_OPEN);
-		if (!w->step.begun)
-			return 0;
-		conn = crmg_conn_of(&w->step);
-		if (!conn)
-			return 0;
-		w->step.marks = 0;
-	}
-	__sync_fetch_and_add(&conn->packets_out, w->source.packets);
-	__sync_fetch_and_add(&conn->bytes_out, w->source.len);
-	w->step.clears = CRMG_CONN_RESET;
-	/* Ports that are used again: nothing of the connection before holds. */
-	if (flags & CRMG_TCP_SYN)
-		w->step.clears |= CRMG_CONN_FIN_IN | CRMG_CONN_FIN_OUT | CRMG_CONN_MIDDLE;
-	if (flags & CRMG_TCP_RST) {
-		w->step.state = CRMG_CONN_CLOSED;
-		return crmg_conn_move(w);
-	}
-	next = crmg_ntohl(w->pkt.seq) + taken + !!(flags & CRMG_TCP_SYN);
-	if (flags & CRMG_TCP_SYN || crmg_seq_after(next, conn->server_next))
-		CRMG_WRITE_ONCE(conn->server_next, next);
-	CRMG_WRITE_ONCE(conn->server_acked, crmg_ntohl(w->pkt.ack));
-	if (flags & CRMG_TCP_SYN)
-		w->step.state = CRMG_CONN_SYN_ACK;
-	else if (taken)
-		w->step.state = CRMG_CONN_OPEN;
-	if (flags & CRMG_TCP_FIN)
-		w->step.marks |= CRMG_CONN_FIN_OUT;
-	return crmg_conn_move(w);
 }
 
 #endif

@@ -14,6 +14,7 @@
  */
 #define CRMG_CONN_TICKS(state) (1U << (0xd636f0U >> (state) * 4 & 0xf))
 #define CRMG_CONN_END_TICKS    64	/* one that the server closed has no socket after a minute */
+#define CRMG_CONN_RESET_TICKS  1	/* what it sent before it had a RST has left after a second */
 
 /* Idle ones are looked for in one line per 2^19 ns (0.5 ms), in at most so many at once. */
 #define CRMG_CONN_SWEEP_SHIFT 19
@@ -35,6 +36,15 @@ static __always_inline __u32 crmg_conn_idle(__u64 tag, __u64 now_ns)
 	__u32 idle = (crmg_conn_age(now_ns) - tag) & CRMG_CONN_AGE_MASK;
 
 	return idle & (0 - (__u32)crmg_above(CRMG_CONN_AGE_MASK - 64, idle));
+}
+
+/* True if only a RST of the client ended it, which the server need not have taken. */
+static __always_inline bool crmg_conn_doubtful(__u64 tag)
+{
+	const __u64 ends = CRMG_CONN_FIN_IN | CRMG_CONN_FIN_OUT;
+
+	return crmg_conn_state(tag) == CRMG_CONN_CLOSED && tag & CRMG_CONN_RESET &&
+	       (tag & ends) != ends;
 }
 
 /* Time after which it is gone; shorter when an end of it was seen. */

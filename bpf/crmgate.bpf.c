@@ -44,6 +44,7 @@
 #include "gauges.h"
 #include "contags.h"
 #include "conns.h"
+#include "segments.h"
 #include "probe.h"
 #include "requests.h"
 #include "floor.h"

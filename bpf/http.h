@@ -281,11 +281,11 @@ static __always_inline void crmg_http_step(struct crmg_walk *k)
 }
 
 /*
- * Where in the segment there is something to read; false: nowhere. acked: what the server
- * has acknowledged. What came before its turn is read for what it shows alone, and what
- * came before it, if it is not known, is waited for; unless the server has it.
+ * Where in the segment there is something to read; false: nowhere. What came
+ * before its turn is read for what it shows alone, and what comes before it, if it is not
+ * known, is waited for; unless the server has it.
  */
-static __always_inline bool crmg_http_meet(struct crmg_walk *k, __u32 acked)
+static __always_inline bool crmg_http_meet(struct crmg_walk *k)
 {
 	__u32 seq = k->base + k->at, next = k->stream.next;
 	struct crmg_http_stream *h = &k->stream.http;
@@ -296,7 +296,7 @@ static __always_inline bool crmg_http_meet(struct crmg_walk *k, __u32 acked)
 		next = seq;
 	}
 	if ((__s32)(seq - next) > 0) {
-		k->aside = (__s32)(acked - next) <= 0;
+		k->aside = (__s32)(k->acked - next) <= 0;
 		/* Of a line that was begun the end was not seen. */
 		if (!k->aside && h->state == CRMG_HTTP_LINE &&
 		    !(k->stream.marks & CRMG_STREAM_LOST))

@@ -20,16 +20,17 @@ static __always_inline struct crmg_stream *crmg_stream_at(__u32 at)
 }
 
 /*
- * The stream of a connection; of one that was not read before, from where it is: met in its
- * handshake it begins with a message, else that is not known.
+ * The stream of a connection; of one that was not read before, or as something else, from where
+ * it is: met in its handshake it begins with a message, else that is not known.
  */
 static __always_inline struct crmg_stream *
 crmg_stream_of(struct crmg_conn *conn, __u32 entry, bool tls)
 {
+	const __u32 read = tls ? CRMG_READ_TLS : CRMG_READ_HTTP;
 	bool begins = conn->client_next == conn->client_first;
 	struct crmg_stream *stream = crmg_stream_at(entry);
 
-	if (!stream || CRMG_READ_ONCE(conn->read))
+	if (!stream || CRMG_READ_ONCE(conn->read) == read)
 		return stream;
 	__builtin_memset(stream, 0, sizeof(*stream));
 	stream->next = conn->client_next;
@@ -37,13 +38,14 @@ crmg_stream_of(struct crmg_conn *conn, __u32 entry, bool tls)
 		stream->tls.flags = begins ? CRMG_TLS_IN_STARTED : 0;
 	else if (!begins)
 		crmg_http_lose(stream);
-	CRMG_WRITE_ONCE(conn->read, 1);
+	CRMG_WRITE_ONCE(conn->read, read);
 	return stream;
 }
 
 /*
  * Gets the walk over the payload of a segment ready. 1: there is something to read. Nothing
- * is known of a segment of no known connection, so nothing is counted.
+ * is known of a segment of no known connection, so nothing is counted; nor is of one that the
+ * server cannot take. One that a RST ended is read: who sends on has reasons to.
  */
 __noinline int crmg_stream_open(struct crmg_work *w)
 {
@@ -60,7 +62,9 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	if (w->source.syn || k->at >= k->end)
 		return 0;
 	conn = crmg_conn_find(w, true, &tag);
-	if (!conn)
+	if (!conn && crmg_conn_doubtful(tag))
+		conn = crmg_conn_of(&w->step);
+	if (!conn || !crmg_conn_takes(conn, tag, &w->pkt))
 		return 0;
 	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
 	stream = crmg_stream_of(conn, k->entry, k->tls);
@@ -75,7 +79,8 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->leaves = 0;
 	k->start = k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);
-	return k->tls ? crmg_tls_meet(k) : crmg_http_meet(k, conn->server_acked);
+	k->acked = conn->server_acked;
+	return k->tls ? crmg_tls_meet(k) : crmg_http_meet(k);
 }
 
 /* The same of what leaves, after crmg_conn_left(): only if something has arrived is it read. */
@@ -95,7 +100,7 @@ __noinline int crmg_stream_leaves(struct crmg_work *w)
 	conn = crmg_conn_of(&w->step);
 	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
 	stream = crmg_stream_at(k->entry);
-	if (!conn || !stream || !CRMG_READ_ONCE(conn->read))
+	if (!conn || !stream || CRMG_READ_ONCE(conn->read) != CRMG_READ_TLS)
 		return 0;
 	k->stream = *stream;
 	k->base = crmg_ntohl(w->pkt.seq) - k->at;

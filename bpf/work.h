@@ -31,7 +31,7 @@ struct crmg_throttling {
 	__u32 pad;
 };
 
-/* What a segment says of its connection (conns.h). */
+/* What a segment says of its connection (segments.h). */
 struct crmg_step {
 	__u64 hash;		/* its bits of the tag */
 	__u32 line;

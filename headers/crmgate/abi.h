@@ -1025,6 +1025,8 @@ struct crmg_contags {
 };
 CRMG_SIZE(struct crmg_contags, 64);
 
+enum crmg_read { CRMG_READ_NOT, CRMG_READ_HTTP, CRMG_READ_TLS };
+
 /* Map "conns", one per tag. Written by XDP and TC, read by everybody. */
 struct crmg_conn {
 	__u32 gauge;		/* entry of "gauges" that counts it */
@@ -1032,9 +1034,9 @@ struct crmg_conn {
 	__u32 client_next;	/* what the client sends next, as far as it came in order; ... */
 	__u32 server_next;	/* what the server sends next */
 	__u32 server_acked;	/* what the server last acknowledged */
-	__u32 read;		/* 1: its entry of "streams" is of this connection */
+	__u32 read;		/* enum crmg_read: who wrote its entry of "streams" */
 	__u32 client_first;	/* client_next while nothing came; else not met in the handshake */
-	__u32 reserved;
+	__u32 doubted;		/* 1: the server spoke after a RST had ended it */
 	__u64 packets_in;
 	__u64 bytes_in;
 	__u64 packets_out;

@@ -31,12 +31,13 @@ static inline struct conversation conversation(struct crmg_rig *rig, struct crmg
 	};
 }
 
-/* A segment of the client, that acknowledges all that the server has sent. */
+/* A segment of the client, its SYN or what comes next, that acknowledges all that came. */
 static inline struct crmg_test_packet client_segment(const struct conversation *c, uint8_t flags)
 {
 	struct crmg_test_packet p = tcp_packet(c->client, c->dport, flags);
 
 	p.sport = c->sport;
+	p.seq += !(flags & SYN);
 	p.ack = c->next;
 	return p;
 }

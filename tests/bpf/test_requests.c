@@ -8,10 +8,11 @@
 
 #define START_NS (1000 * CRMG_NS_PER_SEC)
 
-#define POLICY(limits) \
+#define POLICY(limits) POLICY_OF("http", limits)
+#define POLICY_OF(protocol, limits) \
 	"version: 1\n" \
 	"capacity: {sources: 1024, flows: 1024}\n" \
-	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n" \
+	"services: {api: {transport: tcp, protocol: " protocol ", ports: [443]}}\n" \
 	"policies: [{name: public, service: api, clients: any, limits: {" limits "}}]\n"
 
 /* A connection, and how much of it the client has sent. */
@@ -28,10 +29,11 @@ static struct talk talk(struct crmg_addr client, uint16_t sport)
 	return t;
 }
 
-/* A segment with this text at this number; what became of it. */
-static uint32_t says_at(const struct talk *t, uint32_t seq, const char *text, size_t len)
+/* A segment with these flags and this text at this number; what became of it. */
+static uint32_t sends_at(const struct talk *t, uint8_t flags, uint32_t seq, const char *text,
+			 size_t len)
 {
-	struct crmg_test_packet p = client_segment(&t->c, ACK);
+	struct crmg_test_packet p = client_segment(&t->c, flags);
 	static struct crmg_test_frame frame;
 
 	p.seq = seq;
@@ -39,6 +41,11 @@ static uint32_t says_at(const struct talk *t, uint32_t seq, const char *text, si
 	crmg_test_build(&p, &frame);
 	memcpy(frame.data + frame.len - len, text, len);
 	return crmg_rig_xdp(rig, &frame, NULL);
+}
+
+static uint32_t says_at(const struct talk *t, uint32_t seq, const char *text, size_t len)
+{
+	return sends_at(t, ACK, seq, text, len);
 }
 
 /* The next segment. One that is dropped is not sent yet. */
@@ -52,16 +59,21 @@ static uint32_t says(struct talk *t, const char *text, size_t len)
 }
 
 /* A segment of the server that acknowledges all that the client has sent. */
-static void answers(struct talk *t)
+static void server_says(struct talk *t, uint8_t flags, uint32_t len)
 {
-	struct crmg_test_packet p = {
+	const struct crmg_test_packet p = {
 		.src = SERVER4, .dst = t->c.client, .protocol = IPPROTO_TCP, .sport = t->c.dport,
-		.dport = t->c.sport, .seq = t->c.next, .ack = t->next, .tcp_flags = ACK,
-		.payload = 10,
+		.dport = t->c.sport, .seq = t->c.next, .ack = t->next, .tcp_flags = flags,
+		.payload = len,
 	};
 
 	crmg_rig_tc_packet(rig, &p);
-	t->c.next += p.payload;
+	t->c.next += len + !!(flags & SYN);
+}
+
+static void answers(struct talk *t)
+{
+	server_says(t, ACK, 10);
 }
 
 static uint64_t requests(enum crmg_verdict verdict)
@@ -184,6 +196,103 @@ static void test_stray(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 0);
 }
 
+/* What the server cannot take is not read: a forger has to guess where it is in both. */
+static void test_forged(void **state)
+{
+	static const struct { int64_t seq; int64_t ack; uint8_t flags; uint64_t requests; } forged[] = {
+		{ 0, 0, ACK, 1 },
+		{ (1 << 23) - 100, 0, ACK, 1 },
+		{ 0, 1 - (1 << 23), ACK, 1 },
+		{ 1 << 23, 0, ACK, 0 },
+		{ -1000, 0, ACK, 0 },
+		{ 1U << 31, 0, ACK, 0 },
+		{ 0, 1, ACK, 0 },
+		{ 0, -(1 << 23), ACK, 0 },
+		{ 0, 0, 0, 0 },
+		{ 0, 0, RST | ACK, 0 },
+		{ 0, 0, RST, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(forged); i++) {
+		struct talk t = talk(PEER4, (uint16_t)(1024 + i));
+		uint64_t before;
+
+		answers(&t);
+		before = requests(CRMG_VERDICT_PASS);
+		t.c.next += (uint32_t)forged[i].ack;
+		sends_at(&t, forged[i].flags, t.next + (uint32_t)forged[i].seq, GET, strlen(GET));
+		if (requests(CRMG_VERDICT_PASS) - before != forged[i].requests)
+			fail_msg("row %zu: %llu requests", i,
+				 (unsigned long long)(requests(CRMG_VERDICT_PASS) - before));
+	}
+}
+
+/* Whoever begins connections from an address that is not his sends no requests in them. */
+static void test_forged_handshake(void **state)
+{
+	struct talk t = { conversation(rig, PEER4, 1024), 1001 };
+
+	(void)state;
+	client_sends(&t.c, SYN);
+	says(&t, GET, strlen(GET));
+	server_sends(&t.c, SYN | ACK, 0);
+	t.c.next -= 100;
+	says(&t, GET, strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 0);
+}
+
+/* A RST that the server does not take (of a wrong checksum, say) hides nothing. */
+static void test_reset_is_no_veil(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+	struct crmg_test_packet rst = client_segment(&t.c, RST);
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		rst.seq = t.next;
+		crmg_rig_xdp_packet(rig, &rst);
+		says(&t, GET, strlen(GET));
+		answers(&t);
+	}
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 5);
+}
+
+/* The ports of a connection whose end nobody saw: the next one begins anew. */
+static void test_ports_again(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+	struct crmg_test_packet syn = client_segment(&t.c, SYN);
+
+	(void)state;
+	says(&t, "POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", 44);
+	syn.seq = 0x70000000;
+	crmg_rig_xdp_packet(rig, &syn);
+	t.next = syn.seq + 1;
+	server_says(&t, SYN | ACK, 0);
+	says(&t, GET GET, 2 * strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
+}
+
+/* What one protocol has read means nothing to another. */
+static void test_walkers_change(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says(&t, "POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n", 48);
+	answers(&t);
+	crmg_rig_apply(rig, POLICY_OF("tls", "requests: {rate: 1G/s}"));
+	says(&t, "\x17\x03\x03\x00\x20", 5);
+	t.next += 32;
+	answers(&t);
+	crmg_rig_apply(rig, POLICY_OF("http", "requests: {rate: 1G/s}"));
+	says(&t, GET, strlen(GET));
+	answers(&t);
+	says(&t, GET, strlen(GET));
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 4);
+}
+
 /* ---------------------------------------------------------- lost, late, twice */
 
 static void test_sent_twice(void **state)
@@ -223,8 +332,10 @@ static void test_large_body(void **state)
 	(void)state;
 	says(&t, head, strlen(head));
 	for (uint64_t sent = 0; sent < 5000000000; sent += 500000000) {
-		says_at(&t, t.next + 499999000, "GET / HTTP/1.1\n", 15);
-		t.next += 500000000;
+		t.next += 499990000;
+		answers(&t);
+		says_at(&t, t.next + 9000, "GET / HTTP/1.1\n", 15);
+		t.next += 10000;
 		says_at(&t, t.next - 100, GET, 50);
 	}
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 1);
@@ -283,6 +394,11 @@ int main(void)
 		TEST(test_more_than_the_burst, set_up_three),
 		TEST(test_shadow, set_up_shadow),
 		TEST(test_stray, set_up_three),
+		TEST(test_forged, set_up),
+		TEST(test_forged_handshake, set_up),
+		TEST(test_reset_is_no_veil, set_up),
+		TEST(test_ports_again, set_up),
+		TEST(test_walkers_change, set_up),
 		TEST(test_sent_twice, set_up),
 		TEST(test_gap, set_up),
 		TEST(test_large_body, set_up),

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * segments.h - what segments do to the connection that they are of (conns.h).
+ *
+ * What is counted is what the server holds a socket for, so the server is believed and the
+ * client is not: a connection that is met in its middle begins with what the server sends,
+ * and a RST ends it when it has the number that the server waits for, until the server speaks.
+ */
+#ifndef CRMGATE_BPF_SEGMENTS_H
+#define CRMGATE_BPF_SEGMENTS_H
+
+/* ----------------------------------------------------------- what arrives */
+
+/* Bytes of a segment, and one for a FIN. */
+static __always_inline __u32 crmg_segment_taken(const struct crmg_pkt *pkt)
+{
+	return pkt->ip_end - pkt->l4 - pkt->tcp_header + (pkt->tcp_flags & CRMG_TCP_FIN);
+}
+
+static __always_inline bool crmg_seq_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
+
+/*
+ * True if the server may take something of the segment: it acknowledges what the server has
+ * sent, and ends in its window (RFC 9293, 3.10.7.4). Who only knows the addresses and ports
+ * has to guess both; who begins a connection from an address that is not his, all of one.
+ */
+static __always_inline bool
+crmg_conn_takes(const struct crmg_conn *conn, __u64 tag, const struct crmg_pkt *pkt)
+{
+	__u32 ahead = crmg_ntohl(pkt->seq) + crmg_segment_taken(pkt) - conn->server_acked - 1;
+	__u32 behind = conn->server_next - crmg_ntohl(pkt->ack), state = crmg_conn_state(tag);
+
+	if ((pkt->tcp_flags & (CRMG_TCP_ACK | CRMG_TCP_RST | CRMG_TCP_SYN)) != CRMG_TCP_ACK ||
+	    state == CRMG_CONN_SYN)
+		return false;
+	return ahead < CRMG_FLOW_WINDOW &&
+	       behind < (state == CRMG_CONN_SYN_ACK ? 1 : CRMG_FLOW_WINDOW);
+}
+
+/*
+ * A RST. RFC 5961: only the number that the server waits for ends a connection, one with
+ * another is answered. Which that is, is known where what came and what the server has agree;
+ * else it is open until the server was silent. So is one that a RST had ended wrongly before.
+ */
+static __always_inline void
+crmg_conn_reset(struct crmg_step *step, const struct crmg_conn *conn, __u64 tag, __u32 seq)
+{
+	bool asked = crmg_conn_state(tag) == CRMG_CONN_SYN;
+
+	if (!asked)
+		step->marks = CRMG_CONN_RESET;
+	if (seq == conn->client_next && (asked || seq == conn->server_acked) && !conn->doubted)
+		step->state = CRMG_CONN_CLOSED;
+}
+
+/* A segment that is no SYN, and goes on to the server. */
+__noinline int crmg_conn_came(struct crmg_work *w)
+{
+	struct crmg_conn *conn;
+	__u32 seq, end, flags;
+	bool takes;
+	__u64 tag;
+
+	if (!w)
+		return 0;
+	conn = crmg_conn_find(w, true, &tag);
+	if (!conn)
+		return 0;
+	flags = w->pkt.tcp_flags;
+	seq = crmg_ntohl(w->pkt.seq);
+	end = seq + crmg_segment_taken(&w->pkt);
+	takes = crmg_conn_takes(conn, tag, &w->pkt);
+	__sync_fetch_and_add(&conn->packets_in, w->source.packets);
+	__sync_fetch_and_add(&conn->bytes_in, w->source.len);
+	if (flags & CRMG_TCP_RST) {
+		crmg_conn_reset(&w->step, conn, tag, seq);
+		return crmg_conn_move(w);
+	}
+	if (takes && !crmg_seq_after(seq, conn->client_next) &&
+	    crmg_seq_after(end, conn->client_next))
+		CRMG_WRITE_ONCE(conn->client_next, end);
+	if (crmg_conn_state(tag) == CRMG_CONN_SYN_ACK && flags & CRMG_TCP_ACK &&
+	    crmg_ntohl(w->pkt.ack) == conn->server_next) {
+		w->step.state = CRMG_CONN_OPEN;
+		w->step.marks = CRMG_CONN_PROVEN;
+	}
+	if (flags & CRMG_TCP_FIN && takes)
+		w->step.marks |= CRMG_CONN_FIN_IN;
+	/* Met in its middle, the client's FIN may have been before that. */
+	if (tag & CRMG_CONN_MIDDLE && tag & CRMG_CONN_FIN_OUT && flags & CRMG_TCP_ACK &&
+	    crmg_ntohl(w->pkt.ack) == conn->server_next)
+		w->step.state = CRMG_CONN_CLOSED;
+	return crmg_conn_move(w);
+}
+
+/* What became of a segment that arrived. Of one that was dropped the server knows nothing. */
+static __always_inline void crmg_conn_judged(struct crmg_work *w, bool passed)
+{
+	if (!passed) {
+		if (!w->step.begun)
+			return;
+		w->step.state = CRMG_CONN_CLOSED;
+		crmg_conn_move(w);
+	} else if (!w->source.syn) {
+		crmg_conn_came(w);
+	} else if (!w->step.begun) {
+		crmg_conn_ask(w, 0, 0);
+	}
+}
+
+/* ------------------------------------------------------------ what leaves */
+
+/*
+ * True if what the server sends begins a connection that is not known, or is thought to have
+ * ended. One that was just reset may say what it had to say before it knew.
+ */
+static __always_inline bool crmg_conn_speaks(__u64 tag, __u32 flags, __u64 now_ns)
+{
+	if ((flags & (CRMG_TCP_ACK | CRMG_TCP_RST | CRMG_TCP_FIN)) != CRMG_TCP_ACK)
+		return false;
+	if (flags & CRMG_TCP_SYN)
+		return !tag || crmg_conn_state(tag) == CRMG_CONN_CLOSED;
+	return !tag || (crmg_conn_doubtful(tag) &&
+			crmg_conn_idle(tag, now_ns) > CRMG_CONN_RESET_TICKS);
+}
+
+/*
+ * The server answered a SYN: `ack` is where what the client sends begins. If that is new, the
+ * ports are used again, and nothing of the connection before holds.
+ */
+static __always_inline void crmg_conn_answered(struct crmg_conn *conn, __u32 ack)
+{
+	if (ack == conn->client_first)
+		return;
+	conn->client_next = ack;
+	conn->client_first = ack;
+	conn->doubted = 0;
+	CRMG_WRITE_ONCE(conn->read, CRMG_READ_NOT);
+}
+
+/* How far the server is, by a segment that it sends. */
+static __always_inline void crmg_conn_said(struct crmg_conn *conn, const struct crmg_pkt *pkt)
+{
+	__u32 syn = !!(pkt->tcp_flags & CRMG_TCP_SYN);
+	__u32 next = crmg_ntohl(pkt->seq) + crmg_segment_taken(pkt) + syn;
+
+	if (syn || crmg_seq_after(next, conn->server_next))
+		CRMG_WRITE_ONCE(conn->server_next, next);
+	CRMG_WRITE_ONCE(conn->server_acked, crmg_ntohl(pkt->ack));
+}
+
+/* A segment that the server sends, in w->pkt; source and clock are set. */
+__noinline int crmg_conn_left(struct crmg_work *w)
+{
+	struct crmg_conn *conn;
+	__u32 flags;
+	__u64 tag;
+	int gauge;
+
+	if (!w)
+		return 0;
+	conn = crmg_conn_find(w, false, &tag);
+	flags = w->pkt.tcp_flags;
+	if (!conn) {
+		/* Of one that ended, or just ends, or never was, or that another CPU writes. */
+		if (!crmg_conn_speaks(tag, flags, w->source.now_ns)) {
+			conn = crmg_conn_doubtful(tag) ? crmg_conn_of(&w->step) : NULL;
+			if (conn && !(flags & CRMG_TCP_RST))
+				crmg_conn_said(conn, &w->pkt);
+			return 0;
+		}
+		gauge = crmg_gauge_take(w->source.hash.check, 0, 0, !!(flags & CRMG_TCP_SYN));
+		if (gauge < 0)
+			return 0;
+		w->step.marks = flags & CRMG_TCP_SYN ? 0 : CRMG_CONN_MIDDLE;
+		crmg_conn_begin(w, gauge, flags & CRMG_TCP_SYN ? CRMG_CONN_SYN_ACK : CRMG_CONN_OPEN);
+		if (!w->step.begun)
+			return 0;
+		conn = crmg_conn_of(&w->step);
+		if (!conn)
+			return 0;
+		w->step.marks = 0;
+	}
+	__sync_fetch_and_add(&conn->packets_out, w->source.packets);
+	__sync_fetch_and_add(&conn->bytes_out, w->source.len);
+	w->step.clears = CRMG_CONN_RESET;
+	if (flags & CRMG_TCP_SYN)
+		w->step.clears |= CRMG_CONN_FIN_IN | CRMG_CONN_FIN_OUT | CRMG_CONN_MIDDLE;
+	if (flags & CRMG_TCP_RST) {
+		w->step.state = CRMG_CONN_CLOSED;
+		return crmg_conn_move(w);
+	}
+	crmg_conn_said(conn, &w->pkt);
+	if (flags & CRMG_TCP_SYN) {
+		crmg_conn_answered(conn, crmg_ntohl(w->pkt.ack));
+		w->step.state = CRMG_CONN_SYN_ACK;
+	} else if (crmg_segment_taken(&w->pkt)) {
+		w->step.state = CRMG_CONN_OPEN;
+	}
+	if (flags & CRMG_TCP_FIN)
+		w->step.marks |= CRMG_CONN_FIN_OUT;
+	return crmg_conn_move(w);
+}
+
+#endif
