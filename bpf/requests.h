@@ -278,6 +278,7 @@ static __always_inline void crmg_stream_keep(struct crmg_walk *k, struct crmg_st
 	stream->marks = k->stream.marks & ~CRMG_STREAM_REFUSED;
 	stream->count = k->stream.count + k->begun;
 	__builtin_memcpy(stream->in, k->stream.in, sizeof(stream->in));
+	__builtin_memcpy(stream->hole_held, k->stream.hole_held, sizeof(stream->hole_held));
 }
 
 /*

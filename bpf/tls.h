@@ -21,8 +21,10 @@ static __always_inline bool crmg_tls_plausible(const __u8 *head)
 
 /*
  * Goes on at a segment that begins with a header, where others are missing; of what arrives
- * they may still come, so the hole is kept. The first segment of a connection that was met in
- * its middle begins like this too. False: it does not.
+ * they may still come, so the hole is kept. There is one at a time: what comes behind another
+ * is read for what it shows alone, or whoever makes two would hide what is in the first. The
+ * first segment of a connection that was met in its middle begins like this too. False: it
+ * does not.
  */
 static __always_inline bool crmg_tls_resync(struct crmg_walk *k, void *ctx, crmg_tls_load *load)
 {
@@ -40,8 +42,11 @@ static __always_inline bool crmg_tls_resync(struct crmg_walk *k, void *ctx, crmg
 		return true;
 	}
 	if (in->flags & CRMG_TLS_IN_STARTED) {
+		k->aside = in->hole != in->hole_end && crmg_tls_before(k->acked, in->hole_end);
 		in->hole = k->stream.next;
 		in->hole_end = k->base + k->at;
+		in->hole_have = in->have;
+		__builtin_memcpy(k->stream.hole_held, in->held, 4);
 		in->flags &= ~(CRMG_TLS_IN_FULL | CRMG_TLS_IN_PENDING);
 	} else if (k->bytes[0] != CRMG_TLS_HANDSHAKE) {
 		in->flags |= CRMG_TLS_IN_FINISHED;
@@ -72,7 +77,7 @@ static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 	bool started = k->leaves ? out->flags & CRMG_TLS_OUT_STARTED :
 				   in->flags & CRMG_TLS_IN_STARTED;
 	__u32 next = k->leaves ? out->next + out->have : k->stream.next + in->have;
-	__u32 hole = in->hole - k->base;
+	__u32 hole = in->hole + in->hole_have - k->base;
 
 	k->ext_end = 0;
 	k->late = 0;
@@ -83,12 +88,11 @@ static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 		k->lost = 1;
 		return true;
 	}
-	if (crmg_tls_goes_on(k))
-		return true;
 	if (k->leaves || in->hole == in->hole_end || hole - k->at >= k->end - k->at)
-		return false;
+		return crmg_tls_goes_on(k);
 	k->late = 1;
-	k->have = 0;
+	k->have = in->hole_have;
+	__builtin_memcpy(k->bytes, k->stream.hole_held, 4);
 	k->at = hole;
 	return true;
 }
@@ -185,9 +189,11 @@ static __always_inline void crmg_tls_end(struct crmg_walk *k)
 			crmg_tls_answer(k, next);
 		}
 	} else if (k->late) {
-		/* What lies over its segments is not looked for. */
-		if (in->hole != in->hole_end)
-			in->hole = k->have ? in->hole_end : next;
+		if (in->hole == in->hole_end)
+			return;
+		in->hole = next;
+		in->hole_have = k->have;
+		__builtin_memcpy(k->stream.hole_held, k->bytes, 4);
 	} else {
 		k->stream.next = next;
 		in->have = k->have;

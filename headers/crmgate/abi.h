@@ -1075,7 +1075,8 @@ struct crmg_tls_in {
 	__u8 credit;		/* records of bodies that were counted as requests */
 	__u8 held[4];		/* the beginning of the header */
 	__u8 have;		/* bytes in it */
-	__u8 pad[3];
+	__u8 hole_have;		/* the same, in hole_held of the stream */
+	__u8 pad[2];
 };
 
 /* TLS, of what leaves. */
@@ -1105,7 +1106,7 @@ struct crmg_stream {
 		__u64 in[4];	/* room for what arrives */
 	};
 	struct crmg_tls_out out;
-	__u32 pad;
+	__u8 hole_held[4];	/* TLS: the beginning of the header where the hole is */
 };
 CRMG_SIZE(struct crmg_stream, 80);
 

@@ -61,7 +61,7 @@ static void segment(const struct side *side, uint32_t from, uint32_t len, uint32
 
 	k = (struct crmg_walk){
 		.stream = stream, .end = len, .base = side->first + from, .ack = ack, .tls = 1,
-		.leaves = side == &server,
+		.leaves = side == &server, .acked = client.first + client.sent,
 	};
 	if (!len || !crmg_tls_meet(&k))
 		return;
@@ -73,6 +73,7 @@ static void segment(const struct side *side, uint32_t from, uint32_t len, uint32
 	} else if (!k.aside) {
 		stream.next = k.stream.next;
 		stream.tls = k.stream.tls;
+		memcpy(stream.hole_held, k.stream.hole_held, sizeof(stream.hole_held));
 		counted += k.begun;
 	}
 }
@@ -216,24 +217,29 @@ static void turn_http2(const struct kind *kind, const struct way *way)
 	deliver(&server, way);
 }
 
-/* One conversation; requests in it. */
-static uint32_t converse(const struct way *way)
+static void begin(const struct kind *kind, const struct way *way)
 {
-	const struct kind kind = { below(2), below(2) };
-
 	stream = (struct crmg_stream){ .tls.flags = CRMG_TLS_IN_STARTED };
 	client.len = client.sent = server.len = server.sent = 0;
 	client.first = below(~0U);
 	server.first = below(~0U);
 	stream.next = client.first;
-	greet(&kind, way);
-	if (kind.http2) {
-		data(&server, &kind, 9 + 18 + 13);
-		deliver(&server, way);
-		data(&client, &kind, 24 + 9 + 18 + 13);
-		data(&client, &kind, 9);
-		deliver(&client, way);
-	}
+	greet(kind, way);
+	if (!kind->http2)
+		return;
+	data(&server, kind, 9 + 18 + 13);
+	deliver(&server, way);
+	data(&client, kind, 24 + 9 + 18 + 13);
+	data(&client, kind, 9);
+	deliver(&client, way);
+}
+
+/* One conversation; requests in it. */
+static uint32_t converse(const struct way *way)
+{
+	const struct kind kind = { below(2), below(2) };
+
+	begin(&kind, way);
 	for (int i = 0; i < TURNS; i++) {
 		if (kind.http2)
 			turn_http2(&kind, way);
@@ -285,6 +291,31 @@ static void test_out_of_order(void **state)
 	assert_in_range(all, requests * 95 / 100, requests * 105 / 100);
 }
 
+/* Who sends two records far ahead of their turn does not hide what comes before them. */
+static void test_ahead(void **state)
+{
+	enum { REQUESTS = 100, FIRST = 50, SECOND = 80 };
+	const struct kind kind = { .http2 = true };
+
+	(void)state;
+	for (uint32_t largest = 1; largest < 1000; largest += 1 + largest / 3) {
+		const struct way way = { largest, 0, 0 };
+		uint32_t at[REQUESTS + 1];
+
+		begin(&kind, &way);
+		counted = 0;
+		for (uint32_t i = 0; i < REQUESTS; i++) {
+			at[i] = client.len;
+			data(&client, &kind, 30);
+		}
+		segment(&client, at[FIRST], at[FIRST + 1] - at[FIRST], 0);
+		segment(&client, at[SECOND], at[SECOND + 1] - at[SECOND], 0);
+		deliver(&client, &way);
+		/* The second shows a request, and shows it again. */
+		assert_in_range(counted, REQUESTS, REQUESTS + 1);
+	}
+}
+
 /* Whatever comes, the walk ends, and nothing is read where nothing is. */
 static void test_garbage(void **state)
 {
@@ -309,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_garbage),
 	};
 
