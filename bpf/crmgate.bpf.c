@@ -274,6 +274,7 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
 	bool judged = c->slot && reason < CRMG_REASON_FIRST_REFUSAL && reason != CRMG_REASON_PANIC;
 	enum crmg_reason asked;
+	__u32 how = 0;
 
 	if (!crmg_counts_requests(c->work, binding) ||
 	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
@@ -281,8 +282,13 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
 	if (!reader(ctx, c->work))
 		return reason;
-	asked = crmg_requests(c->work, limit->cost, limit->tolerance, judged,
-			      binding->mode == CRMG_MODE_ENFORCE);
+	if (c->slot)
+		how |= CRMG_ASKED_KNOWN;
+	if (judged)
+		how |= CRMG_ASKED_JUDGED;
+	if (binding->mode == CRMG_MODE_ENFORCE)
+		how |= CRMG_ASKED_ENFORCED;
+	asked = crmg_requests(c->work, limit->cost, limit->tolerance, how);
 	return crmg_forget(c->work, judged ? asked : reason);
 }
 

@@ -254,18 +254,17 @@ crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 toleran
 	const struct crmg_limit limit = { cost, tolerance };
 	__u64 old = CRMG_READ_ONCE(asked->tat), backlog = crmg_backlog(old, now), all;
 
-	if (asked->cost != cost) {
-		if (asked->cost && backlog)
-			backlog = crmg_rescale(backlog, asked->cost, cost, tolerance);
-		asked->cost = cost;
-	}
+	if (asked->cost != cost && asked->cost && backlog)
+		backlog = crmg_rescale(backlog, asked->cost, cost, tolerance);
 	all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
 	if (backlog + (all < tolerance ? all : tolerance) > tolerance)
 		return CRMG_REFUSED;
 	if (all > CRMG_BACKLOG_MAX / 2)
 		all = CRMG_BACKLOG_MAX / 2;
-	return __sync_val_compare_and_swap(&asked->tat, old, now + backlog + all) == old ?
-	       CRMG_CHARGED : CRMG_CONTENDED;
+	if (__sync_val_compare_and_swap(&asked->tat, old, now + backlog + all) != old)
+		return CRMG_CONTENDED;
+	asked->cost = cost;
+	return CRMG_CHARGED;
 }
 
 /* The segment goes on: what was read of it is known. */
@@ -281,13 +280,15 @@ static __always_inline void crmg_stream_keep(struct crmg_walk *k, struct crmg_st
 	__builtin_memcpy(stream->hole_held, k->stream.hole_held, sizeof(stream->hole_held));
 }
 
+#define CRMG_ASKED_KNOWN    1	/* the source has a slot, so it has a bucket */
+#define CRMG_ASKED_JUDGED   2	/* no: the segment passes in any case */
+#define CRMG_ASKED_ENFORCED 4	/* one with a request that is refused is dropped */
+
 /*
- * What was read is judged, unless it passes in any case: `judged` says whether it is, and
- * `enforced` whether a segment with a request that is refused is dropped. The reason. Of a
- * request that was refused before, k->begun is taken back, as it is counted once.
+ * What was read is judged, as `how` says, CRMG_ASKED_*. The reason. Of a request that was
+ * refused before, k->begun is taken back, as it is counted once.
  */
-__noinline int
-crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, __u32 judged, __u32 enforced)
+__noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, __u32 how)
 {
 	enum crmg_charge charge = CRMG_CHARGED;
 	struct crmg_stream *stream;
@@ -301,14 +302,14 @@ crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, __u32 judged, __
 	stream = crmg_stream_at(k->entry);
 	if (!stream)
 		return CRMG_REASON_OK;
-	asked = k->begun ? crmg_asked_at(w, cost) : NULL;
-	for (try = 0; asked && judged && try < CRMG_CAS_TRIES; try++) {
+	asked = k->begun && how & CRMG_ASKED_KNOWN ? crmg_asked_at(w, cost) : NULL;
+	for (try = 0; asked && how & CRMG_ASKED_JUDGED && try < CRMG_CAS_TRIES; try++) {
 		charge = crmg_asked_charge(asked, w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT, cost,
 					   tolerance, k->begun);
 		if (charge != CRMG_CONTENDED)
 			break;
 	}
-	if (charge == CRMG_CHARGED || !enforced) {
+	if (charge == CRMG_CHARGED || !(how & CRMG_ASKED_ENFORCED)) {
 		crmg_stream_keep(k, stream);
 		if (asked)
 			__sync_fetch_and_add(&asked->requests, k->begun);

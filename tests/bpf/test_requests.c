@@ -274,6 +274,34 @@ static void test_ports_again(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
 }
 
+/* The table is full: who has no slot has no bucket, and leaves those of others alone. */
+static void test_no_slot(void **state)
+{
+	enum { MANY = 8 * 1024 };
+	struct talk without, with;
+	uint32_t n = 0;
+
+	(void)state;
+	while (n < MANY)
+		talk(stranger(n++), 1024);
+	do {
+		without = talk(stranger(n++), 1024);
+		assert_true(n < 2 * MANY);
+	} while (crmg_rig_slot(rig, "api", without.c.client));
+	for (n = 0; !crmg_rig_slot(rig, "api", stranger(n)); n++)
+		assert_true(n < MANY);
+	with = talk(stranger(n), 1025);
+	/* The table of connections is as full: they are met when the server speaks. */
+	answers(&without);
+	answers(&with);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(says(&with, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(says(&with, GET, strlen(GET)), XDP_DROP);
+	assert_int_equal(says(&without, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 4);
+	assert_int_equal(says(&with, GET, strlen(GET)), XDP_DROP);
+}
+
 /* What one protocol has read means nothing to another. */
 static void test_walkers_change(void **state)
 {
@@ -399,6 +427,7 @@ int main(void)
 		TEST(test_reset_is_no_veil, set_up),
 		TEST(test_ports_again, set_up),
 		TEST(test_walkers_change, set_up),
+		TEST(test_no_slot, set_up_three),
 		TEST(test_sent_twice, set_up),
 		TEST(test_gap, set_up),
 		TEST(test_large_body, set_up),
