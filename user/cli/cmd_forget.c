@@ -2,74 +2,58 @@
 /* cmd_forget.c - erases a source from the ledger, from tables and from events. */
 #include <string.h>
 
-#include "../audit/log.h"
 #include "../base/util.h"
+#include "../kern/saved.h"
 #include "../ledger/forget.h"
 #include "../report/bans.h"
-#include "../report/names.h"
-#include "cli.h"
+#include "told.h"
 
 struct forgotten {
 	struct crmg_ledger_forgotten files;
+	size_t bad;		/* files that were put aside as damaged */
 	size_t sources;
 };
-
-static int from_files(const struct crmg_state *state, const struct crmg_pfx *source,
-		      struct forgotten *ret, struct crmg_err *err)
-{
-	return state->dir < 0 ? 0 : crmg_ledger_forget(state, source, &ret->files, err);
-}
-
-/* Where nothing is in the kernel the log has no mark to compare itself with. */
-static int tell_log(const struct crmg_state *state, const char *note, struct crmg_err *err)
-{
-	struct crmg_audit_entry entry = {
-		.real_ns = crmg_clock_ns(CLOCK_REALTIME),
-	};
-
-	if (state->dir < 0)
-		return 0;
-	crmg_copy(entry.what, sizeof(entry.what), crmg_event_name(CRMG_EVENT_FORGET));
-	snprintf(entry.details, sizeof(entry.details), CRMG_FORGET_TEXT "%s%s", *note ? ": " : "",
-		 note);
-	return crmg_audit_append(state, &entry, 1, NULL, err);
-}
 
 /*
  * The tables first, under the lock of the ledger: a daemon that writes a record now has read
  * them before, and another one finds nothing in them.
  */
+static int erase(struct crmg_kern *kern, const struct crmg_state *state,
+		 const struct crmg_pfx *source, struct forgotten *ret, struct crmg_err *err)
+{
+	crmg_autoclose int lock = -1;
+	int code = 0;
+
+	if (state->dir >= 0) {
+		lock = crmg_state_lock(state, CRMG_LEDGER_LOCK, err);
+		code = lock < 0 ? lock : 0;
+	}
+	if (!code && kern)
+		code = crmg_kern_forget(kern, source, &ret->sources, err);
+	if (!code && state->dir >= 0)
+		code = crmg_ledger_forget(state, source, &ret->files, err);
+	if (!code && state->dir >= 0)
+		code = crmg_saved_drop_bad(state, &ret->bad, err);
+	return code;
+}
+
 static int forget(const struct crmg_args *args, const struct crmg_pfx *source, const char *note,
 		  struct forgotten *ret, struct crmg_err *err)
 {
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	crmg_autokern struct crmg_kern *kern = NULL;
-	struct crmg_err absent = CRMG_ERR_INIT;
-	crmg_autoclose int lock = -1;
-	int code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, &kern, &absent);
+	const char *text = "a source was erased";
+	int code = crmg_cli_open(args, &kern, &state, err), told;
 
-	if (code && code != -ENOENT)
-		crmg_err_set(err, code, "%s", absent.count ? absent.messages[0].text : strerror(-code));
-	crmg_err_clear(&absent);
-	if (code == -ENOENT)
-		code = 0;
-	if (!code)
-		code = crmg_state_open(args->instance, false, &state, err);
-	if (!code)
-		lock = crmg_state_lock(&state, CRMG_LEDGER_LOCK, err);
-	if (code == -ENOENT)
-		code = 0;
-	else if (!code && lock < 0)
-		code = lock;
-	if (!code && kern)
-		code = crmg_kern_forget(kern, source, &ret->sources, err);
-	if (!code)
-		code = from_files(&state, source, ret, err);
-	if (!code && kern)
-		crmg_kern_forgotten(kern, note);
-	else if (!code)
-		code = tell_log(&state, note, err);
-	return code;
+	if (code)
+		return code;
+	code = erase(kern, &state, source, ret, err);
+	if (code)
+		text = "a source was erased in part: to be done again";
+	else if (!ret->files.entries && !ret->files.lines && !ret->bad && !ret->sources)
+		text = "nothing was known of a source that was to be erased";
+	told = crmg_cli_tell(kern, &state, CRMG_EVENT_FORGET, text, note, err);
+	return code ? code : told;
 }
 
 static int print(const struct crmg_args *args, const struct forgotten *done)
@@ -77,10 +61,14 @@ static int print(const struct crmg_args *args, const struct forgotten *done)
 	if (done->files.lines)
 		crmg_cli_note(args, "%zu damaged line%s of the ledger could have named it, and went too",
 			      done->files.lines, done->files.lines == 1 ? "" : "s");
+	if (done->bad)
+		crmg_cli_note(args, "%zu damaged file%s that had been put aside could have named it, and "
+			      "went too", done->bad, done->bad == 1 ? "" : "s");
 	if (args->json)
-		return crmg_cli_json(args, json_pack("{s:i, s:I, s:I, s:I}", "schema", 1,
+		return crmg_cli_json(args, json_pack("{s:i, s:I, s:I, s:I, s:I}", "schema", 1,
 			"ledger_entries", (json_int_t)done->files.entries,
 			"damaged_lines", (json_int_t)done->files.lines,
+			"damaged_files", (json_int_t)done->bad,
 			"sources", (json_int_t)done->sources));
 	printf("erased: %zu entr%s of the ledger, %zu source%s of the tables\n", done->files.entries,
 	       done->files.entries == 1 ? "y" : "ies", done->sources, done->sources == 1 ? "" : "s");
@@ -118,8 +106,11 @@ const struct crmg_command crmg_command_forget = {
 	.help = "What is known of the addresses of PREFIX, and of those sources that they are a part of:\n"
 		"in the ledger their bytes are of nobody from now on, the sums stay. Bans stay in force,\n"
 		"and what still limits a source until it has run out; only root sees these. The audit\n"
-		"log, which has no whole address, tells that something was erased, and not what.\n"
-		"Copies of the files elsewhere are yours to look after.",
+		"log, which has no whole address, tells that something was erased, and not what; also\n"
+		"if nothing was known of it, which is no failure. Of days whose addresses are\n"
+		"pseudonyms it is found as long as there is the key. Files and lines that are damaged\n"
+		"could name anybody, and go too: also bans.json.bad and budgets.json.bad. Copies of\n"
+		"the files elsewhere are yours to look after.",
 	.options = (const struct crmg_option[]){
 		{ "note", 0, false, "TEXT", "why, for the audit log: name nobody in it" },
 		{ 0 },

@@ -71,14 +71,14 @@ void crmg_audit_forget(struct crmg_kern *kern)
 	kern->audit_count = 0;
 }
 
-void crmg_audit_flush(struct crmg_kern *kern, struct crmg_err *err)
+int crmg_audit_flush(struct crmg_kern *kern, struct crmg_err *err)
 {
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	struct crmg_err why = CRMG_ERR_INIT;
 	int code;
 
 	if (!kern->audit_count)
-		return;
+		return 0;
 	code = crmg_state_open(kern->instance, true, &state, &why);
 	if (!code)
 		code = crmg_audit_append(&state, kern->audit, kern->audit_count, crmg_audit_mark(kern),
@@ -91,6 +91,14 @@ void crmg_audit_flush(struct crmg_kern *kern, struct crmg_err *err)
 			      kern->audit_count == 1 ? "y" : "ies");
 	crmg_err_clear(&why);
 	crmg_audit_forget(kern);
+	return code;
+}
+
+int crmg_kern_tell(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text,
+		   const char *note, struct crmg_err *err)
+{
+	crmg_event_add(kern, kind, NULL, "", "%s%s%s", text, note[0] ? ": " : "", note);
+	return crmg_audit_flush(kern, err);
 }
 
 void crmg_audit_end(struct crmg_kern *kern)

@@ -161,10 +161,3 @@ int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size
 	*ret_sources = forgetting.sources;
 	return code;
 }
-
-void crmg_kern_forgotten(struct crmg_kern *kern, const char *note)
-{
-	crmg_event_add(kern, CRMG_EVENT_FORGET, NULL, "", CRMG_FORGET_TEXT "%s%s",
-		       note[0] ? ": " : "", note);
-	crmg_audit_flush(kern, NULL);
-}

@@ -404,8 +404,11 @@ void crmg_audit_begin(struct crmg_kern *kern);
 void crmg_audit_add(struct crmg_kern *kern, const char *what, const struct crmg_pfx *prefix,
 		    const char *service, const char *details);
 
-/* Writes what was added; that it could not be is a warning in err (NULL: in the kernel only). */
-void crmg_audit_flush(struct crmg_kern *kern, struct crmg_err *err);
+/*
+ * Writes what was added: 0, or -errno: it could not be, which is a warning in err (NULL: in the
+ * kernel only).
+ */
+int crmg_audit_flush(struct crmg_kern *kern, struct crmg_err *err);
 
 /* Drops what was added: it was taken back. */
 void crmg_audit_forget(struct crmg_kern *kern);

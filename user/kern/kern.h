@@ -230,9 +230,12 @@ int crmg_kern_unban(struct crmg_kern *kern, const struct crmg_pfx *prefixes, siz
 int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size_t *ret_sources,
 		     struct crmg_err *err);
 
-/* Tells events and the audit log that it was done, not of whom. note: "" for none. */
-#define CRMG_FORGET_TEXT "a source was erased"
-void crmg_kern_forgotten(struct crmg_kern *kern, const char *note);
+/*
+ * Tells events and the audit log "TEXT: NOTE" (no note: ""), now. A failure is of the log, said as
+ * a warning.
+ */
+int crmg_kern_tell(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text,
+		   const char *note, struct crmg_err *err);
 
 /*
  * Copies events with seq > *cursor into ret[max], oldest first, and moves the

@@ -3,11 +3,11 @@
  * saved.c - reads back what save.c wrote. Nothing in these files is believed before it was
  * checked; what does not pass is put aside, and the rest is used.
  */
+#include <fcntl.h>
 #include <string.h>
 
 #include "../base/util.h"
 #include "../report/sources.h"
-#include "../state/state.h"
 #include "internal.h"
 #include "savedfile.h"
 
@@ -351,6 +351,22 @@ void crmg_saved_keep(const char *instance, const char *name, struct crmg_err *er
 	crmg_err_warn(err, "%s/%s is kept as %s.bad", state.path, name, name);
 }
 
+int crmg_saved_drop_bad(const struct crmg_state *state, size_t *ret_count, struct crmg_err *err)
+{
+	static const char *const names[] = {
+		CRMG_SAVED_BANS CRMG_STATE_BAD, CRMG_SAVED_BUDGETS CRMG_STATE_BAD,
+	};
+	size_t i;
+	int code = 0;
+
+	*ret_count = 0;
+	for (i = 0; !code && i < CRMG_ARRAY_SIZE(names); i++) {
+		*ret_count += !faccessat(state->dir, names[i], F_OK, AT_SYMLINK_NOFOLLOW);
+		code = crmg_state_remove(state, names[i], err);
+	}
+	return code;
+}
+
 int crmg_saved_remove(const char *instance, struct crmg_err *err)
 {
 	static const char *const names[] = {
@@ -358,7 +374,7 @@ int crmg_saved_remove(const char *instance, struct crmg_err *err)
 	};
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	int code = crmg_state_open(instance, false, &state, err), one;
-	size_t i;
+	size_t i, bad;
 
 	if (code)
 		return code == -ENOENT ? 0 : code;
@@ -366,5 +382,6 @@ int crmg_saved_remove(const char *instance, struct crmg_err *err)
 		one = crmg_state_remove(&state, names[i], err);
 		code = code ? code : one;
 	}
-	return code;
+	one = crmg_saved_drop_bad(&state, &bad, err);
+	return code ? code : one;
 }

@@ -12,6 +12,7 @@
 #include <crmgate/window.h>
 
 #include "../report/bans.h"
+#include "../state/state.h"
 #include "kern.h"
 
 #define CRMG_SAVED_POLICY     "policy.image"
@@ -91,7 +92,10 @@ int crmg_saved_budgets(struct crmg_kern *kern, const struct crmg_saved *saved,
 /* Keeps a file as NAME.bad, since what is in it did not come back: the next save is another one. */
 void crmg_saved_keep(const char *instance, const char *name, struct crmg_err *err);
 
-/* Removes the files; that there are none is no error. */
+/* Removes those files that were put aside and can have addresses; how many there were. */
+int crmg_saved_drop_bad(const struct crmg_state *state, size_t *ret_count, struct crmg_err *err);
+
+/* Removes the files, and what was put aside; that there are none is no error. */
 int crmg_saved_remove(const char *instance, struct crmg_err *err);
 
 #endif

@@ -206,7 +206,7 @@ static int settle_mode(const struct crmg_state *state, int fd)
 }
 
 static int write_new(const struct crmg_state *state, const char *name, const void *data,
-		     size_t size)
+		     size_t size, bool secret)
 {
 	crmg_autoclose int fd = openat(state->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 				       O_CLOEXEC, 0600);
@@ -214,21 +214,21 @@ static int write_new(const struct crmg_state *state, const char *name, const voi
 
 	if (fd < 0)
 		return -errno;
-	code = settle_mode(state, fd);
+	code = secret ? 0 : settle_mode(state, fd);
 	if (!code)
 		code = write_all(fd, data, size);
 	return code ? code : fsync(fd) < 0 ? -errno : 0;
 }
 
-int crmg_state_write(const struct crmg_state *state, const char *name, const void *data,
-		     size_t size, struct crmg_err *err)
+static int replace(const struct crmg_state *state, const char *name, const void *data,
+		   size_t size, bool secret, struct crmg_err *err)
 {
 	char temporary[NAME_LEN];
 	int code;
 
 	snprintf(temporary, sizeof(temporary), ".%s.new", name);
 	unlinkat(state->dir, temporary, 0);
-	code = write_new(state, temporary, data, size);
+	code = write_new(state, temporary, data, size, secret);
 	if (!code && renameat(state->dir, temporary, state->dir, name) < 0)
 		code = -errno;
 	if (code < 0) {
@@ -236,6 +236,18 @@ int crmg_state_write(const struct crmg_state *state, const char *name, const voi
 		return said(err, code, "write", state, name);
 	}
 	return fsync(state->dir) < 0 ? said(err, -errno, "write", state, name) : 0;
+}
+
+int crmg_state_write(const struct crmg_state *state, const char *name, const void *data,
+		     size_t size, struct crmg_err *err)
+{
+	return replace(state, name, data, size, false, err);
+}
+
+int crmg_state_write_secret(const struct crmg_state *state, const char *name, const void *data,
+			    size_t size, struct crmg_err *err)
+{
+	return replace(state, name, data, size, true, err);
 }
 
 int crmg_state_append(const struct crmg_state *state, const char *name, const void *data,
@@ -287,7 +299,7 @@ int crmg_state_quarantine(const struct crmg_state *state, const char *name,
 {
 	char bad[NAME_LEN];
 
-	snprintf(bad, sizeof(bad), "%s.bad", name);
+	snprintf(bad, sizeof(bad), "%s" CRMG_STATE_BAD, name);
 	/* A folder has no second name, nor has a file everywhere. */
 	if (faccessat(state->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return -ENOENT;

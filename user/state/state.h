@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * state.h - the folder /var/lib/crmgate/INSTANCE: what has to be there after a reboot.
- * The folders are 0750 root:crmgate, files in them 0640. A file has one writer at a
+ * The folders are 0750 root:crmgate, files in them 0640, keys 0600. A file has one writer at a
  * time: who writes holds the lock of the instance, or a lock of its own.
  */
 #ifndef CRMGATE_STATE_H
@@ -59,6 +59,10 @@ int crmg_state_read(const struct crmg_state *state, const char *name, size_t max
 int crmg_state_write(const struct crmg_state *state, const char *name, const void *data,
 		     size_t size, struct crmg_err *err);
 
+/* The same, for the owner's eyes only: mode 0600. */
+int crmg_state_write_secret(const struct crmg_state *state, const char *name, const void *data,
+			    size_t size, struct crmg_err *err);
+
 /*
  * Adds to the end of a file, or makes it. Returns only when it is on the disk. After a
  * failure the file is as it was; after a crash the end of it may be a part of data.
@@ -71,6 +75,8 @@ int crmg_state_append(const struct crmg_state *state, const char *name, const vo
  * folder can hold it, and so nobody who only reads.
  */
 int crmg_state_lock(const struct crmg_state *state, const char *name, struct crmg_err *err);
+
+#define CRMG_STATE_BAD ".bad"
 
 /*
  * Keeps a file that is not to be used as NAME.bad, to be looked at, in the place of an older
