@@ -138,7 +138,8 @@
 /* How the ledger has addresses. */
 #define CRMG_ADDRESSES(X) \
 	X(TRUNCATE, "truncate", "cut to /24 and /48") \
-	X(FULL,     "full",     "whole, as wide as a source")
+	X(FULL,     "full",     "whole, as wide as a source") \
+	X(PSEUDONYM, "pseudonym", "encrypted, under a key of the day")
 
 /* What comes of it when a source has used up a budget of bytes_out. */
 #define CRMG_ON_BUDGETS(X) \
@@ -175,7 +176,8 @@
 	X(BUDGET,   "budget",   "the part of a budget that notify_at names was used up") \
 	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one") \
 	X(CONTRACT, "contract", "a client's contract ends soon, or ceases or begins to hold") \
-	X(FORGET,   "forget",   "a source was erased from files and tables")
+	X(FORGET,   "forget",   "a source was erased from files and tables") \
+	X(REVEAL,   "reveal",   "the address behind a pseudonym was told")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,

@@ -125,6 +125,80 @@ without_tables() {
 	expect_json "$(crmgate audit -j)" '.entries[-1].what == "forget"'
 }
 
+# The ledger has pseudonyms: who asks why is told the address, and the log is told that.
+hidden() {
+	local name names keys
+	start
+	lab_until at_least 1 record
+	export_to good
+	export_to bad
+	lab_until drained
+	stop
+	expect 'files' "$(named 198.51.100)" == ''
+	expect 'by address' "$(total bytes_out --source "$LAB_BAD")" -eq 0
+	names=$(crmgate reveal "$LAB_BAD" --note 'request 18')
+	name=${names##*$'\n'}
+	expect 'names' "$name" =~ ^20[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9a-f]{36}$
+	expect 'bytes' "$(total bytes_out --source "$name")" -gt 2000000
+	expect_json "$(ledger)" --arg p "$name" 'any(.rows[]; .source == $p)'
+	expect 'page' "$(crmgate report --source "$name")" =~ "What was sent to $name"
+	expect 'address' "$(crmgate reveal "$name" --note 'incident 17')" == "$LAB_BAD"
+	expect_json "$(crmgate reveal "$name" --note again -j)" --arg a "$LAB_BAD" '.address == $a'
+	not grep -F "$LAB_BAD" <<<"$(crmgate events -j | jq -r 'select(.event == "reveal").detail')"
+	expect_json "$(crmgate audit -j)" --arg p "$name" '.entries | map(select(.what == "reveal")) |
+		length == 3 and .[0].details == "1 pseudonym of an address: request 18" and
+		(.[1].details == $p + ": incident 17")'
+	intact
+
+	expect_exit 2 crmgate reveal "$name"
+	expect 'why' "$OUTPUT" =~ '--note TEXT is needed'
+	expect_exit 2 crmgate reveal "${name%?}" --note x
+	expect_exit 2 crmgate reveal "${name:0:11}000102030405060708090a0b0c0d0e0f0000" --note x
+	expect 'digits' "$OUTPUT" =~ 'is a digit wrong'
+	expect 'told' "$(crmgate audit -j | jq '[.entries[] | select(.what == "reveal")] | length')" -eq 3
+	expect 'mode' "$(stat -c %a "$state"/ledger-*.key | sort -u)" == 600
+
+	# A log that cannot be written: nothing is told.
+	mv "$state/audit.log" "$state/audit.old"
+	mkdir "$state/audit.log"
+	expect_exit 1 crmgate reveal "$name" --note x
+	expect 'untold' "$OUTPUT" =~ 'nothing is told'
+	not grep -F "$LAB_BAD" <<<"$OUTPUT"
+	rmdir "$state/audit.log"
+	mv "$state/audit.old" "$state/audit.log"
+
+	# Found under its pseudonym, and nobody else; then the keys are destroyed.
+	expect_exit 0 crmgate forget "$LAB_BAD" -j
+	expect_json "$OUTPUT" '.ledger_entries == 1'
+	expect 'bytes' "$(total bytes_out --source "$name")" -eq 0
+	name=$(crmgate reveal "$LAB_GOOD" --note x | tail -n 1)
+	rm "$state"/ledger-*.key
+	expect_exit 1 crmgate reveal "$name" --note x
+	expect 'destroyed' "$OUTPUT" =~ 'nobody can tell'
+	expect 'others' "$(total bytes_out --source "$name")" -gt 2000000
+}
+
+# Nothing is known, a part of it only, or nobody can say: so the log has it.
+in_words() {
+	expect_exit 0 crmgate forget 192.0.2.9 --note 'request 19'
+	expect 'nothing' "$OUTPUT" =~ 'erased: 0 entries of the ledger, 0 sources'
+	expect_json "$(crmgate audit -j)" '.entries[-1].details ==
+		"nothing was known of a source that was to be erased: request 19"'
+	echo "$LAB_BAD" >"$state/bans.json.bad"
+	echo "$LAB_BAD" >"$state/budgets.json.bad"
+	expect_exit 0 crmgate forget "$LAB_BAD"
+	expect 'files' "$OUTPUT" =~ '2 damaged files that had been put aside could have named it'
+	expect 'files' "$(named "$LAB_BAD")" == ''
+	mkdir "$state/ledger-2026-01-01.jsonl"
+	not crmgate forget "$LAB_BAD"
+	expect_json "$(crmgate audit -j)" '.entries[-1].details ==
+		"a source was erased in part: to be done again"'
+	rmdir "$state/ledger-2026-01-01.jsonl"
+	echo "$LAB_BAD" >"$state/bans.json.bad"
+	purge
+	expect 'files' "$(named "$LAB_BAD")" == ''
+}
+
 wrong_usage() {
 	expect_exit 2 crmgate forget
 	expect_exit 2 crmgate forget 203.0.113.1/24
@@ -141,5 +215,8 @@ t 'forget: in no file, table or event; banned and counted as before' \
 t 'forget: a budget that is used up stays so' \
 	with "$(kept full 'limits: {bytes_out: [{quota: 1MB, per: 1h}]}, on_budget: cut')" limits_hold
 t 'forget: where nothing is attached' with "$(kept full)" without_tables
+t 'pseudonyms: revealed to who says why, forgotten, and nobody can tell without the key' \
+	with "$(kept pseudonym)" hidden
+t 'forget: nothing known, a part, and files that were put aside' with "$(kept full)" in_words
 t 'wrong usage' wrong_usage
 t_done

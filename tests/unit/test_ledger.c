@@ -243,7 +243,7 @@ static void test_days(void **state)
 	assert_int_equal(totals.rows[0].key.day_ns, day.from_ns);
 	assert_int_equal(totals.rows[1].key.day_ns, day.to_ns);
 	crmg_ledger_totals_free(&totals);
-	assert_int_equal(crmg_ledger_expire(&folder, day.to_ns + CRMG_DAY_NS, CRMG_DAY_NS, &err), 2);
+	assert_int_equal(crmg_days_expire(&folder, day.to_ns + CRMG_DAY_NS, CRMG_DAY_NS, &err), 2);
 	assert_int_equal(sum(NULL, NULL), 2);
 }
 

@@ -41,7 +41,7 @@ static void test_long_record(void **state)
 		assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
 	}
 	crmg_ledger_book_close(&book);
-	assert_int_equal(crmg_ledger_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err), 1);
+	assert_int_equal(crmg_days_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err), 1);
 	assert_false(is_there(TODAY));
 	assert_int_equal(sum(NULL, NULL), 2);
 }
@@ -58,7 +58,7 @@ static void test_clock_jumps(void **state)
 	fx.snap.real_ns += ahead;
 	sends(0, NULL, 2);
 	assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
-	assert_int_equal(crmg_ledger_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err), 0);
+	assert_int_equal(crmg_days_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err), 0);
 	assert_true(is_there(TODAY));
 	/* It is put right, and the daemon starts again: the last record is not in the last file. */
 	fx.snap.real_ns -= ahead;
@@ -77,13 +77,13 @@ static void test_clock_jumps(void **state)
 	fx.snap.real_ns += ahead;
 	book = opened(0);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(crmg_ledger_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err),
+		assert_int_equal(crmg_days_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err),
 				 0);
 		assert_int_equal(record(book, CRMG_LEDGER_STATE_ENFORCED), 0);
 		tick(DAY);
 	}
 	crmg_ledger_book_close(&book);
-	assert_int_equal(crmg_ledger_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err), 1);
+	assert_int_equal(crmg_days_expire(&folder, fx.snap.real_ns, 30 * CRMG_DAY_NS, &err), 1);
 	assert_false(is_there(TODAY));
 }
 

@@ -68,7 +68,7 @@ struct crmg_command {
 	X(panic) X(resume) \
 	X(status) X(doctor) X(prove) X(posture) X(show) X(top) X(why) X(calibrate) \
 	X(ban) X(unban) X(bans) \
-	X(events) X(audit) X(ledger) X(report) X(forget) X(metrics) X(daemon) \
+	X(events) X(audit) X(ledger) X(report) X(reveal) X(forget) X(metrics) X(daemon) \
 	X(version) X(help)
 
 #define CRMG_DECLARE_COMMAND(name) extern const struct crmg_command crmg_command_##name;

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../base/util.h"
+#include "../ledger/pseudonym.h"
 
 static int read_day(const struct crmg_args *args, const char *option, uint64_t *ret_ns)
 {
@@ -18,6 +19,7 @@ static int read_day(const struct crmg_args *args, const char *option, uint64_t *
 int crmg_ledger_args(const struct crmg_args *args, struct crmg_ledger_wanted *ret)
 {
 	const char *source = crmg_arg(args, "source"), *why;
+	struct crmg_pseudonym pseudonym;
 	int status;
 
 	*ret = (struct crmg_ledger_wanted){ .filter.to_ns = crmg_clock_ns(CLOCK_REALTIME) };
@@ -30,10 +32,14 @@ int crmg_ledger_args(const struct crmg_args *args, struct crmg_ledger_wanted *re
 		return crmg_cli_usage(args, "--from is later than --to, or than today (UTC)");
 	if (!source)
 		return CRMG_EXIT_OK;
-	if (crmg_parse_prefix(source, &ret->source, &why) < 0)
-		return crmg_cli_usage(args, "--source %s: %s; an address or a prefix, like "
-				      "203.0.113.0/24", source, why);
 	ret->filter.source = &ret->source;
+	if (!crmg_parse_pseudonym(source, &ret->filter.day_ns, &pseudonym)) {
+		ret->source = (struct crmg_pfx){ .addr = pseudonym.addr };
+		ret->filter.check = pseudonym.check;
+	} else if (crmg_parse_prefix(source, &ret->source, &why) < 0) {
+		return crmg_cli_usage(args, "--source %s: %s; an address or a prefix, like "
+				      "203.0.113.0/24, or a pseudonym of the ledger", source, why);
+	}
 	return CRMG_EXIT_OK;
 }
 
@@ -53,6 +59,10 @@ int crmg_ledger_add_up(const struct crmg_args *args, const struct crmg_ledger_fi
 		crmg_cli_note(args, "%zu damaged line%s left out, the first is line %zu of %s/%s",
 			      ret->damage.lines, ret->damage.lines == 1 ? "" : "s",
 			      ret->damage.line, state.path, ret->damage.first);
+	if (ret->hidden)
+		crmg_cli_note(args, "%zu entr%s under pseudonyms left out: only `crmgate reveal` can "
+			      "tell whether an address is among them", ret->hidden,
+			      ret->hidden == 1 ? "y" : "ies");
 	if (!ret->records)
 		crmg_cli_note(args, "there is no record of this time; `crmgate daemon --manage` "
 			      "keeps the ledger");

@@ -129,9 +129,7 @@ static void read_addresses(struct crmg_reader *r, const struct crmg_node *node, 
 	unsigned int value;
 
 	(void)arg;
-	if (node->kind == CRMG_NODE_WORD && strcmp(node->text, "pseudonym") == 0)
-		crmg_read_not_yet(r, node->place, "addresses: pseudonym");
-	else if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
+	if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
 		((struct crmg_model *)target)->addresses = value;
 }
 

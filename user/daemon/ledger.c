@@ -45,7 +45,7 @@ static void expire(struct crmg_kern *kern, const struct crmg_state *folder, stru
 		return;
 	keep = crmg_image_head(image)->keep_s * CRMG_NS_PER_SEC;
 	if (keep && now > keep)
-		crmg_ledger_expire(folder, now, keep, err);
+		crmg_days_expire(folder, now, keep, err);
 }
 
 static int write_record(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,

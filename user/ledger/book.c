@@ -312,6 +312,8 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 	if (!code && (!book->labels || book->generation != crmg_image_head(snap->image)->generation))
 		code = keep_labels(book, snap->image);
 	book->blind = false;
+	/* Whoever was to be hidden when he was read stays so. */
+	book->kept.pseudonyms |= crmg_image_head(snap->image)->addresses == CRMG_ADDRESSES_PSEUDONYM;
 	book->kept.to_ns = snap->real_ns;
 	book->kept.generation = book->generation;
 	book->kept.state = crmg_ledger_weaker(book->kept.state, state);

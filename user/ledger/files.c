@@ -2,65 +2,15 @@
 /* files.c - a file of records for each day. */
 #include "files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "../base/num.h"
 #include "../base/util.h"
-#include "../report/text.h"
-
-#define BEFORE "ledger-"
-#define AFTER  ".jsonl"
+#include "pseudonym.h"
 
 /* More than the longest record: where the last one of a file is looked for. */
 #define TAIL_MAX (16 << 20)
-
-int crmg_parse_date(const char *text, uint64_t *ret_real_ns)
-{
-	char time[CRMG_TIME_LEN];
-
-	if (strlen(text) != CRMG_DATE_LEN - 1)
-		return -EINVAL;
-	snprintf(time, sizeof(time), "%sT00:00:00Z", text);
-	return crmg_parse_utc(time, ret_real_ns);
-}
-
-char *crmg_format_date(uint64_t real_ns, char buf[CRMG_DATE_LEN])
-{
-	char time[CRMG_TIME_LEN];
-
-	crmg_copy(buf, CRMG_DATE_LEN, crmg_format_utc(real_ns, false, time, sizeof(time)));
-	return buf;
-}
-
-uint64_t crmg_ledger_day(const struct crmg_ledger_interval *interval)
-{
-	bool is_long = interval->to_ns > interval->from_ns + CRMG_DAY_NS;
-	uint64_t at = is_long ? interval->to_ns - 1 : interval->from_ns;
-
-	return at / CRMG_DAY_NS * CRMG_DAY_NS;
-}
-
-char *crmg_ledger_file(uint64_t day_ns, char buf[sizeof(CRMG_LEDGER_NAME)])
-{
-	char date[CRMG_DATE_LEN];
-
-	snprintf(buf, sizeof(CRMG_LEDGER_NAME), BEFORE "%s" AFTER, crmg_format_date(day_ns, date));
-	return buf;
-}
-
-static int day_of(const char *name, uint64_t *ret_ns)
-{
-	char date[CRMG_DATE_LEN];
-
-	if (strlen(name) != sizeof(CRMG_LEDGER_NAME) - 1 ||
-	    strncmp(name, BEFORE, strlen(BEFORE)) != 0 ||
-	    strcmp(name + strlen(BEFORE) + CRMG_DATE_LEN - 1, AFTER) != 0)
-		return -EINVAL;
-	crmg_copy(date, sizeof(date), name + strlen(BEFORE));
-	return crmg_parse_date(date, ret_ns);
-}
 
 /* ------------------------------------------------------------------ writing */
 
@@ -103,20 +53,52 @@ static char *format_short(const struct crmg_ledger_interval *interval)
 	return line;
 }
 
-int crmg_ledger_append(const struct crmg_state *state,
-		       const struct crmg_ledger_interval *interval, struct crmg_err *err)
+/* The sources under the key of the day; the array is the caller's. */
+static int hide_sources(const struct crmg_state *state,
+			const struct crmg_ledger_interval *interval,
+			struct crmg_ledger_source **ret, struct crmg_err *err)
 {
-	char name[sizeof(CRMG_LEDGER_NAME)];
-	crmg_autofree char *line = crmg_ledger_format(interval);
-	crmg_autofree char *text = NULL;
-	const char *before;
-	size_t size;
-	int code = line ? look_at_end(state, crmg_ledger_file(crmg_ledger_day(interval), name), &size,
-				      &before, err) : -ENOMEM;
+	struct crmg_ledger_source *sources;
+	struct crmg_day_key key;
+	int code = crmg_day_key_get(state, crmg_ledger_day(interval), &key, err);
 
 	if (code)
 		return code;
-	if (size + strlen(line) > CRMG_LEDGER_DAY_MAX) {
+	sources = calloc(interval->source_count, sizeof(*sources));
+	if (!sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < interval->source_count; i++) {
+		struct crmg_pseudonym pseudonym;
+
+		sources[i] = interval->sources[i];
+		pseudonym = crmg_pseudonym_of(&key, &sources[i].prefix.addr);
+		sources[i].prefix.addr = pseudonym.addr;
+		sources[i].check = pseudonym.check;
+	}
+	*ret = sources;
+	return 0;
+}
+
+int crmg_ledger_append(const struct crmg_state *state,
+		       const struct crmg_ledger_interval *interval, struct crmg_err *err)
+{
+	crmg_autofree struct crmg_ledger_source *hidden = NULL;
+	struct crmg_ledger_interval told = *interval;
+	char name[CRMG_DAY_FILE_LEN];
+	crmg_autofree char *line = NULL, *text = NULL;
+	const char *before;
+	size_t size;
+	int code = look_at_end(state, crmg_day_file(CRMG_DAY_RECORDS, crmg_ledger_day(interval), name),
+			       &size, &before, err);
+
+	if (!code && interval->pseudonyms && interval->source_count) {
+		code = hide_sources(state, interval, &hidden, err);
+		told.sources = hidden;
+	}
+	if (code)
+		return code;
+	line = crmg_ledger_format(&told);
+	if (line && size + strlen(line) > CRMG_LEDGER_DAY_MAX) {
 		free(line);
 		line = format_short(interval);
 	}
@@ -128,48 +110,6 @@ int crmg_ledger_append(const struct crmg_state *state,
 }
 
 /* ------------------------------------------------------------------ reading */
-
-static int by_day(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-int crmg_ledger_days(const struct crmg_state *state, uint64_t **ret, size_t *ret_count,
-		     struct crmg_err *err)
-{
-	int fd = openat(state->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), code;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	uint64_t day, *days = NULL, *grown;
-	size_t count = 0;
-
-	if (!dir) {
-		code = -errno;
-		if (fd >= 0)
-			close(fd);
-		return crmg_err_set(err, code, "%s: %s", state->path, strerror(-code));
-	}
-	while ((entry = readdir(dir))) {
-		if (day_of(entry->d_name, &day))
-			continue;
-		grown = crmg_grow(&days, &count, sizeof(*days));
-		if (!grown)
-			break;
-		*grown = day;
-	}
-	closedir(dir);
-	if (entry) {
-		free(days);
-		return -ENOMEM;
-	}
-	if (count)
-		qsort(days, count, sizeof(*days), by_day);
-	*ret = days;
-	*ret_count = count;
-	return 0;
-}
 
 struct reading {
 	crmg_ledger_visit *visit;
@@ -201,14 +141,15 @@ static int read_line(const struct reading *reading, const char *name, size_t num
 static int read_day(const struct crmg_state *state, uint64_t day_ns, bool end,
 		    const struct reading *reading, struct crmg_err *err)
 {
-	char name[sizeof(CRMG_LEDGER_NAME)];
+	char name[CRMG_DAY_FILE_LEN];
 	size_t size = 0;
-	int fd = crmg_state_file(state, crmg_ledger_file(day_ns, name), &size, err), code = 0;
+	int fd = crmg_state_file(state, crmg_day_file(CRMG_DAY_RECORDS, day_ns, name), &size, err);
 	crmg_autofclose FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
 	crmg_autofree char *line = NULL;
 	size_t room = 0, number = 0;
 	ssize_t length;
 	bool unread;
+	int code = 0;
 
 	if (!file) {
 		if (fd >= 0)
@@ -235,7 +176,7 @@ int crmg_ledger_read(const struct crmg_state *state, uint64_t from_ns, uint64_t 
 	const struct reading reading = { .visit = visit, .context = context, .damage = ret };
 	crmg_autofree uint64_t *days = NULL;
 	size_t count;
-	int code = crmg_ledger_days(state, &days, &count, err);
+	int code = crmg_days(state, CRMG_DAY_RECORDS, &days, &count, err);
 
 	*ret = (struct crmg_ledger_damage){ 0 };
 	for (size_t i = 0; !code && i < count; i++)
@@ -272,7 +213,7 @@ int crmg_ledger_last(const struct crmg_state *state, uint64_t now_ns, uint32_t s
 	const struct reading reading = { .visit = keep_last, .context = &last, .damage = &damage };
 	crmg_autofree uint64_t *days = NULL;
 	size_t count;
-	int code = crmg_ledger_days(state, &days, &count, err);
+	int code = crmg_days(state, CRMG_DAY_RECORDS, &days, &count, err);
 
 	/* A day without a whole record tells nothing: the one before does. */
 	while (!code && count && (!last.seq || last.seq < seq || days[count] > now_ns))
@@ -284,29 +225,4 @@ int crmg_ledger_last(const struct crmg_state *state, uint64_t now_ns, uint32_t s
 	else
 		*ret = last;
 	return code;
-}
-
-/* Days went by in the time of this clock, as they do not when it jumps. */
-static bool is_settled(const uint64_t *days, size_t count, uint64_t now_ns)
-{
-	size_t whole = 0;
-
-	for (size_t i = 0; i < count; i++)
-		whole += days[i] + CRMG_DAY_NS <= now_ns && days[i] + 8 * CRMG_DAY_NS > now_ns;
-	return whole >= 2;
-}
-
-size_t crmg_ledger_expire(const struct crmg_state *state, uint64_t now_ns, uint64_t keep_ns,
-			  struct crmg_err *err)
-{
-	char name[sizeof(CRMG_LEDGER_NAME)];
-	crmg_autofree uint64_t *days = NULL;
-	size_t count = 0, removed = 0;
-
-	if (crmg_ledger_days(state, &days, &count, err) || !is_settled(days, count, now_ns))
-		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (days[i] + CRMG_DAY_NS + keep_ns <= now_ns)
-			removed += !crmg_state_remove(state, crmg_ledger_file(days[i], name), err);
-	return removed;
 }

@@ -6,16 +6,35 @@
 #include <string.h>
 
 #include "../base/util.h"
+#include "pseudonym.h"
+
+/* Who is to be forgotten on a day. */
+struct subject {
+	struct crmg_pfx source;
+	struct crmg_day_key key;
+	bool has_key;		/* if not, its pseudonyms are nobody's */
+};
+
+static bool is_meant(const struct subject *subject, const struct crmg_ledger_source *entry)
+{
+	const struct crmg_pseudonym pseudonym = { entry->prefix.addr, entry->check };
+	struct crmg_pfx prefix = entry->prefix;
+
+	if (entry->check &&
+	    (!subject->has_key || crmg_pseudonym_open(&subject->key, &pseudonym, &prefix.addr)))
+		return false;
+	return crmg_prefixes_meet(&prefix, &subject->source);
+}
 
 /* Gives what the source did to the others of its policy; how many entries that were. */
-static size_t drop_source(struct crmg_ledger_interval *interval, const struct crmg_pfx *source)
+static size_t drop_source(struct crmg_ledger_interval *interval, const struct subject *subject)
 {
 	size_t count = 0, dropped;
 
 	for (size_t i = 0; i < interval->source_count; i++) {
 		const struct crmg_ledger_source *entry = &interval->sources[i];
 
-		if (crmg_prefixes_meet(&entry->prefix, source))
+		if (is_meant(subject, entry))
 			crmg_ledger_add(&interval->policies[entry->policy].other, &entry->sums);
 		else
 			interval->sources[count++] = *entry;
@@ -26,7 +45,7 @@ static size_t drop_source(struct crmg_ledger_interval *interval, const struct cr
 }
 
 /* A line (without newline) goes to out as it is, without the source, or not at all. */
-static int copy_line(const char *text, size_t size, const struct crmg_pfx *source, FILE *out,
+static int copy_line(const char *text, size_t size, const struct subject *subject, FILE *out,
 		     struct crmg_ledger_forgotten *ret)
 {
 	struct crmg_ledger_interval interval;
@@ -40,7 +59,7 @@ static int copy_line(const char *text, size_t size, const struct crmg_pfx *sourc
 	}
 	if (code)
 		return code;
-	dropped = drop_source(&interval, source);
+	dropped = drop_source(&interval, subject);
 	ret->entries += dropped;
 	if (dropped)
 		line = crmg_ledger_format(&interval);
@@ -54,7 +73,7 @@ static int copy_line(const char *text, size_t size, const struct crmg_pfx *sourc
 	return 0;
 }
 
-static int copy_lines(const char *data, size_t size, const struct crmg_pfx *source, FILE *out,
+static int copy_lines(const char *data, size_t size, const struct subject *subject, FILE *out,
 		      struct crmg_ledger_forgotten *ret)
 {
 	const char *at = data, *end;
@@ -64,7 +83,7 @@ static int copy_lines(const char *data, size_t size, const struct crmg_pfx *sour
 		end = memchr(at, '\n', data + size - at);
 		if (!end)
 			end = data + size;
-		code = copy_line(at, end - at, source, out, ret);
+		code = copy_line(at, end - at, subject, out, ret);
 	}
 	return code;
 }
@@ -74,19 +93,23 @@ static int forget_day(const struct crmg_state *state, uint64_t day_ns,
 		      struct crmg_err *err)
 {
 	struct crmg_ledger_forgotten found = { 0 };
+	struct subject subject = { .source = *source };
 	crmg_autofree char *data = NULL, *copy = NULL;
-	char name[sizeof(CRMG_LEDGER_NAME)];
+	char name[CRMG_DAY_FILE_LEN];
 	size_t size, copied;
 	FILE *out;
-	int code = crmg_state_read(state, crmg_ledger_file(day_ns, name), 2 * CRMG_LEDGER_DAY_MAX,
-				   &data, &size, err);
+	int code = crmg_day_key_read(state, day_ns, &subject.key, err);
 
+	subject.has_key = !code;
+	if (!code || code == -ENOENT)
+		code = crmg_state_read(state, crmg_day_file(CRMG_DAY_RECORDS, day_ns, name),
+				       2 * CRMG_LEDGER_DAY_MAX, &data, &size, err);
 	if (code)
 		return code == -ENOENT ? 0 : code;
 	out = open_memstream(&copy, &copied);
 	if (!out)
 		return -ENOMEM;
-	code = copy_lines(data, size, source, out, &found);
+	code = copy_lines(data, size, &subject, out, &found);
 	if (fclose(out) && !code)
 		code = -ENOMEM;
 	if (!code && (found.entries || found.lines))
@@ -103,7 +126,7 @@ int crmg_ledger_forget(const struct crmg_state *state, const struct crmg_pfx *so
 {
 	crmg_autofree uint64_t *days = NULL;
 	size_t count;
-	int code = crmg_ledger_days(state, &days, &count, err);
+	int code = crmg_days(state, CRMG_DAY_RECORDS, &days, &count, err);
 
 	*ret = (struct crmg_ledger_forgotten){ 0 };
 	for (size_t i = 0; !code && i < count; i++)

@@ -23,8 +23,7 @@ static void write_head(const struct crmg_ledger_page *page, FILE *out)
 	char from[CRMG_DATE_LEN], to[CRMG_DATE_LEN], time[CRMG_TIME_LEN], begin[CRMG_TIME_LEN];
 
 	fprintf(out, "# What was sent to %s\n\n",
-		crmg_format_prefix(&filter->source->addr, filter->source->len, source,
-				   sizeof(source)));
+		crmg_ledger_wanted_text(filter, source));
 	fprintf(out, "* Days (UTC): %s to %s\n",
 		filter->from_ns ? crmg_format_date(filter->from_ns, from) : "the first that is kept",
 		crmg_format_date(filter->to_ns, to));
@@ -43,7 +42,7 @@ static void write_row(const struct crmg_ledger_row *row, FILE *out)
 	char date[CRMG_DATE_LEN], source[CRMG_ADDR_LEN], first[CRMG_TIME_LEN], last[CRMG_TIME_LEN];
 
 	fprintf(out, "| %s | %s | %s | %s | %s |", crmg_format_date(row->key.day_ns, date),
-		crmg_format_prefix(&row->key.addr, (uint8_t)row->key.len, source, sizeof(source)),
+		crmg_ledger_source_text(row, source),
 		row->key.service, row->key.policy, row->key.client);
 	for (int i = 0; i < CRMG_LEDGER_COUNT; i++)
 		fprintf(out, " %" PRIu64 " |", row->sums.of[i]);
@@ -102,6 +101,9 @@ static void write_limits(const struct crmg_ledger_page *page, FILE *out)
 	fprintf(out, "* In these days %" PRIu64 " bytes of all %" PRIu64 " left to no source that is "
 		"named; some of them may have gone to this one.\n", page->unnamed_bytes_out,
 		page->all_bytes_out);
+	if (page->totals->hidden)
+		fprintf(out, "* %zu rows of these days are under pseudonyms, and only `crmgate reveal` "
+			"can tell which of them are of this source.\n", page->totals->hidden);
 	if (page->totals->damage.lines)
 		fprintf(out, "* %zu lines of the ledger are damaged and not in the figures.\n",
 			page->totals->damage.lines);

@@ -8,6 +8,7 @@
 #include "../base/util.h"
 #include "../report/text.h"
 #include "../state/sealed.h"
+#include "pseudonym.h"
 
 static const char *const keys[] = {
 #define KEY(ID, key, ...) key,
@@ -56,6 +57,14 @@ bool crmg_ledger_is_zero(const struct crmg_ledger_sums *sums)
 	return true;
 }
 
+uint64_t crmg_ledger_day(const struct crmg_ledger_interval *interval)
+{
+	bool is_long = interval->to_ns > interval->from_ns + CRMG_DAY_NS;
+	uint64_t at = is_long ? interval->to_ns - 1 : interval->from_ns;
+
+	return at / CRMG_DAY_NS * CRMG_DAY_NS;
+}
+
 /* ------------------------------------------------------------------ to text */
 
 void crmg_ledger_sums_json(json_t *object, const struct crmg_ledger_sums *sums)
@@ -73,16 +82,31 @@ static json_t *sums_object(const struct crmg_ledger_sums *sums)
 	return object;
 }
 
-static json_t *source_json(const struct crmg_ledger_source *source)
+/* "source", or "pseudonym" and the "length" of the prefix that it stands for. */
+static void add_prefix(json_t *object, const struct crmg_ledger_source *source, uint64_t day_ns)
 {
-	char prefix[CRMG_ADDR_LEN];
-	json_t *object = json_pack("{s:s, s:s, s:o, s:o}",
-		"source", crmg_format_prefix(&source->prefix.addr, source->prefix.len, prefix,
-					     sizeof(prefix)),
-		"client", source->client,
-		"first_seen", crmg_json_time(source->first_ns),
-		"last_seen", crmg_json_time(source->last_ns));
+	const struct crmg_pseudonym pseudonym = { source->prefix.addr, source->check };
+	char prefix[CRMG_ADDR_LEN], text[CRMG_PSEUDONYM_LEN];
 
+	if (!source->check) {
+		json_object_set_new(object, "source", json_string(
+			crmg_format_prefix(&source->prefix.addr, source->prefix.len, prefix,
+					   sizeof(prefix))));
+		return;
+	}
+	json_object_set_new(object, "pseudonym",
+			    json_string(crmg_format_pseudonym(day_ns, &pseudonym, text)));
+	json_object_set_new(object, "length", json_integer(source->prefix.len));
+}
+
+static json_t *source_json(const struct crmg_ledger_source *source, uint64_t day_ns)
+{
+	json_t *object = json_object();
+
+	add_prefix(object, source, day_ns);
+	json_object_set_new(object, "client", json_string(source->client));
+	json_object_set_new(object, "first_seen", crmg_json_time(source->first_ns));
+	json_object_set_new(object, "last_seen", crmg_json_time(source->last_ns));
 	crmg_ledger_sums_json(object, &source->sums);
 	return object;
 }
@@ -111,7 +135,8 @@ static json_t *policies_json(const struct crmg_ledger_interval *interval)
 		all[i] = policy_json(&interval->policies[i]);
 	for (i = 0; i < interval->source_count; i++)
 		json_array_append_new(json_object_get(all[interval->sources[i].policy], "sources"),
-				      source_json(&interval->sources[i]));
+				      source_json(&interval->sources[i],
+						  crmg_ledger_day(interval)));
 	for (i = 0; i < interval->policy_count; i++) {
 		const struct crmg_ledger_policy *policy = &interval->policies[i];
 
@@ -188,11 +213,33 @@ static int read_sums(const json_t *json, struct crmg_ledger_sums *ret)
 	return 0;
 }
 
-static int read_source(const json_t *json, struct crmg_ledger_source *ret)
+static int read_pseudonym(const json_t *json, const char *text, uint64_t day_ns,
+			  struct crmg_ledger_source *ret)
 {
+	struct crmg_pseudonym pseudonym;
+	uint64_t day, len;
+
+	if (crmg_parse_pseudonym(text, &day, &pseudonym) || day != day_ns ||
+	    read_number(json, "length", 128, &len))
+		return -EBADMSG;
+	ret->prefix = (struct crmg_pfx){ .addr = pseudonym.addr, .len = (uint8_t)len };
+	ret->check = pseudonym.check;
+	return 0;
+}
+
+static int read_prefix(const json_t *json, uint64_t day_ns, struct crmg_ledger_source *ret)
+{
+	const char *pseudonym = json_string_value(json_object_get(json, "pseudonym"));
 	const char *prefix = json_string_value(json_object_get(json, "source")), *why;
 
-	return prefix && !crmg_parse_prefix(prefix, &ret->prefix, &why) &&
+	if (pseudonym)
+		return read_pseudonym(json, pseudonym, day_ns, ret);
+	return prefix ? crmg_parse_prefix(prefix, &ret->prefix, &why) : -EBADMSG;
+}
+
+static int read_source(const json_t *json, uint64_t day_ns, struct crmg_ledger_source *ret)
+{
+	return !read_prefix(json, day_ns, ret) &&
 	       !read_name(json, "client", ret->client) && !read_sums(json, &ret->sums) &&
 	       !read_time(json, "first_seen", &ret->first_ns) &&
 	       !read_time(json, "last_seen", &ret->last_ns) ? 0 : -EBADMSG;
@@ -222,7 +269,7 @@ static int read_policy(const json_t *json, struct crmg_ledger_interval *interval
 		if (!source)
 			return -ENOMEM;
 		source->policy = interval->policy_count - 1;
-		if (read_source(item, source))
+		if (read_source(item, crmg_ledger_day(interval), source))
 			return -EBADMSG;
 	}
 	return 0;

@@ -16,6 +16,7 @@
 #include <crmgate/abi.h>
 
 #include "../base/addr.h"
+#include "days.h"
 
 /*
  * X(ID, "key", "TITLE"): what is counted, by the words of `top`. Requests under TLS are an
@@ -68,6 +69,7 @@ struct crmg_ledger_source {
 	uint32_t policy;		/* index in the interval */
 	char client[CRMG_NAME_LEN];
 	struct crmg_pfx prefix;		/* as wide as it is told */
+	uint32_t check;			/* 0; or prefix.addr is a pseudonym's (pseudonym.h) */
 	struct crmg_ledger_sums sums;
 	uint64_t first_ns;		/* CLOCK_REALTIME, of all that is in the sums */
 	uint64_t last_ns;
@@ -79,11 +81,18 @@ struct crmg_ledger_interval {
 	uint64_t from_ns;		/* CLOCK_REALTIME; in the file whole seconds */
 	uint64_t to_ns;
 	enum crmg_ledger_state state;
+	bool pseudonyms;		/* is to be written with them */
 	struct crmg_ledger_policy *policies;	/* each (service, policy) once */
 	size_t policy_count;
 	struct crmg_ledger_source *sources;	/* each (policy, client, prefix) once */
 	size_t source_count;
 };
+
+/*
+ * First moment of the day that a record is of: on which it begins, unless it is longer than
+ * one; then on which it ends, or it would be too old when it is written.
+ */
+uint64_t crmg_ledger_day(const struct crmg_ledger_interval *interval);
 
 void crmg_ledger_interval_clear(struct crmg_ledger_interval *interval);
 

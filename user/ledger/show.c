@@ -10,11 +10,6 @@
 /* What stands for sources that have no row of their own. */
 #define OTHERS "(others)"
 
-static char *source_text(const struct crmg_ledger_row *row, char *buf, size_t size)
-{
-	return crmg_format_prefix(&row->key.addr, (uint8_t)row->key.len, buf, size);
-}
-
 /* --------------------------------------------------------------------- JSON */
 
 static void add_sums(json_t *object, const struct crmg_ledger_sums *sums)
@@ -33,7 +28,7 @@ static json_t *row_json(const struct crmg_ledger_row *row)
 		"service", crmg_json_text(row->key.service, CRMG_NAME_LEN),
 		"policy", crmg_json_text(row->key.policy, CRMG_NAME_LEN),
 		"client", named ? crmg_json_text(row->key.client, CRMG_NAME_LEN) : json_null(),
-		"source", named ? json_string(source_text(row, prefix, sizeof(prefix)))
+		"source", named ? json_string(crmg_ledger_source_text(row, prefix))
 				: json_null(),
 		"state", crmg_ledger_state_name(row->key.state));
 
@@ -75,7 +70,7 @@ static void row_text(struct crmg_table *table, const struct crmg_ledger_row *row
 	const char *const names[] = { row->key.service, row->key.policy, row->key.client };
 
 	crmg_table_cell(table, "%s", crmg_format_date(row->key.day_ns, date));
-	crmg_table_cell(table, "%s", named ? source_text(row, prefix, sizeof(prefix)) : OTHERS);
+	crmg_table_cell(table, "%s", named ? crmg_ledger_source_text(row, prefix) : OTHERS);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(names); i++)
 		crmg_table_cell(table, "%s", i == 2 && !named ? "-" :
 				crmg_escape(names[i], CRMG_NAME_LEN, name, sizeof(name)));

@@ -7,6 +7,7 @@
 
 #include "../base/num.h"
 #include "../base/util.h"
+#include "pseudonym.h"
 
 bool crmg_ledger_is_named(const struct crmg_ledger_row *row)
 {
@@ -97,6 +98,7 @@ static int add_row(struct crmg_ledger_totals *totals,
 		crmg_copy(key.client, sizeof(key.client), source->client);
 		key.addr = source->prefix.addr;
 		key.len = source->prefix.len;
+		key.check = source->check;
 	}
 	row = row_of(totals, &key);
 	if (!row)
@@ -108,12 +110,21 @@ static int add_row(struct crmg_ledger_totals *totals,
 	return 0;
 }
 
-static bool is_wanted(const struct crmg_ledger_filter *filter, const char *client,
-		      struct crmg_pfx source)
+static bool is_wanted(struct crmg_ledger_totals *totals, const char *client,
+		      struct crmg_pfx source, uint32_t check)
 {
+	const struct crmg_ledger_filter *filter = totals->filter;
+
 	if (filter->client && strcmp(filter->client, client) != 0)
 		return false;
-	return !filter->source || crmg_prefixes_meet(filter->source, &source);
+	if (!filter->source)
+		return true;
+	if (filter->check != check) {
+		totals->hidden += !filter->check;
+		return false;
+	}
+	return check ? !crmg_addr_cmp(&filter->source->addr, &source.addr)
+		     : crmg_prefixes_meet(filter->source, &source);
 }
 
 static int add_interval(const struct crmg_ledger_interval *interval, void *context)
@@ -125,7 +136,7 @@ static int add_interval(const struct crmg_ledger_interval *interval, void *conte
 	for (size_t i = 0; !code && i < interval->source_count; i++) {
 		const struct crmg_ledger_source *source = &interval->sources[i];
 
-		if (is_wanted(filter, source->client, source->prefix))
+		if (is_wanted(totals, source->client, source->prefix, source->check))
 			code = add_row(totals, interval, &interval->policies[source->policy],
 				       source, &source->sums);
 	}
@@ -178,12 +189,34 @@ void crmg_ledger_totals_narrow(struct crmg_ledger_totals *totals,
 		const struct crmg_ledger_row *row = &totals->rows[i];
 
 		if (!crmg_ledger_is_named(row) ||
-		    !is_wanted(filter, row->key.client, prefix_of(row)))
+		    !is_wanted(totals, row->key.client, prefix_of(row), row->key.check))
 			continue;
 		crmg_ledger_add(&totals->sum, &row->sums);
 		totals->rows[count++] = *row;
 	}
 	totals->row_count = count;
+}
+
+static char *source_text(uint64_t day_ns, const struct crmg_pfx *source, uint32_t check,
+			 char buf[CRMG_ADDR_LEN])
+{
+	const struct crmg_pseudonym pseudonym = { source->addr, check };
+
+	_Static_assert(CRMG_PSEUDONYM_LEN <= CRMG_ADDR_LEN, "one buffer for both");
+	return check ? crmg_format_pseudonym(day_ns, &pseudonym, buf)
+		     : crmg_format_prefix(&source->addr, source->len, buf, CRMG_ADDR_LEN);
+}
+
+char *crmg_ledger_source_text(const struct crmg_ledger_row *row, char buf[CRMG_ADDR_LEN])
+{
+	const struct crmg_pfx source = prefix_of(row);
+
+	return source_text(row->key.day_ns, &source, row->key.check, buf);
+}
+
+char *crmg_ledger_wanted_text(const struct crmg_ledger_filter *filter, char buf[CRMG_ADDR_LEN])
+{
+	return source_text(filter->day_ns, filter->source, filter->check, buf);
 }
 
 uint64_t crmg_ledger_unnamed(const struct crmg_ledger_totals *totals)

@@ -15,6 +15,8 @@ struct crmg_ledger_filter {
 	uint64_t from_ns;		/* first and last day: any moment of them */
 	uint64_t to_ns;
 	const struct crmg_pfx *source;	/* NULL: all. Also sources that it is a part of */
+	uint32_t check;			/* of a pseudonym, whose address source has; 0: it is none */
+	uint64_t day_ns;		/* of the pseudonym */
 	const char *client;		/* NULL: all */
 };
 
@@ -27,7 +29,7 @@ struct crmg_ledger_key {
 	char client[CRMG_NAME_LEN];	/* "": of no source that is named */
 	uint32_t len;			/* of addr; the same */
 	uint32_t state;			/* enum crmg_ledger_state */
-	uint32_t pad;
+	uint32_t check;			/* of a pseudonym; 0: it is none */
 };
 _Static_assert(sizeof(struct crmg_ledger_key) == 24 + 3 * CRMG_NAME_LEN + 12, "has holes");
 
@@ -52,6 +54,7 @@ struct crmg_ledger_totals {
 	struct crmg_ledger_gap *gaps;	/* in the order of the records */
 	size_t gap_count;
 	struct crmg_ledger_sums sum;	/* of the rows */
+	size_t hidden;			/* pseudonyms left out: the filter has an address */
 	size_t records;
 	uint64_t from_ns;		/* of the first record; 0: there is none */
 	uint64_t to_ns;			/* of the last one */
@@ -73,6 +76,12 @@ void crmg_ledger_totals_narrow(struct crmg_ledger_totals *totals,
 
 /* Bytes out of no source that is named. */
 uint64_t crmg_ledger_unnamed(const struct crmg_ledger_totals *totals);
+
+/* Address, prefix or pseudonym of a row that is named; buf is returned. */
+char *crmg_ledger_source_text(const struct crmg_ledger_row *row, char buf[CRMG_ADDR_LEN]);
+
+/* The same of the source that a filter wants. */
+char *crmg_ledger_wanted_text(const struct crmg_ledger_filter *filter, char buf[CRMG_ADDR_LEN]);
 
 bool crmg_ledger_is_named(const struct crmg_ledger_row *row);
 const char *crmg_ledger_gap_name(const struct crmg_ledger_gap *gap);
