@@ -46,6 +46,7 @@
 #include "conns.h"
 #include "segments.h"
 #include "probe.h"
+#include "answers.h"
 #include "requests.h"
 #include "floor.h"
 #include "budgets.h"
@@ -60,6 +61,7 @@
 #include "stranger.h"
 #include "fast.h"
 #include "reset.h"
+#include "reject.h"
 #include "skb.h"
 #include "egress.h"
 
@@ -280,8 +282,10 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
 		return reason;
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
+	c->work->reply.can &= binding->on_exceed == CRMG_ACTION_REJECT;
 	if (!reader(ctx, c->work))
-		return reason;
+		return crmg_answered(c->work) && reason != CRMG_REASON_PANIC ? CRMG_REASON_REQUESTS :
+									       reason;
 	if (c->slot)
 		how |= CRMG_ASKED_KNOWN;
 	if (judged)
@@ -394,14 +398,19 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	enum crmg_parsed parsed = crmg_parse(data, end, bpf_xdp_get_buff_len(ctx), &w->pkt);
 	__u8 service = crmg_service_of(front, w, parsed);
 	enum crmg_verdict verdict;
+	int action;
 
 	if (!service)
 		return XDP_PASS;
 	w->source.len = w->pkt.len;
 	w->source.packets = 1;
 	w->ifindex = ctx->ingress_ifindex;
+	w->reply = (struct crmg_reply){ .can = 1 };
 	verdict = crmg_judge(w, front, service, ctx, (crmg_reader *)crmg_read_xdp);
-	if (verdict == CRMG_VERDICT_RESET)
+	action = verdict == CRMG_VERDICT_REJECT ? crmg_xdp_reject(ctx, w) : XDP_ABORTED;
+	if (action != XDP_ABORTED)
+		return action;
+	if (verdict == CRMG_VERDICT_RESET || verdict == CRMG_VERDICT_REJECT)
 		return crmg_xdp_reset(ctx, w);
 	return verdict == CRMG_VERDICT_PASS ? XDP_PASS : XDP_DROP;
 }
@@ -439,6 +448,7 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 	w->source.packets = crmg_skb_segments(skb, &w->pkt);
 	w->ifindex = skb->ifindex;
 	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);
+	w->reply = (struct crmg_reply){ .can = 0 };
 	verdict = crmg_judge(w, front, service, skb, (crmg_reader *)crmg_read_skb);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_skb_reset(skb, w);

@@ -26,17 +26,19 @@ crmg_count_at(__u32 index, enum crmg_verdict verdict, enum crmg_reason reason,
 	      enum crmg_reason refused, const struct crmg_source *source)
 {
 	struct crmg_row *row = crmg_row(index);
-	__u32 why = reason, would = refused;
+	__u32 why = reason, would = refused, what = verdict;
 
 	if (!row)
 		return;
 	/* The compiler knows these for small and would drop the masks; the verifier does not. */
 	barrier_var(why);
 	barrier_var(would);
-	row->packets[verdict] += source->packets;
-	row->bytes[verdict] += source->len;
+	barrier_var(what);
+	what &= CRMG_VERDICT_COUNT - 1;
+	row->packets[what] += source->packets;
+	row->bytes[what] += source->len;
 	if (source->syn)
-		row->connections[verdict]++;
+		row->connections[what]++;
 	row->reasons[why & (CRMG_ROW_REASONS - 1)] += source->packets;
 	if (refused != CRMG_REASON_OK && verdict == CRMG_VERDICT_PASS)
 		row->would_drop[would & (CRMG_ROW_REASONS - 1)] += source->packets;
@@ -57,9 +59,11 @@ crmg_count_requests(const struct crmg_work *w, const struct crmg_binding *bindin
 {
 	__u32 begun = CRMG_READ_ONCE(w->walk.begun);
 	struct crmg_row *row = begun ? crmg_row(binding->row) : NULL;
+	__u32 what = verdict;
 
+	barrier_var(what);
 	if (row)
-		row->requests[verdict] += begun;
+		row->requests[what & (CRMG_VERDICT_COUNT - 1)] += begun;
 }
 
 static __always_inline void
@@ -199,7 +203,8 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	struct crmg_slot *slot = c->slot;
 	bool strike;
 
-	if (c->work->probe)
+	/* What comes of a connection that has its answer is no refusal more. */
+	if (c->work->probe || crmg_answered(c->work))
 		return false;
 	if (!slot || !detail) {
 		crmg_count_host(CRMG_HOST_SUPPRESSED);
@@ -262,10 +267,24 @@ static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_
 	bool ends = (reason == CRMG_REASON_BYTES_OUT || reason == CRMG_REASON_TOTAL) &&
 		    CRMG_READ_ONCE(c->work->spent) && pkt->tcp_flags & CRMG_TCP_ACK;
 
-	if ((c->standing.binding->on_exceed != CRMG_ACTION_RESET && !ends) || !source->proven ||
+	if ((c->standing.binding->on_exceed == CRMG_ACTION_DROP && !ends) || !source->proven ||
 	    pkt->transport != CRMG_TRANSPORT_TCP || pkt->tcp_flags & CRMG_TCP_RST)
 		return false;
 	return crmg_reset_granted(source->now_ns);
+}
+
+/* What a packet that is refused is answered with. */
+static __always_inline enum crmg_verdict
+crmg_refusal_verdict(const struct crmg_case *c, enum crmg_reason reason)
+{
+	__u32 answer = reason == CRMG_REASON_REQUESTS ? CRMG_READ_ONCE(c->work->reply.answer) :
+							CRMG_ANSWER_NONE;
+
+	if (answer == CRMG_ANSWER_ENDED)
+		return CRMG_VERDICT_REJECT;
+	if (answer == CRMG_ANSWER_LATER || reason == CRMG_REASON_SANITY || !crmg_may_reset(c, reason))
+		return CRMG_VERDICT_DROP;
+	return answer == CRMG_ANSWER_TEXT ? CRMG_VERDICT_REJECT : CRMG_VERDICT_RESET;
 }
 
 /* Counts, and turns the reason into the verdict; the caller carries it out. */
@@ -282,8 +301,7 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		if (!crmg_enforced(binding, reason))
 			reason = CRMG_REASON_OK;
 		else
-			verdict = reason != CRMG_REASON_SANITY && crmg_may_reset(c, reason) ?
-				  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
+			verdict = crmg_forget_verdict(c->work, crmg_refusal_verdict(c, reason));
 	}
 	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, source);
 	crmg_count_requests(c->work, binding, verdict);

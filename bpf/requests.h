@@ -14,11 +14,6 @@ crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *bindi
 	return binding->limits & 1 << CRMG_LIMIT_REQUESTS && crmg_has_conn(w, binding);
 }
 
-static __always_inline struct crmg_stream *crmg_stream_at(__u32 at)
-{
-	return bpf_map_lookup_elem(&streams, &at);
-}
-
 /*
  * The stream of a connection; of one that was not read before, or as something else, from where
  * it is: met in its handshake it begins with a message, else that is not known.
@@ -59,14 +54,18 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k = &w->walk;
 	k->at = w->pkt.l4 + w->pkt.tcp_header;
 	k->end = w->pkt.ip_end;
-	if (w->source.syn || k->at >= k->end)
+	if (w->source.syn || (k->at >= k->end && !w->reply.can))
 		return 0;
 	conn = crmg_conn_find(w, true, &tag);
+	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
+	if (w->reply.can && crmg_answer_given(w))
+		w->reply.answer = CRMG_ANSWER_ENDED;
+	if (k->at >= k->end || crmg_answered(w))
+		return 0;
 	if (!conn && crmg_conn_doubtful(tag))
 		conn = crmg_conn_of(&w->step);
 	if (!conn || !crmg_conn_takes(conn, tag, &w->pkt))
 		return 0;
-	k->entry = w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1));
 	stream = crmg_stream_of(conn, k->entry, k->tls);
 	if (!stream)
 		return 0;
@@ -80,6 +79,7 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->start = k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);
 	k->acked = conn->server_acked;
+	k->sent = conn->server_next;
 	return k->tls ? crmg_tls_meet(k) : crmg_http_meet(k);
 }
 
@@ -244,6 +244,18 @@ static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *
 	return asked;
 }
 
+/* Of a bucket in which `tat` was found, for a limit of this cost. */
+static __always_inline __u64
+crmg_asked_backlog(const struct crmg_asked *asked, __u64 tat, __u64 now, __u64 cost,
+		   __u64 tolerance)
+{
+	__u64 backlog = crmg_backlog(tat, now);
+
+	if (asked->cost != cost && asked->cost && backlog)
+		backlog = crmg_rescale(backlog, asked->cost, cost, tolerance);
+	return backlog;
+}
+
 /*
  * Charges n requests that came as one. If that is more than the burst they are not refused for
  * ever: a bucket that is full lets them pass, and is empty for as long as they are worth.
@@ -252,10 +264,9 @@ static __always_inline enum crmg_charge
 crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tolerance, __u32 n)
 {
 	const struct crmg_limit limit = { cost, tolerance };
-	__u64 old = CRMG_READ_ONCE(asked->tat), backlog = crmg_backlog(old, now), all;
+	__u64 old = CRMG_READ_ONCE(asked->tat), all;
+	__u64 backlog = crmg_asked_backlog(asked, old, now, cost, tolerance);
 
-	if (asked->cost != cost && asked->cost && backlog)
-		backlog = crmg_rescale(backlog, asked->cost, cost, tolerance);
 	all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
 	if (backlog + (all < tolerance ? all : tolerance) > tolerance)
 		return CRMG_REFUSED;
@@ -267,11 +278,27 @@ crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 toleran
 	return CRMG_CHARGED;
 }
 
+/* Seconds until so many requests would not be refused. */
+static __always_inline __u32
+crmg_asked_wait(const struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tolerance, __u32 n)
+{
+	const __u64 second = CRMG_NS_PER_SEC << CRMG_UNITS_PER_NS_SHIFT;
+	__u64 backlog = crmg_asked_backlog(asked, CRMG_READ_ONCE(asked->tat), now, cost, tolerance);
+	const struct crmg_limit limit = { cost, tolerance };
+	__u64 all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
+
+	if (all > tolerance)
+		all = tolerance;
+	return (backlog + all - tolerance + second - 1) / second;
+}
+
 /* The segment goes on: what was read of it is known. */
 static __always_inline void crmg_stream_keep(struct crmg_walk *k, struct crmg_stream *stream)
 {
 	if (k->aside)
 		return;
+	if (k->begun && !k->tls)
+		k->stream.http.turn = k->sent;
 	stream->next = k->stream.next;
 	stream->refused = 0;
 	stream->marks = k->stream.marks & ~CRMG_STREAM_REFUSED;
@@ -294,7 +321,7 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 	struct crmg_stream *stream;
 	struct crmg_asked *asked;
 	struct crmg_walk *k;
-	__u32 try;
+	__u32 try, begun;
 
 	if (!w)
 		return CRMG_REASON_OK;
@@ -302,6 +329,7 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 	stream = crmg_stream_at(k->entry);
 	if (!stream)
 		return CRMG_REASON_OK;
+	begun = k->begun;
 	asked = k->begun && how & CRMG_ASKED_KNOWN ? crmg_asked_at(w, cost) : NULL;
 	for (try = 0; asked && how & CRMG_ASKED_JUDGED && try < CRMG_CAS_TRIES; try++) {
 		charge = crmg_asked_charge(asked, w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT, cost,
@@ -323,6 +351,10 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 	}
 	if (charge == CRMG_CHARGED)
 		return CRMG_REASON_OK;
+	if (asked && how & CRMG_ASKED_ENFORCED && w->reply.can)
+		crmg_answer_ask(w, stream,
+				crmg_asked_wait(asked, w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT,
+						cost, tolerance, begun));
 	return charge == CRMG_REFUSED ? CRMG_REASON_REQUESTS : CRMG_REASON_CONTENTION;
 }
 

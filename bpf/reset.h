@@ -75,16 +75,23 @@ crmg_reset_from(const struct crmg_pkt *pkt, struct crmg_reset *ret)
 }
 
 /*
- * The TCP header of the RST. Its checksum is right whether the stack takes it for complete,
- * or for the sum of the pseudo-header, which it has to complete: what became of the segment
- * that came in (skb->ip_summed) cannot be seen here. Of a RST the window means nothing, so
- * it is chosen such that both are the same number.
+ * A checksum that is right whether the stack takes it for complete, or for the sum of the
+ * pseudo-header, which it has to complete: what became of the segment that came in
+ * (skb->ip_summed) cannot be seen here. Of what is written here the window means nothing, so
+ * it is chosen such that both are the same number. sum: of all from the header on, in which
+ * both are 0.
  */
-static __always_inline void
-crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
+static __always_inline void crmg_tcp_seal(struct tcphdr *tcp, __u64 pseudo, __u64 sum)
 {
 	__u16 partial = ~crmg_csum_fold(pseudo);
 
+	tcp->window = ~crmg_csum_fold((__u64)crmg_csum_fold(pseudo + sum) + (__u16)~partial);
+	tcp->check = partial;
+}
+
+static __always_inline void
+crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
+{
 	__builtin_memset(tcp, 0, sizeof(*tcp));
 	tcp->source = reset->sport;
 	tcp->dest = reset->dport;
@@ -93,50 +100,58 @@ crmg_reset_tcp(struct tcphdr *tcp, const struct crmg_reset *reset, __u64 pseudo)
 	tcp->doff = sizeof(*tcp) / 4;
 	tcp->rst = 1;
 	tcp->ack = reset->ack;
-	tcp->check = crmg_csum_fold(pseudo + crmg_csum_words(tcp, sizeof(*tcp) / 2));
-	tcp->window = ~crmg_csum_fold((__u64)tcp->check + (__u16)~partial);
-	tcp->check = partial;
+	crmg_tcp_seal(tcp, pseudo, crmg_csum_words(tcp, sizeof(*tcp) / 2));
 }
 
-/* Both write the headers of the way back. */
-static __always_inline void
-crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
+/* Both write the header of the way back, for so many bytes of TCP; the sum of its pseudo-header. */
+static __always_inline __u64 crmg_back_v4(struct iphdr *ip, __u32 bytes)
 {
 	__be32 from = ip->daddr, to = ip->saddr;
 
 	__builtin_memset(ip, 0, sizeof(*ip));
 	ip->version = 4;
 	ip->ihl = sizeof(*ip) / 4;
-	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*tcp));
+	ip->tot_len = bpf_htons(sizeof(*ip) + bytes);
 	ip->frag_off = bpf_htons(0x4000);	/* do not fragment */
 	ip->ttl = CRMG_RESET_TTL;
 	ip->protocol = IPPROTO_TCP;
 	ip->saddr = from;
 	ip->daddr = to;
 	ip->check = crmg_csum_fold(crmg_csum_words(ip, sizeof(*ip) / 2));
-	crmg_reset_tcp(tcp, reset, crmg_csum_words(&ip->saddr, 4) + bpf_htons(IPPROTO_TCP) +
-				   bpf_htons(sizeof(*tcp)));
+	return crmg_csum_words(&ip->saddr, 4) + bpf_htons(IPPROTO_TCP) + bpf_htons(bytes);
 }
 
-static __always_inline void
-crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
+static __always_inline __u64 crmg_back_v6(struct ipv6hdr *ip, __u32 bytes)
 {
 	struct in6_addr from = ip->daddr, to = ip->saddr;
 
 	__builtin_memset(ip, 0, sizeof(*ip));
 	ip->version = 6;
-	ip->payload_len = bpf_htons(sizeof(*tcp));
+	ip->payload_len = bpf_htons(bytes);
 	ip->nexthdr = IPPROTO_TCP;
 	ip->hop_limit = CRMG_RESET_TTL;
 	ip->saddr = from;
 	ip->daddr = to;
-	crmg_reset_tcp(tcp, reset, crmg_csum_words(&ip->saddr, 16) + bpf_htons(IPPROTO_TCP) +
-				   bpf_htons(sizeof(*tcp)));
+	return crmg_csum_words(&ip->saddr, 16) + bpf_htons(IPPROTO_TCP) + bpf_htons(bytes);
 }
 
-/* Turns a frame that has the length of a RST round into one. */
-static __noinline long
-crmg_xdp_turn(struct xdp_md *ctx, const struct crmg_pkt *pkt, const struct crmg_reset *reset)
+static __always_inline void
+crmg_reset_v4(struct iphdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
+{
+	crmg_reset_tcp(tcp, reset, crmg_back_v4(ip, sizeof(*tcp)));
+}
+
+static __always_inline void
+crmg_reset_v6(struct ipv6hdr *ip, struct tcphdr *tcp, const struct crmg_reset *reset)
+{
+	crmg_reset_tcp(tcp, reset, crmg_back_v6(ip, sizeof(*tcp)));
+}
+
+/*
+ * Begins to turn a frame round: where its IP header is, or NULL. One register, so that a bound
+ * check of it holds for all uses.
+ */
+static __always_inline void *crmg_xdp_back(struct xdp_md *ctx, const struct crmg_pkt *pkt)
 {
 	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)data;
@@ -144,29 +159,50 @@ crmg_xdp_turn(struct xdp_md *ctx, const struct crmg_pkt *pkt, const struct crmg_
 	__u8 mac[ETH_ALEN];
 
 	if (l3 > ETH_HLEN + 4 * CRMG_VLAN_TAGS || data + sizeof(*eth) > end)
-		return -1;
+		return NULL;
 	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
 	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
-
 	data += l3;
-	barrier_var(data);	/* one register, so that its bound check holds for all uses */
+	barrier_var(data);
+	return data;
+}
+
+/* Turns a frame that has the length of a RST round into one. */
+static __noinline long
+crmg_xdp_turn(struct xdp_md *ctx, const struct crmg_pkt *pkt, const struct crmg_reset *reset)
+{
+	void *data = crmg_xdp_back(ctx, pkt), *end = (void *)(long)ctx->data_end;
+
+	if (!data)
+		return -1;
 	if (pkt->v4) {
 		struct iphdr *ip = (void *)data;
 		struct tcphdr *tcp = (void *)(ip + 1);
 
-		if ((void *)(tcp + 1) > (void *)end)
+		if ((void *)(tcp + 1) > end)
 			return -1;
 		crmg_reset_v4(ip, tcp, reset);
 	} else {
 		struct ipv6hdr *ip = (void *)data;
 		struct tcphdr *tcp = (void *)(ip + 1);
 
-		if ((void *)(tcp + 1) > (void *)end)
+		if ((void *)(tcp + 1) > end)
 			return -1;
 		crmg_reset_v6(ip, tcp, reset);
 	}
 	return 0;
+}
+
+/* Cuts the frame to the length of a RST. */
+static __always_inline long crmg_xdp_bare(struct xdp_md *ctx, const struct crmg_pkt *pkt)
+{
+	__u32 need = pkt->l3 + (pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+		     sizeof(struct tcphdr);
+
+	if (need < CRMG_FRAME_MIN && pkt->len >= CRMG_FRAME_MIN)
+		need = CRMG_FRAME_MIN;
+	return bpf_xdp_adjust_tail(ctx, (int)(need - pkt->len));
 }
 
 /*
@@ -178,14 +214,9 @@ static __noinline int crmg_xdp_reset(struct xdp_md *ctx, struct crmg_work *w)
 {
 	const struct crmg_pkt *pkt = &w->pkt;
 	struct crmg_reset reset;
-	__u32 need;
 
-	need = pkt->l3 + (pkt->v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
-	       sizeof(struct tcphdr);
-	if (need < CRMG_FRAME_MIN && pkt->len >= CRMG_FRAME_MIN)
-		need = CRMG_FRAME_MIN;
 	crmg_reset_from(pkt, &reset);
-	if (bpf_xdp_adjust_tail(ctx, (int)(need - pkt->len)) || crmg_xdp_turn(ctx, pkt, &reset))
+	if (crmg_xdp_bare(ctx, pkt) || crmg_xdp_turn(ctx, pkt, &reset))
 		return XDP_DROP;
 	crmg_count_host(CRMG_HOST_RESETS);
 	if (!crmg_reset_ends(w))

@@ -30,6 +30,7 @@ struct crmg_walk {
 	__u32 beyond;	/* bytes after the end that need not be read */
 	__u32 begun;	/* requests that begin in this segment */
 	__u32 first;	/* sequence number that tells the first of them from others */
+	__u32 sent;	/* what the server sends next */
 	__u32 aside;	/* 1: something before it is missing, and may still come */
 	__u32 acked;	/* of what arrives: what the server has acknowledged */
 	/* TLS: */

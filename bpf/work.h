@@ -43,6 +43,14 @@ struct crmg_step {
 	__u32 pad;
 };
 
+/* What may be answered in place of the server, and with what (answers.h). */
+struct crmg_reply {
+	__u32 can;		/* 1: the hook can send */
+	__u32 answer;		/* enum crmg_answer */
+	__u32 retry_s;
+	__u32 pad;
+};
+
 struct crmg_work {
 	struct crmg_pkt pkt;
 	struct crmg_source source;
@@ -54,11 +62,13 @@ struct crmg_work {
 	__u64 own;		/* enum crmg_reason: of a refusal by the source's limits; OK: theirs */
 	__u64 exceeded;		/* 1: the source itself exceeds a limit (proved.h) */
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
+	__u64 verdict;		/* enum crmg_verdict: the same */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
 	__u32 ifindex;		/* by which it came or goes */
 	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
 	struct crmg_step step;
 	struct crmg_walk walk;
+	struct crmg_reply reply;
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */
 	struct crmg_clock clock;
@@ -87,6 +97,13 @@ static __always_inline enum crmg_reason crmg_forget(struct crmg_work *w, enum cr
 {
 	CRMG_WRITE_ONCE(w->reason, reason);
 	return CRMG_READ_ONCE(w->reason);
+}
+
+static __always_inline enum crmg_verdict
+crmg_forget_verdict(struct crmg_work *w, enum crmg_verdict verdict)
+{
+	CRMG_WRITE_ONCE(w->verdict, verdict);
+	return CRMG_READ_ONCE(w->verdict);
 }
 
 #endif

@@ -85,7 +85,8 @@
 #define CRMG_VERDICTS(X) \
 	X(PASS,  "pass",  "goes on to the stack") \
 	X(DROP,  "drop",  "dropped without an answer") \
-	X(RESET, "reset", "dropped and answered with a TCP RST")
+	X(RESET, "reset", "dropped and answered with a TCP RST") \
+	X(REJECT, "reject", "dropped and answered with 429 of HTTP, which ends the connection")
 
 #define CRMG_MODES(X) \
 	X(OFF,     "off",     "only counted") \
@@ -118,7 +119,8 @@
 /* What on_exceed answers with. */
 #define CRMG_ACTIONS(X) \
 	X(DROP,  "drop",  "drop silently") \
-	X(RESET, "reset", "answer with a TCP RST")
+	X(RESET, "reset", "answer with a TCP RST") \
+	X(REJECT, "reject", "answer a request with 429 of HTTP, all else with a TCP RST")
 
 /* What a service does about a packet that is odd; the default first. */
 #define CRMG_SANITIES(X) \
@@ -1059,7 +1061,15 @@ struct crmg_http_stream {
 	__u8 marks;		/* CRMG_HTTP_* */
 	__u8 name;		/* enum crmg_http_name, of which a header may be ... */
 	__u8 at;		/* ... that agreed so far */
-	__u32 pad;
+	__u32 turn;		/* what the server had sent when the last request passed */
+};
+
+/* Instead, of a connection in which a request was answered in place of the server (reject.h). */
+struct crmg_rejected {
+	__u32 request;		/* sequence number of that request, ... */
+	__u32 answer;		/* ... and of its answer */
+	__u32 retry_s;		/* that it told */
+	__u32 ended;		/* 1: the server was sent a RST */
 };
 
 /* TLS, of what arrives (tls.h). */
@@ -1105,6 +1115,7 @@ struct crmg_stream {
 	union {
 		struct crmg_http_stream http;
 		struct crmg_tls_in tls;
+		struct crmg_rejected rejected;
 		__u64 in[4];	/* room for what arrives */
 	};
 	struct crmg_tls_out out;
@@ -1114,6 +1125,7 @@ CRMG_SIZE(struct crmg_stream, 80);
 
 #define CRMG_STREAM_REFUSED 1
 #define CRMG_STREAM_LOST    2	/* it is not known where a message begins */
+#define CRMG_STREAM_REJECTED 4	/* `rejected` holds: nothing more of it reaches the server */
 
 /*
  * Map "gauges": how many connections a source has, in lines of eight words, chosen by

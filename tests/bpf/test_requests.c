@@ -3,8 +3,7 @@
  * test_requests.c - how many requests a connection carries, however they are cut into
  * segments, and what becomes of those that are too many.
  */
-#include "conversation.h"
-#include "rig.h"
+#include "talk.h"
 
 #define START_NS (1000 * CRMG_NS_PER_SEC)
 
@@ -14,67 +13,6 @@
 	"capacity: {sources: 1024, flows: 1024}\n" \
 	"services: {api: {transport: tcp, protocol: " protocol ", ports: [443]}}\n" \
 	"policies: [{name: public, service: api, clients: any, limits: {" limits "}}]\n"
-
-/* A connection, and how much of it the client has sent. */
-struct talk {
-	struct conversation c;
-	uint32_t next;
-};
-
-static struct talk talk(struct crmg_addr client, uint16_t sport)
-{
-	struct talk t = { conversation(rig, client, sport), 1001 };
-
-	handshake(&t.c);
-	return t;
-}
-
-/* A segment with these flags and this text at this number; what became of it. */
-static uint32_t sends_at(const struct talk *t, uint8_t flags, uint32_t seq, const char *text,
-			 size_t len)
-{
-	struct crmg_test_packet p = client_segment(&t->c, flags);
-	static struct crmg_test_frame frame;
-
-	p.seq = seq;
-	p.payload = (uint32_t)len;
-	crmg_test_build(&p, &frame);
-	memcpy(frame.data + frame.len - len, text, len);
-	return crmg_rig_xdp(rig, &frame, NULL);
-}
-
-static uint32_t says_at(const struct talk *t, uint32_t seq, const char *text, size_t len)
-{
-	return sends_at(t, ACK, seq, text, len);
-}
-
-/* The next segment. One that is dropped is not sent yet. */
-static uint32_t says(struct talk *t, const char *text, size_t len)
-{
-	uint32_t action = says_at(t, t->next, text, len);
-
-	if (action == XDP_PASS)
-		t->next += (uint32_t)len;
-	return action;
-}
-
-/* A segment of the server that acknowledges all that the client has sent. */
-static void server_says(struct talk *t, uint8_t flags, uint32_t len)
-{
-	const struct crmg_test_packet p = {
-		.src = SERVER4, .dst = t->c.client, .protocol = IPPROTO_TCP, .sport = t->c.dport,
-		.dport = t->c.sport, .seq = t->c.next, .ack = t->next, .tcp_flags = flags,
-		.payload = len,
-	};
-
-	crmg_rig_tc_packet(rig, &p);
-	t->c.next += len + !!(flags & SYN);
-}
-
-static void answers(struct talk *t)
-{
-	server_says(t, ACK, 10);
-}
 
 static uint64_t requests(enum crmg_verdict verdict)
 {

@@ -286,9 +286,7 @@ static void read_on_exceed(struct crmg_reader *r, const struct crmg_node *node, 
 	unsigned int value;
 
 	(void)arg;
-	if (node->kind == CRMG_NODE_WORD && !strcmp(node->text, "reject"))
-		crmg_read_not_yet(r, node->place, "on_exceed: reject");
-	else if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
+	if (crmg_read_choice(r, node, names, CRMG_ARRAY_SIZE(names), &value))
 		((struct crmg_model_policy *)target)->on_exceed = value;
 }
 

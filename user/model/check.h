@@ -57,6 +57,9 @@ void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err);
 /* The same of what may be sent to sources. */
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
 
+/* The same of what requests are answered. */
+void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err);
+
 /* Entries of `allow` with an interface: that none lies in another, or is allowed anyway. */
 void crmg_check_allow(const struct crmg_model *model, struct crmg_err *err);
 

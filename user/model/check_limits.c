@@ -32,6 +32,12 @@ static const char *const protocol_names[] = {
 #undef X
 };
 
+static const char *const action_names[] = {
+#define X(ID, name, ...) [CRMG_ACTION_##ID] = name,
+	CRMG_ACTIONS(X)
+#undef X
+};
+
 /* The last service of the policy that is not TCP; NULL: all are. */
 static const struct crmg_model_service *udp_service(const struct crmg_model *model,
 						    const struct crmg_model_policy *policy)
@@ -67,11 +73,11 @@ static void check_transport(const struct crmg_model *model, const struct crmg_mo
 					 "limit '%s' needs transport tcp; service '%s' of policy "
 					 "'%s' is %s", cap_names[c], udp->name, policy->name,
 					 transport_names[udp->transport]);
-	if (policy->on_exceed == CRMG_ACTION_RESET)
+	if (policy->on_exceed != CRMG_ACTION_DROP)
 		crmg_check_error(model, err, policy->place,
-				 "'on_exceed: reset' needs transport tcp; service '%s' of "
-				 "policy '%s' is %s", udp->name, policy->name,
-				 transport_names[udp->transport]);
+				 "'on_exceed: %s' needs transport tcp; service '%s' of "
+				 "policy '%s' is %s", action_names[policy->on_exceed], udp->name,
+				 policy->name, transport_names[udp->transport]);
 	if (policy->ban.set)
 		crmg_check_error(model, err, policy->ban.place,
 				 "'ban' needs transport tcp, since only a handshake proves who a "

@@ -222,6 +222,28 @@ static void judge_contracts(const struct crmg_snapshot *snap, struct crmg_proble
 				    sizeof(until)), more > 1 ? ", and more: crmgate posture" : "");
 }
 
+/* At TC ingress the answer to a request that is too much is none that a client understands. */
+static void judge_rejects(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	const struct crmg_head *head = crmg_image_head(snap->image);
+	const char *iface = NULL;
+	char name[CRMG_ESCAPED(IFNAMSIZ)];
+
+	for (size_t i = 0; i < snap->iface_count && !iface; i++)
+		if (snap->ifaces[i].wanted.xdp_mode == CRMG_XDP_TC)
+			iface = snap->ifaces[i].wanted.name;
+	for (uint32_t i = 1; iface && i <= head->bindings; i++) {
+		if (crmg_image_binding(snap->image, i)->on_exceed != CRMG_ACTION_REJECT)
+			continue;
+		add(ret, CRMG_PROBLEM_REJECT_RESETS, 0,
+		    "%s: at TC ingress no request is answered with 429: policy %s resets the "
+		    "connection (on_exceed: reject); --mode native or generic answers",
+		    crmg_escape(iface, IFNAMSIZ, name, sizeof(name)),
+		    crmg_image_label(snap->image, i)->policy);
+		return;
+	}
+}
+
 /* What could not be done, or not yet. */
 static void judge_troubles(const struct crmg_snapshot *snap, struct crmg_problems *ret)
 {
@@ -266,6 +288,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	judge_ways(snap, ret);
 	judge_feeds(snap, ret);
 	judge_contracts(snap, ret);
+	judge_rejects(snap, ret);
 	judge_table(snap, ret);
 	if (host[CRMG_HOST_CAPPED])
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,

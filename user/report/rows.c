@@ -158,8 +158,7 @@ bool crmg_has_versions(const struct crmg_service *service)
 
 uint64_t crmg_row_dropped(const struct crmg_row *row)
 {
-	return row->packets[CRMG_VERDICT_DROP] + row->packets[CRMG_VERDICT_RESET] +
-	       row->dropped_out;
+	return crmg_row_sum(row->packets) - row->packets[CRMG_VERDICT_PASS] + row->dropped_out;
 }
 
 uint64_t crmg_row_would_drop(const struct crmg_row *row)

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# reject.sh - on_exceed: reject: real clients of plain HTTP are answered 429 in place of the
+# server, which never sees the request; and neither end keeps a socket.
+. "$(dirname "$0")/lib.sh"
+
+lab_up && lab_nginx || exit 1
+lab_pass
+
+limited() {
+	policy limited <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [8080], protocol: http}}
+		policies:
+		  - {name: public, service: api, clients: any, on_exceed: ${1-reject},
+		     limits: {requests: {rate: 1/h, burst: 3}}}
+	EOF
+}
+
+URL=http://$LAB_CRM:8080/api/contacts
+
+# codes CURL OPTION...: five requests of one curl, the codes of their answers in a row.
+codes() {
+	local urls=()
+	for _ in {1..5}; do
+		urls+=(-o "$LAB_DIR/got" "${URLS:-$URL}")
+	done
+	in_bad curl -sS --max-time 5 -w '%{http_code} ' "$@" "${urls[@]}"
+}
+
+# sockets NAMESPACE: TCP sockets that are not closed for good.
+sockets() { "in_$1" ss -Htan | grep -v LISTEN || :; }
+none() { [[ -z $(sockets "$1") ]]; }
+
+# closed_both: shown with ss on both ends; TIME-WAIT would be one, too.
+closed_both() {
+	lab_until none host
+	lab_until none bad
+}
+
+served() { wc -l <"$LAB_DIR/access.log"; }
+
+# Three are served; two are answered, each in a connection of its own.
+answered() {
+	local before
+	before=$(served)
+	attach "$(limited)" -q "$@"
+	expect 'codes' "$(codes -D "$LAB_DIR/head")" == '200 200 200 429 429 '
+	grep -q $'^Retry-After: *3600\r$' "$LAB_DIR/head"
+	grep -q $'^Connection: close\r$' "$LAB_DIR/head"
+	expect 'served' "$(($(served) - before))" -eq 3
+	closed_both
+	expect 'requests answered' "$(metric 'crmgate_requests_total{verdict="reject"}')" -eq 2
+	expect 'requests passed' "$(metric 'crmgate_requests_total{verdict="pass"}')" -eq 3
+	expect 'segments' "$(metric 'crmgate_packets_total{verdict="reject"}')" -ge 4
+	expect 'drops' "$(metric 'crmgate_drops_total{reason="requests"}')" -eq \
+		"$(metric 'crmgate_packets_total{verdict="reject"}')"
+	purge
+}
+
+over_ipv6() { URLS="http://[$LAB_CRM6]:8080/api/contacts" answered; }
+
+# A body that is longer than any window: it is acknowledged, and thrown away.
+large_body() {
+	local code
+	attach "$(limited)" -q
+	codes >"$LAB_DIR/codes"
+	code=$(in_bad curl -sS --max-time 5 -o "$LAB_DIR/got" -w '%{http_code}' -H 'Expect:' \
+		--data-binary @"$LAB_DIR/export.bin" "$URL")
+	expect 'code' "$code" == 429
+	closed_both
+	purge
+}
+
+# A client that sends all of its request, and only then reads.
+python() {
+	attach "$(limited)" -q
+	in_bad python3 - "$LAB_CRM" >"$LAB_DIR/codes" <<-'EOF'
+		import http.client, sys
+		for _ in range(20):
+		    c = http.client.HTTPConnection(sys.argv[1], 8080, timeout=5)
+		    c.request("POST", "/api/contacts", body=b"x" * 500)
+		    print(c.getresponse().status)
+		    c.close()
+	EOF
+	expect 'codes' "$(sort "$LAB_DIR/codes" | uniq -c | xargs)" == '3 200 17 429'
+	lab_until none host
+	# It closed the first three itself, and they wait for what is on its way.
+	expect 'sockets' "$(sockets bad | awk '{ print $1 }' | sort | uniq -c | xargs)" == '3 TIME-WAIT'
+	purge
+}
+
+# Where what arrives is judged at TC ingress nothing can be answered: a RST, and it is said.
+at_tc() {
+	local status=0
+	attach "$(limited)" -q --mode tc
+	expect_json "$(crmgate status -j)" '.problems | map(.id) == ["reject_resets"]'
+	codes >"$LAB_DIR/codes" || status=$?
+	expect 'codes' "$(<"$LAB_DIR/codes")" =~ '200 200 200 000'
+	expect 'reset' "$(metric 'crmgate_packets_total{verdict="reset"}')" -ge 1
+	expect 'answered' "$(metric 'crmgate_packets_total{verdict="reject"}')" -eq 0
+	purge
+}
+
+t 'issue 5: 429 in place of the server, and no socket is left' fresh answered
+t 'issue 5: over IPv6' fresh over_ipv6
+t 'issue 5: in generic mode' fresh answered --mode generic
+t 'issue 5: 429 to a large body' fresh large_body
+t 'issue 5: 429 to a client of python' fresh python
+t 'issue 5: at TC ingress a reset' fresh at_tc
+t_done

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* check_answers.c - what policies say of what is answered to requests: does it fit the protocol? */
+#include "check.h"
+
+static const char *const protocol_names[] = {
+#define X(ID, name, ...) [CRMG_PROTOCOL_##ID] = name,
+	CRMG_PROTOCOLS(X)
+#undef X
+};
+
+/* A request can be answered where it is read, and refused for itself. */
+static void check_reject(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			 struct crmg_err *err)
+{
+	if (policy->on_exceed != CRMG_ACTION_REJECT)
+		return;
+	for (size_t s = 0; s < policy->service_count; s++) {
+		const struct crmg_model_service *service = &model->services[policy->services[s]];
+
+		if (service->protocol != CRMG_PROTOCOL_HTTP)
+			crmg_check_error(model, err, policy->place,
+					 "'on_exceed: reject' answers requests of plain HTTP and needs "
+					 "protocol http; service '%s' of policy '%s' is %s: say reset",
+					 service->name, policy->name,
+					 protocol_names[service->protocol]);
+	}
+	if (!policy->limits[CRMG_LIMIT_REQUESTS].set)
+		crmg_check_error(model, err, policy->place,
+				 "'on_exceed: reject' answers requests that are too many, of which "
+				 "policy '%s' has no limit: give it limit 'requests', or say reset",
+				 policy->name);
+}
+
+void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err)
+{
+	for (size_t i = 0; i < model->policy_count; i++)
+		check_reject(model, &model->policies[i], err);
+}
