@@ -63,6 +63,7 @@
 #include "reset.h"
 #include "reject.h"
 #include "skb.h"
+#include "responses.h"
 #include "egress.h"
 
 /* What the standing of a source alone says about its packet. slot may be NULL. */

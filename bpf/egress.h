@@ -239,8 +239,12 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		source->now_ns = crmg_now_ns(&w->clock);
 		source->len = bytes;
 		crmg_conn_left(w);
-		if (binding->protocol == CRMG_PROTOCOL_TLS && crmg_counts_requests(w, binding))
+		if (!crmg_counts_requests(w, binding))
+			return TC_ACT_UNSPEC;
+		if (binding->protocol == CRMG_PROTOCOL_TLS)
 			crmg_read_leaves(skb, w);
+		else
+			crmg_response_count(row, crmg_read_status(skb, w));
 	}
 	return TC_ACT_UNSPEC;
 }

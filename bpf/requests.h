@@ -297,8 +297,12 @@ static __always_inline void crmg_stream_keep(struct crmg_walk *k, struct crmg_st
 {
 	if (k->aside)
 		return;
-	if (k->begun && !k->tls)
+	if (k->begun && !k->tls) {
+		/* Whoever has all that was sent since he asked has all answers. */
+		if (k->ack == k->sent && k->sent != k->stream.http.turn)
+			CRMG_WRITE_ONCE(stream->answered, k->stream.count);
 		k->stream.http.turn = k->sent;
+	}
 	stream->next = k->stream.next;
 	stream->refused = 0;
 	stream->marks = k->stream.marks & ~CRMG_STREAM_REFUSED;

@@ -158,6 +158,9 @@ lab_nginx() {
 					default_type application/json;
 					return 200 '{"contacts":[{"id":1,"name":"A. Turing"},{"id":2,"name":"G. Hopper"}]}\n';
 				}
+				location /code/200 { return 200; }
+				location /code/401 { return 401; }
+				location /code/503 { return 503; }
 				location /api/export { alias $LAB_DIR/export.bin; }
 			}
 			${1-}

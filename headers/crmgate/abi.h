@@ -116,6 +116,14 @@
 	X(PLAINTEXT, "plaintext", "something that is not TLS") \
 	X(FAILED,    "failed",    "an alert: no version was agreed on")
 
+/* X(ID, "name", "help"): classes of status codes of HTTP, by their first digit, from 1 on. */
+#define CRMG_CLASSES(X) \
+	X(INTERIM,      "1xx", "the answer is still to come") \
+	X(SUCCESS,      "2xx", "done") \
+	X(REDIRECTION,  "3xx", "it is elsewhere, or not changed") \
+	X(CLIENT_ERROR, "4xx", "the client asked wrongly") \
+	X(SERVER_ERROR, "5xx", "the server failed")
+
 /* What on_exceed answers with. */
 #define CRMG_ACTIONS(X) \
 	X(DROP,  "drop",  "drop silently") \
@@ -190,6 +198,7 @@
 #define CRMG_ENUM_TRANSPORT(ID, ...) CRMG_TRANSPORT_##ID,
 #define CRMG_ENUM_PROTOCOL(ID, ...)  CRMG_PROTOCOL_##ID,
 #define CRMG_ENUM_TLS_VERSION(ID, ...) CRMG_TLS_VERSION_##ID,
+#define CRMG_ENUM_CLASS(ID, ...)     CRMG_CLASS_##ID,
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
 #define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
 #define CRMG_ENUM_ODDITY(ID, ...)    CRMG_ODDITY_##ID,
@@ -207,6 +216,7 @@ enum crmg_mode      { CRMG_MODES(CRMG_ENUM_MODE) CRMG_MODE_COUNT };
 enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT };
 enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
 enum crmg_tls_version { CRMG_TLS_VERSIONS(CRMG_ENUM_TLS_VERSION) CRMG_TLS_VERSION_COUNT };
+enum crmg_class     { CRMG_CLASSES(CRMG_ENUM_CLASS) CRMG_CLASS_COUNT };
 enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
 enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
 enum crmg_oddity    { CRMG_ODDITIES(CRMG_ENUM_ODDITY) CRMG_ODDITY_COUNT };
@@ -1118,7 +1128,10 @@ struct crmg_stream {
 		struct crmg_rejected rejected;
 		__u64 in[4];	/* room for what arrives */
 	};
-	struct crmg_tls_out out;
+	union {
+		struct crmg_tls_out out;
+		__u32 answered;		/* HTTP: requests that the server has answered, as `count` */
+	};
 	__u8 hole_held[4];	/* TLS: the beginning of the header where the hole is */
 };
 CRMG_SIZE(struct crmg_stream, 80);
@@ -1158,6 +1171,7 @@ CRMG_SIZE(struct crmg_gauges, 64);
 #define CRMG_ROW_CHUNKS_MAX 256
 #define CRMG_ROW_REASONS    32
 #define CRMG_ROW_VERSIONS   8
+#define CRMG_ROW_CLASSES    8
 
 struct crmg_row {
 	__u64 packets[CRMG_VERDICT_COUNT];	/* in, by verdict */
@@ -1173,6 +1187,7 @@ struct crmg_row {
 	__u64 would_drop[CRMG_ROW_REASONS];	/* shadow: by reason of the refusal */
 	__u64 requests[CRMG_VERDICT_COUNT];	/* of HTTP; under TLS an estimate */
 	__u64 versions[CRMG_ROW_VERSIONS];	/* connections, by enum crmg_tls_version */
+	__u64 responses[CRMG_ROW_CLASSES];	/* of plain HTTP, by enum crmg_class */
 };
 
 /* Map "host", per CPU: what is not for a service, and what happens to the table. */

@@ -104,10 +104,24 @@ at_tc() {
 	purge
 }
 
+# What the server answers is counted by class; what crmgate answers itself is not.
+answers() {
+	local code
+	attach "$(limited drop)" -q
+	for code in 200 401 503; do
+		in_bad curl -sS --max-time 5 -o "$LAB_DIR/got" "http://$LAB_CRM:8080/code/$code"
+	done
+	expect_json "$(crmgate status -j)" '.policies[] | select(.name == "public").responses ==
+		{"1xx": 0, "2xx": 1, "3xx": 0, "4xx": 1, "5xx": 1}'
+	expect 'metric' "$(metric 'crmgate_responses_total{class="4xx"}')" -eq 1
+	purge
+}
+
 t 'issue 5: 429 in place of the server, and no socket is left' fresh answered
 t 'issue 5: over IPv6' fresh over_ipv6
 t 'issue 5: in generic mode' fresh answered --mode generic
 t 'issue 5: 429 to a large body' fresh large_body
 t 'issue 5: 429 to a client of python' fresh python
 t 'issue 5: at TC ingress a reset' fresh at_tc
+t 'issue 6: what is answered, by class' fresh answers
 t_done

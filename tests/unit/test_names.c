@@ -16,6 +16,7 @@ static const struct {
 	{ "mode", crmg_mode_name, CRMG_MODE_COUNT },
 	{ "transport", crmg_transport_name, CRMG_TRANSPORT_COUNT },
 	{ "protocol", crmg_protocol_name, CRMG_PROTOCOL_COUNT },
+	{ "class of status", crmg_class_name, CRMG_CLASS_COUNT },
 	{ "version of TLS", crmg_tls_version_name, CRMG_TLS_VERSION_COUNT },
 	{ "action", crmg_action_name, CRMG_ACTION_COUNT },
 	{ "event", crmg_event_name, CRMG_EVENT_COUNT },

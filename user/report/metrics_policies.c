@@ -102,6 +102,22 @@ void crmg_metric_estimated(const struct crmg_family *family, const struct crmg_s
 	write_requests(family, ctx, true, out);
 }
 
+/* What they were answered, where they are counted exactly. */
+void crmg_metric_responses(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			   FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++) {
+		const struct crmg_policy_row *item = &ctx->rows->items[i];
+
+		if (!crmg_has_responses(item))
+			continue;
+		for (unsigned int c = 0; c < CRMG_CLASS_COUNT; c++)
+			fprintf(out, "%s{%s,class=\"%s\"} %" PRIu64 "\n", family->name,
+				ctx->labels[i], crmg_class_name(c),
+				(uint64_t)item->row->responses[c]);
+	}
+}
+
 /* Those with which each connection of TLS counts once, from 0 on. */
 void crmg_metric_versions(const struct crmg_family *family, const struct crmg_scrape *ctx,
 			  FILE *out)

@@ -17,6 +17,7 @@ const char *crmg_verdict_name(unsigned int id);
 const char *crmg_mode_name(unsigned int id);
 const char *crmg_transport_name(unsigned int id);
 const char *crmg_protocol_name(unsigned int id);
+const char *crmg_class_name(unsigned int id);
 const char *crmg_tls_version_name(unsigned int id);
 const char *crmg_action_name(unsigned int id);
 const char *crmg_sanity_name(unsigned int id);

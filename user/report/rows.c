@@ -140,6 +140,12 @@ bool crmg_has_requests(const struct crmg_service *service)
 	return service->protocol == CRMG_PROTOCOL_HTTP || service->protocol == CRMG_PROTOCOL_TLS;
 }
 
+bool crmg_has_responses(const struct crmg_policy_row *item)
+{
+	return item->service && item->service->protocol == CRMG_PROTOCOL_HTTP &&
+	       (crmg_counts_requests(item->binding) || crmg_row_sum(item->row->requests));
+}
+
 char *crmg_requests_text(const struct crmg_service *service, const struct crmg_binding *binding,
 			 uint64_t requests, char *buf, size_t size)
 {

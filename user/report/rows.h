@@ -42,6 +42,9 @@ char *crmg_requests_text(const struct crmg_service *service, const struct crmg_b
 /* True of a service whose requests can be told, exactly or as an estimate. */
 bool crmg_has_requests(const struct crmg_service *service);
 
+/* True of a policy of which it is counted what its requests were answered. */
+bool crmg_has_responses(const struct crmg_policy_row *item);
+
 /* True of a service whose connections are counted by version of TLS. */
 bool crmg_has_versions(const struct crmg_service *service);
 

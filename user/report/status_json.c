@@ -115,6 +115,20 @@ static json_t *versions_json(const struct crmg_policy_row *item)
 	return object;
 }
 
+/* Answers of a policy that counts requests of plain HTTP, from 0 on; of another one null. */
+static json_t *responses_json(const struct crmg_policy_row *item)
+{
+	json_t *object;
+
+	if (!crmg_has_responses(item))
+		return json_null();
+	object = json_object();
+	for (unsigned int c = 0; c < CRMG_CLASS_COUNT; c++)
+		json_object_set_new(object, crmg_class_name(c),
+				    crmg_json_count(item->row->responses[c]));
+	return object;
+}
+
 static json_t *policies_json(const struct crmg_policy_rows *rows)
 {
 	json_t *list = json_array();
@@ -125,7 +139,7 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 		const struct crmg_row *row = item->row;
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", crmg_json_text(label->policy, sizeof(label->policy)),
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"client", crmg_json_text(item->clients, SIZE_MAX),
@@ -138,6 +152,7 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 			"dropped_bytes_out", crmg_json_count(row->dropped_bytes_out),
 			"budgets_notified", crmg_json_count(row->budgets_notified),
 			"budgets_exceeded", crmg_json_count(row->budgets_exceeded),
+			"responses", responses_json(item),
 			"tls_connections", versions_json(item),
 			"reasons", reasons_json(item, row->reasons),
 			"would_drop_reasons", reasons_json(item, row->would_drop)));

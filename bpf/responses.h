@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * responses.h - what a server answers to requests of plain HTTP/1: the status code, where it
+ * begins a segment and an answer is due. Read where it leaves; one that is sent again is not
+ * counted again.
+ */
+#ifndef CRMGATE_BPF_RESPONSES_H
+#define CRMGATE_BPF_RESPONSES_H
+
+#define CRMG_STATUS_LEN 12	/* "HTTP/1.1 200" */
+
+/* The code in a status line, or 0: it is none. */
+static __always_inline __u32 crmg_status_code(const __u8 *line)
+{
+	const __u64 version = CRMG_BYTES('H', 'T', 'T', 'P', '/', '1', '.', 0), mask = ~0ULL >> 8;
+	__u32 digit = line[9] - '0', tens = line[10] - '0', ones = line[11] - '0';
+
+	if ((*(const __u64 *)line & mask) != version || line[7] - '0' >= 10U || line[8] != ' ' ||
+	    digit - 1 >= CRMG_CLASS_COUNT || tens >= 10 || ones >= 10)
+		return 0;
+	return digit * 100 + tens * 10 + ones;
+}
+
+/*
+ * The code of the answer that a segment begins with, after crmg_conn_left(); 0: it begins with
+ * none. 100 is not the answer yet.
+ */
+__noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
+{
+	const struct crmg_conn *conn;
+	struct crmg_stream *stream;
+	__u32 at, code;
+
+	if (!w || w->step.way >= CRMG_WAYS || CRMG_READ_ONCE(w->sent) & CRMG_SENT_AGAIN)
+		return 0;
+	at = w->pkt.l4 + w->pkt.tcp_header;
+	conn = crmg_conn_of(&w->step);
+	stream = crmg_stream_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
+	if (!conn || !stream || CRMG_READ_ONCE(conn->read) != CRMG_READ_HTTP ||
+	    stream->count == stream->answered || at + CRMG_STATUS_LEN > w->pkt.ip_end ||
+	    bpf_skb_load_bytes(skb, at, w->walk.bytes, CRMG_STATUS_LEN))
+		return 0;
+	code = crmg_status_code(w->walk.bytes);
+	if (code >= 200)
+		CRMG_WRITE_ONCE(stream->answered, stream->answered + 1);
+	return code;
+}
+
+static __always_inline void crmg_response_count(struct crmg_row *row, __u32 code)
+{
+	__u32 class = code / 100 - 1;
+
+	if (class < CRMG_CLASS_COUNT)
+		row->responses[class & (CRMG_ROW_CLASSES - 1)]++;
+}
+
+#endif

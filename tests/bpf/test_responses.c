@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_responses.c - what a server answers to requests of plain HTTP, by class of the status
+ * code: what counts as an answer, and what only looks like one.
+ */
+#include "talk.h"
+
+#define START_NS (1000 * CRMG_NS_PER_SEC)
+#define GET "GET / HTTP/1.1\r\nHost: api.example.org\r\n\r\n"
+
+static const char policy[] =
+	"version: 1\n"
+	"capacity: {sources: 1024, flows: 1024}\n"
+	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n"
+	"policies: [{name: public, service: api, clients: any, limits: {requests: {rate: 1G/s}}}]\n";
+
+/* The server sends this text at this number. */
+static void sends_at_number(const struct talk *t, uint32_t seq, const char *text)
+{
+	const struct crmg_test_packet p = {
+		.src = t->c.client.hi ? SERVER6 : SERVER4, .dst = t->c.client,
+		.protocol = IPPROTO_TCP, .sport = t->c.dport, .dport = t->c.sport,
+		.seq = seq, .ack = t->next, .tcp_flags = ACK, .payload = (uint32_t)strlen(text),
+	};
+	static struct crmg_test_frame frame;
+
+	crmg_test_build(&p, &frame);
+	memcpy(frame.data + frame.len - p.payload, text, p.payload);
+	crmg_rig_tc(rig, &frame, NULL);
+}
+
+static void server_sends_text(struct talk *t, const char *text)
+{
+	sends_at_number(t, t->c.next, text);
+	t->c.next += (uint32_t)strlen(text);
+}
+
+static void asks(struct talk *t)
+{
+	assert_int_equal(says(t, GET, strlen(GET)), XDP_PASS);
+}
+
+/* All answers so far: the classes in a row. */
+static void check_answered(uint64_t c1, uint64_t c2, uint64_t c3, uint64_t c4, uint64_t c5)
+{
+	const struct crmg_row row = crmg_rig_row(rig, "api", "public");
+
+	assert_int_equal(row.responses[CRMG_CLASS_INTERIM], c1);
+	assert_int_equal(row.responses[CRMG_CLASS_SUCCESS], c2);
+	assert_int_equal(row.responses[CRMG_CLASS_REDIRECTION], c3);
+	assert_int_equal(row.responses[CRMG_CLASS_CLIENT_ERROR], c4);
+	assert_int_equal(row.responses[CRMG_CLASS_SERVER_ERROR], c5);
+}
+
+static void check_classes(struct crmg_addr client)
+{
+	static const char *const answers_of[] = {
+		"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 302 Found\r\n\r\n", "HTTP/1.1 401 \r\n\r\n",
+		"HTTP/1.1 599\r\n\r\n", "HTTP/1.1 404 Not Found\r\n",
+	};
+	struct talk t = talk(client, 1024);
+
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(answers_of); i++) {
+		asks(&t);
+		server_sends_text(&t, answers_of[i]);
+		/* What follows is of the answer, whatever it looks like. */
+		server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+	}
+}
+
+static void test_classes(void **state)
+{
+	(void)state;
+	check_classes(PEER4);
+	check_answered(0, 1, 1, 2, 1);
+	check_classes(PEER6);
+	check_answered(0, 2, 2, 4, 2);
+}
+
+/* What begins otherwise is none, and the answer is still due. */
+static void test_no_answers(void **state)
+{
+	static const char *const others[] = {
+		"HTTP/1.1 20", "HTTP/1.1 20x OK\r\n", "HTTP/2.0 200 OK\r\n", "HTTP/1.1 600 What\r\n",
+		"HTTP/1.1 000 What\r\n", "HTTP/1.1_200 OK\r\n", "HTTP/1.x 200 OK\r\n", "body",
+		" HTTP/1.1 200 OK\r\n",
+	};
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	/* Nobody asked for it. */
+	server_sends_text(&t, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+	asks(&t);
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(others); i++)
+		server_sends_text(&t, others[i]);
+	check_answered(0, 0, 0, 0, 0);
+	server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+	check_answered(0, 1, 0, 0, 0);
+}
+
+/* One that is sent again counts once; one that only continues is not the answer. */
+static void test_once(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+	uint32_t first;
+
+	(void)state;
+	asks(&t);
+	server_sends_text(&t, "HTTP/1.1 100 Continue\r\n\r\n");
+	first = t.c.next;
+	server_sends_text(&t, "HTTP/1.1 201 Created\r\n\r\n");
+	asks(&t);
+	sends_at_number(&t, first, "HTTP/1.1 201 Created\r\n\r\n");
+	check_answered(1, 1, 0, 0, 0);
+	server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+	check_answered(1, 2, 0, 0, 0);
+}
+
+/* Asked at once, answered one by one; or as one segment, of which the others are missed. */
+static void test_pipelined(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says(&t, GET GET GET, 3 * strlen(GET));
+	for (int i = 0; i < 4; i++)
+		server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+	check_answered(0, 3, 0, 0, 0);
+	says(&t, GET GET GET, 3 * strlen(GET));
+	server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.1 401 No\r\n\r\n");
+	check_answered(0, 4, 0, 0, 0);
+	/* Whoever asks again has all answers: what is left of the body is none. */
+	asks(&t);
+	server_sends_text(&t, "HTTP/1.1 403 Forbidden\r\n\r\n");
+	server_sends_text(&t, "HTTP/1.1 403 Forbidden\r\n\r\n");
+	check_answered(0, 4, 0, 1, 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	rig = crmg_rig_new(policy);
+	crmg_rig_set_clock(rig, START_NS);
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_classes),
+		TEST(test_no_answers),
+		TEST(test_once),
+		TEST(test_pipelined),
+	};
+
+	return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
+}
