@@ -276,22 +276,27 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 	const struct crmg_binding *binding = c->standing.binding;
 	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
 	bool judged = c->slot && reason < CRMG_REASON_FIRST_REFUSAL && reason != CRMG_REASON_PANIC;
+	bool enforced = binding->mode == CRMG_MODE_ENFORCE;
 	enum crmg_reason asked;
-	__u32 how = 0;
+	__u32 early, how = 0;
 
 	if (!crmg_counts_requests(c->work, binding) ||
 	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
 		return reason;
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
+	c->work->walk.held = judged && enforced && !c->work->walk.tls;
 	c->work->reply.can &= binding->on_exceed == CRMG_ACTION_REJECT;
-	if (!reader(ctx, c->work))
-		return crmg_answered(c->work) && reason != CRMG_REASON_PANIC ? CRMG_REASON_REQUESTS :
-									       reason;
+	if (!reader(ctx, c->work)) {
+		if (crmg_answered(c->work) && reason != CRMG_REASON_PANIC)
+			return CRMG_REASON_REQUESTS;
+		early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;
+		return early ? CRMG_REASON_EARLY : reason;
+	}
 	if (c->slot)
 		how |= CRMG_ASKED_KNOWN;
 	if (judged)
 		how |= CRMG_ASKED_JUDGED;
-	if (binding->mode == CRMG_MODE_ENFORCE)
+	if (enforced)
 		how |= CRMG_ASKED_ENFORCED;
 	asked = crmg_requests(c->work, limit->cost, limit->tolerance, how);
 	return crmg_forget(c->work, judged ? asked : reason);

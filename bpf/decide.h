@@ -282,7 +282,8 @@ crmg_refusal_verdict(const struct crmg_case *c, enum crmg_reason reason)
 
 	if (answer == CRMG_ANSWER_ENDED)
 		return CRMG_VERDICT_REJECT;
-	if (answer == CRMG_ANSWER_LATER || reason == CRMG_REASON_SANITY || !crmg_may_reset(c, reason))
+	if (answer == CRMG_ANSWER_LATER || reason == CRMG_REASON_SANITY ||
+	    reason == CRMG_REASON_EARLY || !crmg_may_reset(c, reason))
 		return CRMG_VERDICT_DROP;
 	return answer == CRMG_ANSWER_TEXT ? CRMG_VERDICT_REJECT : CRMG_VERDICT_RESET;
 }
@@ -312,7 +313,9 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 		if (source->syn && verdict == CRMG_VERDICT_PASS)
 			__sync_fetch_and_add(&c->detail->connections, 1);
 	}
-	if (refused != CRMG_REASON_OK && crmg_refused(c, refused, verdict))
+	/* What came early is no fault of the source's: it is sent again. */
+	if (refused != CRMG_REASON_OK && refused != CRMG_REASON_EARLY &&
+	    crmg_refused(c, refused, verdict))
 		crmg_struck(c, refused, verdict);
 	return verdict;
 }

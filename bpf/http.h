@@ -83,10 +83,21 @@ static __always_inline void crmg_http_lose(struct crmg_stream *stream)
 	stream->http.tail = 0;
 }
 
+/*
+ * True if a line where nothing is known is that of a request. A body may have such lines,
+ * but while it comes the server sends nothing; so where segments pass in any order one counts
+ * only if the server has sent something since the last request.
+ */
+static __always_inline bool
+crmg_http_is_found(const struct crmg_walk *k, const struct crmg_http_stream *h)
+{
+	return crmg_http_is_request(h->tail) && (k->held || k->sent != h->turn);
+}
+
 /* The end of the request line. */
 static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_http_stream *h)
 {
-	if (k->stream.marks & CRMG_STREAM_LOST && !crmg_http_is_request(h->tail))
+	if (k->stream.marks & CRMG_STREAM_LOST && !crmg_http_is_found(k, h))
 		return;
 	k->stream.marks &= ~CRMG_STREAM_LOST;
 	crmg_walk_request(k);
@@ -281,9 +292,9 @@ static __always_inline void crmg_http_step(struct crmg_walk *k)
 }
 
 /*
- * Where in the segment there is something to read; false: nowhere. What came
- * before its turn is read for what it shows alone, and what comes before it, if it is not
- * known, is waited for; unless the server has it.
+ * Where in the segment there is something to read; false: nowhere. What came ahead of its turn
+ * is not read, as nobody can tell where in a message it is; once the server has what is
+ * missing, that was not seen, and reading goes on without it.
  */
 static __always_inline bool crmg_http_meet(struct crmg_walk *k)
 {
@@ -296,10 +307,11 @@ static __always_inline bool crmg_http_meet(struct crmg_walk *k)
 		next = seq;
 	}
 	if ((__s32)(seq - next) > 0) {
-		k->aside = (__s32)(k->acked - next) <= 0;
+		k->aside = k->acked && (__s32)(k->acked - next) <= 0;
+		if (k->aside)
+			return false;
 		/* Of a line that was begun the end was not seen. */
-		if (!k->aside && h->state == CRMG_HTTP_LINE &&
-		    !(k->stream.marks & CRMG_STREAM_LOST))
+		if (h->state == CRMG_HTTP_LINE && !(k->stream.marks & CRMG_STREAM_LOST))
 			crmg_walk_request(k);
 		crmg_http_lose(&k->stream);
 		return true;

@@ -52,6 +52,7 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	if (!w)
 		return 0;
 	k = &w->walk;
+	k->aside = 0;
 	k->at = w->pkt.l4 + w->pkt.tcp_header;
 	k->end = w->pkt.ip_end;
 	if (w->source.syn || (k->at >= k->end && !w->reply.can))
@@ -74,7 +75,6 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->have = 0;
 	k->from = 0;
 	k->beyond = 0;
-	k->aside = 0;
 	k->leaves = 0;
 	k->start = k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);

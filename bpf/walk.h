@@ -31,8 +31,9 @@ struct crmg_walk {
 	__u32 begun;	/* requests that begin in this segment */
 	__u32 first;	/* sequence number that tells the first of them from others */
 	__u32 sent;	/* what the server sends next */
-	__u32 aside;	/* 1: something before it is missing, and may still come */
-	__u32 acked;	/* of what arrives: what the server has acknowledged */
+	__u32 aside;	/* 1: something before it is missing, and is still to come */
+	__u32 held;	/* 1: such a segment is refused, so no gap is made on purpose */
+	__u32 acked;	/* of what arrives: what the server has acknowledged; 0: not known */
 	/* TLS: */
 	__u32 start;	/* offset of the payload */
 	__u32 ack;

@@ -49,7 +49,8 @@
 	X(BYTES_OUT,   "bytes_out",   "too many leaving bytes, a budget is used up") \
 	X(OPEN_CONNECTIONS, "open_connections", "too many TCP connections open at once") \
 	X(HALF_OPEN,   "half_open",   "too many TCP handshakes begun and not finished") \
-	X(REQUESTS,    "requests",    "too many requests of HTTP")
+	X(REQUESTS,    "requests",    "too many requests of HTTP") \
+	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED

@@ -109,6 +109,8 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_BYTES_OUT:
 		return slows || (cuts && binding->quotas &&
 				 binding->on_budget == CRMG_ON_BUDGET_CUT);
+	case CRMG_REASON_EARLY:
+		return crmg_counts_requests(binding) && binding->protocol == CRMG_PROTOCOL_HTTP;
 	case CRMG_REASON_CONTENTION:
 		return cuts || slows || binding->limits || binding->aggregate_limits || total ||
 		       caps;
