@@ -1281,8 +1281,10 @@ struct crmg_control {
 	__u32 gone;		/* CRMG_GONE_*: not in force any more: nobody pins it again */
 	struct crmg_audit_mark audit;
 	struct crmg_ledger_mark ledger;	/* written by daemon --manage */
+	__u32 forgotten;	/* times that a source was erased: who keeps names lets them go */
+	__u32 forgetting;	/* index of the slot that is being erased, + 1; 0: none */
 };
-CRMG_SIZE(struct crmg_control, 136);
+CRMG_SIZE(struct crmg_control, 144);
 
 /*
  * Map "setup", one entry, mode 0600 (the key): fixed at the first attach, and

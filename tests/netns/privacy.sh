@@ -14,7 +14,7 @@ kept() {
 	local more=${2-'limits: {packets: {rate: 1M/s}}'}
 	policy "$1" <<-EOF
 		version: 1
-		capacity: {sources: 65536}
+		capacity: {sources: ${SOURCES:-65536}}
 		privacy: {addresses: $1}
 		services: {api: {transport: tcp, ports: [443, 8080], protocol: tls}}
 		policies:
@@ -178,6 +178,70 @@ hidden() {
 	expect 'others' "$(total bytes_out --source "$name")" -gt 2000000
 }
 
+# A record that waits for its disk has names; of who is forgotten meanwhile it has none.
+beats() { metric crmgate_manager_heartbeat_timestamp_seconds; }
+unwritten() {
+	local day beat
+	start 1s
+	lab_until at_least 1 record
+	kill -STOP "$manager"
+	day=$(echo "$state"/ledger-*.jsonl)
+	mv "$day" "$LAB_DIR/day"
+	mkdir "$day"
+	kill -CONT "$manager"
+	lab_until problem ledger_unsaved
+	export_to bad
+	lab_until drained
+	beat=$(beats)
+	lab_until at_least $((beat + 3)) beats
+	not crmgate forget "$LAB_BAD" -q
+	beat=$(record)
+	kill -STOP "$manager"
+	rmdir "$day"
+	mv "$LAB_DIR/day" "$day"
+	kill -CONT "$manager"
+	lab_until at_least $((beat + 1)) record
+	stop
+	expect 'files' "$(named "$LAB_BAD")" == ''
+	expect 'sum' "$(total bytes_out)" -gt 2000000
+}
+
+# pinned MAP: where it is; word NUMBER: its bytes, the least first.
+pinned() { find "/sys/fs/bpf/crmgate/$LAB_INSTANCE" -name "$1"; }
+word() { echo $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)); }
+# dump MAP: its elements with something in them.
+dump() {
+	bpftool -j map dump pinned "$(pinned "$1")" |
+		jq -c '.[].formatted | select([.value | .. | numbers] | any(. != 0))'
+}
+
+# A forget that was killed while it had a slot: the next command ends what it began.
+cut_short() {
+	local line way tag control
+	export_to bad
+	lab_until drained
+	lab_until known "$LAB_BAD"
+	line=$(dump tags)
+	expect 'lines' "$(wc -l <<<"$line")" -eq 1
+	way=$(jq '[.value.tag[] != 0] | index(true)' <<<"$line")
+	# State 1 (CRMG_TAG_BUSY) of bits 13 to 15.
+	tag=$(jq ".value.tag[$way]" <<<"$line")
+	line=$(jq ".value.tag[$way] = $((tag & ~(7 << 13) | 1 << 13))" <<<"$line")
+	bpftool map update pinned "$(pinned tags)" key $(word "$(jq .key <<<"$line")") \
+		value $(for tag in $(jq '.value.tag[]' <<<"$line"); do word "$tag"; done)
+	not known "$LAB_BAD"
+	# Its last word: which slot, + 1.
+	mapfile -t control < <(bpftool -j map dump pinned "$(pinned control)" | jq -r '.[0].value[]')
+	bpftool map update pinned "$(pinned control)" key 0 0 0 0 value "${control[@]:0:${#control[@]}-4}" \
+		$(word $(($(jq .key <<<"$line") * 8 + way + 1)))
+	crmgate ban -q 192.0.2.77 --for 10s
+	expect 'tags' "$(dump tags)" == ''
+	expect 'slots' "$(dump details | jq -c 'select(.key < 1024)')" == ''
+	export_to bad
+	lab_until drained
+	known "$LAB_BAD"
+}
+
 # Nothing is known, a part of it only, or nobody can say: so the log has it.
 in_words() {
 	expect_exit 0 crmgate forget 192.0.2.9 --note 'request 19'
@@ -217,6 +281,8 @@ t 'forget: a budget that is used up stays so' \
 t 'forget: where nothing is attached' with "$(kept full)" without_tables
 t 'pseudonyms: revealed to who says why, forgotten, and nobody can tell without the key' \
 	with "$(kept pseudonym)" hidden
+t 'forget: a record that could not be written yet' with "$(kept full)" unwritten
+t 'forget: killed while it had a slot' with "$(SOURCES=1024 kept full)" cut_short
 t 'forget: nothing known, a part, and files that were put aside' with "$(kept full)" in_words
 t 'wrong usage' wrong_usage
 t_done

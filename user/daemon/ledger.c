@@ -28,8 +28,13 @@ static int read_all(struct crmg_ledger_keeper *keeper, struct crmg_kern *kern,
 	struct crmg_snapshot snap;
 	int code = crmg_kern_snapshot(kern, CRMG_SNAP_SOURCES, &snap, err);
 
-	if (!code)
+	/* Under the lock that forget holds: none of these is in the tables any more. */
+	if (!code && snap.control.forgotten != keeper->forgotten)
+		crmg_ledger_book_unname(keeper->book);
+	if (!code) {
+		keeper->forgotten = snap.control.forgotten;
 		code = crmg_ledger_book_sources(keeper->book, &snap);
+	}
 	if (!code)
 		code = crmg_kern_snapshot(kern, 0, &snap, err);
 	return code ? code : crmg_ledger_book_policies(keeper->book, &snap, state);

@@ -16,6 +16,7 @@ struct crmg_ledger_keeper {
 	struct crmg_standing standing;	/* when it was looked at last */
 	enum crmg_ledger_state state;	/* the weakest since the record began */
 	uint64_t due_ns;		/* CLOCK_BOOTTIME */
+	uint32_t forgotten;		/* times that a source was, when it was read last */
 	bool failed;			/* to write the last one */
 };
 

@@ -7,6 +7,7 @@
  * written under a tag that says busy, and a counter that is in use is set by one store.
  */
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <crmgate/window.h>
@@ -89,16 +90,65 @@ static void crmg_forget_counters(const struct crmg_forgetting *forgetting, uint3
 			 (__u32)(forgetting->snap.mono_ns >> CRMG_SLOT_TICK_SHIFT), __ATOMIC_RELAXED);
 }
 
+/* The tag of a slot, as the packet path and this meet at it. */
+static __u32 *crmg_forget_tag(struct crmg_kern *kern, uint32_t index)
+{
+	struct crmg_tags *lines = kern->view[CRMG_MAP_TAGS].memory;
+
+	return &lines[index / CRMG_WAYS].tag[index % CRMG_WAYS];
+}
+
+static void crmg_forget_clear(struct crmg_kern *kern, uint32_t index)
+{
+	memset((struct crmg_asked *)kern->view[CRMG_MAP_ASKED].memory + index, 0,
+	       sizeof(struct crmg_asked));
+	memset((struct crmg_slot *)kern->view[CRMG_MAP_SLOTS].memory + index, 0,
+	       sizeof(struct crmg_slot));
+	memset((struct crmg_detail *)kern->view[CRMG_MAP_DETAILS].memory + index, 0,
+	       sizeof(struct crmg_detail));
+	memset((struct crmg_windows *)kern->view[CRMG_MAP_WINDOWS].memory + index, 0,
+	       sizeof(struct crmg_windows));
+}
+
+static bool crmg_forget_is_busy(__u32 tag)
+{
+	return (tag >> CRMG_TAG_STATE_SHIFT & CRMG_TAG_STATE_MASK) == CRMG_TAG_BUSY;
+}
+
+/* The longest that a packet can take to write a slot, by far; ns. */
+#define CRMG_FORGET_WAIT_NS 20000000
+
+void crmg_forget_settle(struct crmg_kern *kern)
+{
+	const struct timespec wait = { .tv_nsec = CRMG_FORGET_WAIT_NS };
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+	uint32_t index = control->forgetting - 1;
+	__u32 *tag, busy;
+
+	if (!control->forgetting)
+		return;
+	if (index < kern->view[CRMG_MAP_SLOTS].size / sizeof(struct crmg_slot)) {
+		tag = crmg_forget_tag(kern, index);
+		busy = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
+		/* Not ours yet, or not any more, if a packet writes it just now. */
+		if (crmg_forget_is_busy(busy))
+			nanosleep(&wait, NULL);
+		if (crmg_forget_is_busy(busy) && busy == __atomic_load_n(tag, __ATOMIC_ACQUIRE)) {
+			crmg_forget_clear(kern, index);
+			__atomic_store_n(tag, 0, __ATOMIC_SEQ_CST);
+		}
+	}
+	control->forgetting = 0;
+}
+
 /* A slot that nothing is left of, or that was left behind under a tag that needs none. */
 static void crmg_forget_slot(struct crmg_forgetting *forgetting, uint32_t index)
 {
 	struct crmg_kern *kern = forgetting->kern;
-	struct crmg_tags *lines = kern->view[CRMG_MAP_TAGS].memory;
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 	struct crmg_slot *slot = (struct crmg_slot *)kern->view[CRMG_MAP_SLOTS].memory + index;
 	struct crmg_detail *detail = (struct crmg_detail *)kern->view[CRMG_MAP_DETAILS].memory + index;
-	struct crmg_windows *windows = (struct crmg_windows *)kern->view[CRMG_MAP_WINDOWS].memory +
-				       index;
-	__u32 *tag = &lines[index / CRMG_WAYS].tag[index % CRMG_WAYS];
+	__u32 *tag = crmg_forget_tag(kern, index);
 	__u32 old = __atomic_load_n(tag, __ATOMIC_ACQUIRE);
 	unsigned int state = crmg_tag_state_of(&forgetting->snap, index);
 	bool used = crmg_tag_in_use(state);
@@ -111,18 +161,16 @@ static void crmg_forget_slot(struct crmg_forgetting *forgetting, uint32_t index)
 		crmg_forget_counters(forgetting, index, slot, detail);
 		return;
 	}
+	/* Who is killed from here on leaves a tag that says busy: crmg_forget_settle(). */
+	__atomic_store_n(&control->forgetting, index + 1, __ATOMIC_SEQ_CST);
 	/* In use by a packet just now, or another source's by now: that one is new. */
-	if (!__atomic_compare_exchange_n(tag, &old, busy, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST)) {
+	if (__atomic_compare_exchange_n(tag, &old, busy, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		crmg_forget_clear(kern, index);
+		__atomic_store_n(tag, used ? 0 : old, __ATOMIC_SEQ_CST);
+	} else {
 		crmg_forget_counters(forgetting, index, slot, detail);
-		return;
 	}
-	memset((struct crmg_asked *)kern->view[CRMG_MAP_ASKED].memory + index, 0,
-	       sizeof(struct crmg_asked));
-	memset(slot, 0, sizeof(*slot));
-	memset(detail, 0, sizeof(*detail));
-	memset(windows, 0, sizeof(*windows));
-	__atomic_store_n(tag, used ? 0 : old, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&control->forgetting, 0, __ATOMIC_SEQ_CST);
 }
 
 /* An event stays in its place, and tells no more than its kind, when it was, and its policy. */
@@ -146,6 +194,7 @@ static void crmg_forget_event(const struct crmg_forgetting *forgetting, struct c
 int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size_t *ret_sources,
 		     struct crmg_err *err)
 {
+	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
 	struct crmg_event *events = kern->view[CRMG_MAP_EVENTS].memory;
 	struct crmg_forgetting forgetting = { .kern = kern, .source = *source };
 	uint32_t i;
@@ -158,6 +207,7 @@ int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size
 	for (i = 0; i < CRMG_EVENT_RING; i++)
 		crmg_forget_event(&forgetting, &events[i]);
 	code = crmg_kept_forget(kern, &forgetting.snap, source, err);
+	__atomic_add_fetch(&control->forgotten, 1, __ATOMIC_SEQ_CST);
 	*ret_sources = forgetting.sources;
 	return code;
 }

@@ -400,6 +400,9 @@ void crmg_event_add(struct crmg_kern *kern, enum crmg_event_kind kind,
  */
 void crmg_audit_begin(struct crmg_kern *kern);
 
+/* Ends what a forget began that was killed while it erased a slot. Needs the lock. */
+void crmg_forget_settle(struct crmg_kern *kern);
+
 /* An entry for the audit log; crmg_event_add() calls it. prefix NULL, service "": none. */
 void crmg_audit_add(struct crmg_kern *kern, const char *what, const struct crmg_pfx *prefix,
 		    const char *service, const char *details);

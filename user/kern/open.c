@@ -249,6 +249,7 @@ void crmg_kern_unlock(struct crmg_kern *kern)
 void crmg_kern_settle(struct crmg_kern *kern, struct crmg_err *err)
 {
 	crmg_audit_begin(kern);
+	crmg_forget_settle(kern);
 	crmg_takeover_settle(kern, err);
 	(void)crmg_confirm_settle(kern, err);
 	(void)crmg_bans_settle(kern, err);

@@ -377,6 +377,18 @@ int crmg_ledger_book_write(struct crmg_ledger_book *book, const struct crmg_stat
 	return 0;
 }
 
+void crmg_ledger_book_unname(struct crmg_ledger_book *book)
+{
+	struct crmg_ledger_interval *kept = &book->kept;
+
+	for (size_t i = 0; i < kept->source_count; i++)
+		crmg_ledger_add(&kept->policies[kept->sources[i].policy].other, &kept->sources[i].sums);
+	free(kept->sources);
+	kept->sources = NULL;
+	kept->source_count = 0;
+	crmg_map_free(&book->source_index);
+}
+
 uint64_t crmg_ledger_book_from(const struct crmg_ledger_book *book)
 {
 	return book->kept.from_ns;

@@ -40,6 +40,12 @@ int crmg_ledger_book_policies(struct crmg_ledger_book *book, const struct crmg_s
 int crmg_ledger_book_write(struct crmg_ledger_book *book, const struct crmg_state *state,
 			   struct crmg_ledger_mark *mark, struct crmg_err *err);
 
+/*
+ * Lets the names go of a record that could not be written: what they did is of others of their
+ * policies. One of them was to be forgotten, and nobody tells here which.
+ */
+void crmg_ledger_book_unname(struct crmg_ledger_book *book);
+
 /* When the record that is being kept begins (CLOCK_REALTIME). */
 uint64_t crmg_ledger_book_from(const struct crmg_ledger_book *book);
 

@@ -112,6 +112,8 @@ static int forget_day(const struct crmg_state *state, uint64_t day_ns,
 	code = copy_lines(data, size, &subject, out, &found);
 	if (fclose(out) && !code)
 		code = -ENOMEM;
+	/* Of one that was killed here names may be left. */
+	crmg_state_discard(state, name);
 	if (!code && (found.entries || found.lines))
 		code = crmg_state_write(state, name, copy, copied, err);
 	if (!code) {

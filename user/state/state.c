@@ -9,6 +9,7 @@
 #include "state.h"
 
 #define NAME_LEN 80
+#define NEW_NAME ".%s.new"	/* of a file that is being written */
 
 static const char *what_to_do(int code)
 {
@@ -226,7 +227,7 @@ static int replace(const struct crmg_state *state, const char *name, const void 
 	char temporary[NAME_LEN];
 	int code;
 
-	snprintf(temporary, sizeof(temporary), ".%s.new", name);
+	snprintf(temporary, sizeof(temporary), NEW_NAME, name);
 	unlinkat(state->dir, temporary, 0);
 	code = write_new(state, temporary, data, size, secret);
 	if (!code && renameat(state->dir, temporary, state->dir, name) < 0)
@@ -311,8 +312,17 @@ int crmg_state_quarantine(const struct crmg_state *state, const char *name,
 	return 0;
 }
 
+void crmg_state_discard(const struct crmg_state *state, const char *name)
+{
+	char temporary[NAME_LEN];
+
+	snprintf(temporary, sizeof(temporary), NEW_NAME, name);
+	unlinkat(state->dir, temporary, 0);
+}
+
 int crmg_state_remove(const struct crmg_state *state, const char *name, struct crmg_err *err)
 {
+	crmg_state_discard(state, name);
 	if (unlinkat(state->dir, name, 0) < 0 && errno != ENOENT)
 		return said(err, -errno, "remove", state, name);
 	fsync(state->dir);

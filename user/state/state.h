@@ -87,7 +87,11 @@ int crmg_state_lock(const struct crmg_state *state, const char *name, struct crm
 int crmg_state_quarantine(const struct crmg_state *state, const char *name,
 			  struct crmg_err *err);
 
-/* Removes a file, durably; that there is none is no error. */
+/* Removes what a crash left of a file that was being replaced. */
+void crmg_state_discard(const struct crmg_state *state, const char *name);
+
+/* Removes a file, and what a crash left of another in its place, durably; that there is none
+ * is no error. */
 int crmg_state_remove(const struct crmg_state *state, const char *name, struct crmg_err *err);
 
 #endif
