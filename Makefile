@@ -23,7 +23,7 @@ LDFLAGS += -fsanitize=address,undefined
 endif
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
 	-Iheaders -I/usr/include/$(MULTIARCH) $(BPF_DEFINES)
-LIBS    := -lbpf -lelf -lz -lyaml -lmicrohttpd -ljansson -lnettle -lncursesw -ltinfo -lpthread
+LIBS    := -lxdp -lbpf -lelf -lz -lyaml -lmicrohttpd -ljansson -lnettle -lncursesw -ltinfo -lpthread
 
 # Folders that build and test without root, kernel and libbpf.
 PURE_DIRS := base state model config compile report audit ledger
@@ -64,9 +64,14 @@ $(BUILD)/crmgate.skel.h: $(BUILD)/bpf/crmgate.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name crmgate_bpf > $@
 
-# The skeleton is generated, so the first build needs to be told.
-$(KERN_OBJ): | $(BUILD)/crmgate.skel.h
+$(BUILD)/chain.skel.h: $(BUILD)/bpf/chain.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name chain_bpf > $@
+
+# The skeletons are generated, so the first build needs to be told.
+$(KERN_OBJ): | $(BUILD)/crmgate.skel.h $(BUILD)/chain.skel.h
 $(BUILD)/user/kern/load.o: $(BUILD)/crmgate.skel.h
+$(BUILD)/user/kern/chain.o: $(BUILD)/chain.skel.h
 
 # ----------------------------------------------------------------- install
 PREFIX     ?= /usr/local
@@ -136,7 +141,7 @@ TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
 	$(filter-out tests/pkg/lib.sh tests/pkg/guest.sh,$(sort $(wildcard tests/pkg/*.sh)))
 LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
-	$(BUILD)/tests/lib/failbpf.so
+	$(BUILD)/tools/count.bpf.o $(BUILD)/tests/lib/failbpf.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)

@@ -1338,13 +1338,16 @@ CRMG_SIZE(struct crmg_scratch, 64);
 enum crmg_xdp_mode { CRMG_XDP_NONE, CRMG_XDP_NATIVE, CRMG_XDP_GENERIC, CRMG_XDP_TC };
 enum crmg_tc_kind { CRMG_TC_NONE, CRMG_TC_TCX, CRMG_TC_CLSACT };
 
+/* In the dispatcher of libxdp, where 50 is what a program has that says nothing: before it. */
+#define CRMG_CHAIN_PRIORITY 10
+
 struct crmg_iface {
 	char name[16];		/* "": free entry */
 	__u32 ifindex;
 	__u8 xdp_mode;
 	__u8 tc_kind;		/* of egress, and of ingress in CRMG_XDP_TC */
 	__u8 fell_back;		/* 1: to CRMG_XDP_TC, since XDP belonged to somebody else */
-	__u8 pad;
+	__u8 chained;		/* 1: called by an extension in the dispatcher of libxdp */
 	__u32 xdp_prog_id;	/* of the program that judges, at either hook */
 	__u32 tc_prog_id;
 	__u64 attached_at_ns;	/* CLOCK_REALTIME */

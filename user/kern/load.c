@@ -231,6 +231,8 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 		return crmg_load_failed(-errno, log ? log : crmg_libbpf_line, setup->capacity, err);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
 	bpf_program__set_autoload(skel->progs.crmg_tc_in, tc_in);
+	/* What an extension has, from whose array it may be called (chain.c). */
+	bpf_program__set_expected_attach_type(skel->progs.crmg_xdp, 0);
 	code = 0;
 	if (fresh) {
 		bpf_map__set_max_entries(skel->maps.tags, CRMG_TAG_LINES(setup->capacity));
