@@ -154,8 +154,6 @@ static void test_later(void **state)
 {
 	(void)state;
 	wrong("capture -w x.pcapng", "capture: not available yet");
-	wrong("attach eth1 --chain", "attach --chain: not available yet in this version; "
-	      "'--mode tc' judges beside");
 	wrong("status --chain", "no option \"--chain\"");
 }
 

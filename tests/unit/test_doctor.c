@@ -343,6 +343,23 @@ static void test_owner(void **state)
 	assert_string_equal(found(), "fail xdp_owner");
 }
 
+static void test_owner_chain(void **state)
+{
+	(void)state;
+	iface.xdp_id = 12;
+	strcpy(iface.xdp_name, "xdp_dispatcher");
+	iface.xdp_chain = true;
+	assert_string_equal(found(), "warning xdp_owner");
+	assert_string_equal(mend(), "crmgate attach eth1 --chain  # or --mode tc");
+	attach(CRMG_XDP_NATIVE);
+	strcpy(iface.xdp_name, "xdp_dispatcher");
+	fx.ifaces[0].wanted.chained = 1;
+	assert_string_equal(found(), "");
+	fx.ifaces[0].xdp_ours = false;
+	assert_string_equal(found(), "fail xdp_owner | fail interface_gone");
+	assert_string_equal(mend(), "crmgate attach eth1 --chain");
+}
+
 static void test_owner_attached(void **state)
 {
 	(void)state;
@@ -475,7 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(healthy), TEST(kernel), TEST(load), TEST(settings), TEST(clock), TEST(memory),
 		TEST(capacity), TEST(local_ports), TEST(forwarding), TEST(throttle), TEST(nat), TEST(link),
-		TEST(stack), TEST(owner), TEST(owner_attached), TEST(native), TEST(driver),
+		TEST(stack), TEST(owner), TEST(owner_chain), TEST(owner_attached), TEST(native), TEST(driver),
 		TEST(problems), TEST(json), TEST(text),
 	};
 

@@ -49,6 +49,9 @@ static void test_interfaces(void **state)
 	assert_string_equal(found(), " generic_mode tc_missing");
 	iface->xdp_ours = false;
 	assert_string_equal(found(), " interface_gone tc_missing");
+	iface->wanted.chained = 1;
+	assert_string_equal(found(), " interface_gone tc_missing");
+	assert_non_null(strstr(problems.item[0].text, "not in the dispatcher"));
 	iface->xdp_foreign = true;
 	assert_string_equal(found(), " foreign_program tc_missing");
 	iface->present = false;

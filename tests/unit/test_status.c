@@ -78,6 +78,7 @@ static void test_document(void **state)
 
 	part = json_array_get(json_object_get(document, "interfaces"), 1);
 	assert_string_equal(text(part, "xdp_mode"), "native");
+	assert_true(json_is_null(json_object_get(part, "chain")));
 	assert_string_equal(text(part, "tc"), "none");
 
 	part = json_array_get(json_object_get(document, "services"), 0);

@@ -26,7 +26,6 @@ static const struct {
 } later[] = {
 	{ "capture", NULL, "" },
 	{ "reveal", NULL, "" },
-	{ "attach", "chain", "; '--mode tc' judges beside another XDP program" },
 };
 
 /* What to do instead of what is not there yet, or ""; NULL: there is no such thing. */

@@ -101,6 +101,8 @@ static int run(const struct crmg_args *args)
 
 	if (choose(args, "mode", modes, &mode) || choose(args, "tc", tcs, &tc))
 		return CRMG_EXIT_USAGE;
+	if (crmg_arg(args, "chain") && mode == CRMG_ATTACH_TC)
+		return crmg_cli_usage(args, "--chain is a place at XDP: not with --mode tc");
 	if (crmg_arg(args, "shadow") && !file)
 		return crmg_cli_usage(args, "--shadow needs --policy FILE");
 	if (file)
@@ -112,6 +114,7 @@ static int run(const struct crmg_args *args)
 			.iface_count = args->operand_count,
 			.mode = mode,
 			.tc = tc,
+			.chain = crmg_arg(args, "chain"),
 			.model = model,
 			.mode_cap = crmg_arg(args, "shadow") ? CRMG_MODE_SHADOW
 							     : CRMG_MODE_ENFORCE,
@@ -141,7 +144,9 @@ const struct crmg_command crmg_command_attach = {
 		"place of the old ones without a gap; what an older build left in tables of another\n"
 		"layout is taken over. Without --policy the policy in force stays, or nothing is\n"
 		"limited. No program of somebody else is replaced: where XDP has one, auto judges at\n"
-		"TC ingress instead, with the same decisions.\n"
+		"TC ingress instead, with the same decisions. --chain takes a place in the dispatcher\n"
+		"of libxdp, before programs that say nothing of their priority; they see what passes.\n"
+		"It says why where the kernel, or the program that is there, does not allow it.\n"
 		"--rehearse loads this build's programs beside those that are attached, runs the\n"
 		"packets of a proof through them, and changes nothing. Exit status 4: one came to\n"
 		"something else than the policy says.",
@@ -149,6 +154,7 @@ const struct crmg_command crmg_command_attach = {
 		{ "policy", 0, false, "FILE", "put this policy in force" },
 		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
 		{ "mode", 0, false, "MODE", "auto (default), native, generic XDP, or tc" },
+		{ "chain", 0, false, NULL, "XDP in the dispatcher of libxdp, beside other programs" },
 		{ "rehearse", 0, false, NULL, "load and test the programs, and change nothing" },
 		{ "tc", 0, false, "KIND", "auto (default), tcx, or clsact" },
 		{ 0 },

@@ -37,7 +37,8 @@ static int crmg_iface_known(struct crmg_attaching *a, size_t i, const struct crm
 				    "attached: use another --instance here", iface->name);
 	if (!*ret_alive)
 		return crmg_iface_renewable(a, i, iface);
-	if ((mode == CRMG_ATTACH_NATIVE && iface->xdp_mode != CRMG_XDP_NATIVE) ||
+	if ((a->options->chain && !iface->chained) ||
+	    (mode == CRMG_ATTACH_NATIVE && iface->xdp_mode != CRMG_XDP_NATIVE) ||
 	    (mode == CRMG_ATTACH_GENERIC && iface->xdp_mode != CRMG_XDP_GENERIC) ||
 	    (mode == CRMG_ATTACH_TC && iface->xdp_mode != CRMG_XDP_TC) ||
 	    (tc == CRMG_TC_CHOICE_TCX && iface->tc_kind != CRMG_TC_TCX) ||

@@ -18,7 +18,7 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
-#include "internal.h"
+#include "chain.h"
 
 /* ---------------------------------------------------------------- rtnetlink */
 
@@ -214,5 +214,6 @@ void crmg_doctor_iface(const char *name, struct crmg_iface_facts *ret)
 	ret->xdp_id = crmg_xdp_id(ret->index);
 	if (ret->xdp_id)
 		crmg_prog_name(ret->xdp_id, ret->xdp_name, sizeof(ret->xdp_name));
+	ret->xdp_chain = ret->xdp_id && crmg_chain_is_dispatcher(ret->index, ret->xdp_id);
 	ret->ingress_taken = crmg_ingress_taken(ret->index);
 }

@@ -12,7 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
-#include "internal.h"
+#include "chain.h"
 
 /* libbpf 1.1 has no name for it (kernel 6.6). */
 #define CRMG_BPF_TCX_EGRESS 47
@@ -80,31 +80,42 @@ __u32 crmg_xdp_id(unsigned int ifindex)
 	       query.skb_prog_id;
 }
 
-/* True if a program is crmgate's, though of another instance: judged twice is no fallback. */
-static bool crmg_xdp_is_crmgate(__u32 id)
+/*
+ * True if a program is crmgate's, or calls it, though of another instance: judged twice is no
+ * fallback.
+ */
+static bool crmg_xdp_is_crmgate(unsigned int ifindex, __u32 id)
 {
 	crmg_autoclose int fd = bpf_prog_get_fd_by_id(id);
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
 
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
-	       !strcmp(info.name, "crmg_xdp");
+	return crmg_chain_judges(ifindex, id) ||
+	       (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+		!strcmp(info.name, "crmg_xdp"));
 }
 
 int crmg_xdp_free(const struct crmg_attaching *a, const char *name, __u32 id)
 {
+	unsigned int ifindex = if_nametoindex(name);
+	bool dispatcher;
+
 	if (!id)
 		return 0;
-	if (crmg_xdp_is_crmgate(id))
+	if (crmg_xdp_is_crmgate(ifindex, id))
 		return crmg_err_set(a->err, -EBUSY, "%s: another instance of crmgate is attached "
 				    "(XDP program %u) and stays: its packets would count twice",
 				    name, id);
 	if (a->options->mode == CRMG_ATTACH_TC ||
-	    (a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0))
+	    (a->options->mode == CRMG_ATTACH_AUTO && a->tc_in_prog >= 0 && !a->options->chain))
 		return 0;
-	return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached and "
-			    "stays: 'bpftool net show dev %s' shows it; '--mode tc' works beside it",
-			    name, id, name);
+	dispatcher = crmg_chain_is_dispatcher(ifindex, id);
+	if (a->options->chain && dispatcher)
+		return 0;
+	return crmg_err_set(a->err, -EBUSY, "%s: another XDP program (id %u) is attached%s and "
+			    "stays: 'bpftool net show dev %s' shows it; %s'--mode tc' works beside it",
+			    name, id, a->options->chain ? ", not in a dispatcher of libxdp," : "",
+			    name, dispatcher ? "'--chain' or " : "");
 }
 
 /* XDP would not have ours. If it belongs to somebody else, TC ingress is what auto takes. */
@@ -124,7 +135,7 @@ static int crmg_xdp_refused(struct crmg_attaching *a, struct crmg_iface *iface, 
 			    code == -EPERM ? crmg_missing_rights() : "");
 }
 
-static const char *crmg_native_why(int code)
+const char *crmg_native_why(int code)
 {
 	switch (code) {
 	case -EOPNOTSUPP:
@@ -145,6 +156,8 @@ static int crmg_xdp_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 	enum crmg_attach_mode mode = a->options->mode;
 	int link = -EINVAL, code;
 
+	if (iface->chained)
+		return crmg_chain_attach(a, iface);
 	if (mode == CRMG_ATTACH_TC)
 		return crmg_tcin_attach(a, iface);
 	if (mode != CRMG_ATTACH_GENERIC) {
@@ -158,9 +171,8 @@ static int crmg_xdp_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 					    "'--mode generic' works, but runs after GRO", iface->name,
 					    crmg_native_why(code));
 		if (code)
-			crmg_err_warn(a->err, "%s: native XDP is not possible (%s): generic XDP is "
-				      "used, which runs after GRO, so packet limits are more "
-				      "lenient", iface->name, crmg_native_why(code));
+			crmg_err_warn(a->err, CRMG_GENERIC_WARNING, iface->name,
+				      crmg_native_why(code));
 	}
 	if (link < 0) {
 		link = bpf_link_create(a->xdp_prog, iface->ifindex, BPF_XDP, &generic);
@@ -198,6 +210,8 @@ static int crmg_tc_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 
 void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
 {
+	if (iface->chained)
+		crmg_chain_remove(kern, iface);
 	crmg_link_remove(kern, "xdp", iface->name);
 	crmg_link_remove(kern, "tc", iface->name);
 	if (iface->tc_kind == CRMG_TC_CLSACT) {
@@ -210,6 +224,8 @@ void crmg_iface_remove(struct crmg_kern *kern, struct crmg_iface *iface)
 
 void crmg_iface_unlink(struct crmg_kern *kern, const struct crmg_iface *iface)
 {
+	if (iface->chained)
+		crmg_chain_remove(kern, iface);
 	crmg_link_remove(kern, "xdp", iface->name);
 	crmg_link_remove(kern, "tc", iface->name);
 }
@@ -233,13 +249,14 @@ int crmg_iface_rename(struct crmg_kern *kern, struct crmg_iface *iface, const ch
 	return code;
 }
 
-/* A clsact filter can only be reached from its own network namespace; pinned links from any. */
+/* Pinned links can be reached from any network namespace, a filter or a dispatcher from its own. */
 int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
 {
-	if (iface->tc_kind != CRMG_TC_CLSACT || iface->netns == crmg_netns())
+	if ((iface->tc_kind != CRMG_TC_CLSACT && !iface->chained) || iface->netns == crmg_netns())
 		return 0;
 	return crmg_err_set(err, -EXDEV, "%s is in another network namespace: run this command "
-			    "there, its clsact filter cannot be removed from here", iface->name);
+			    "there, its %s cannot be removed from here", iface->name,
+			    iface->chained ? "place in the dispatcher" : "clsact filter");
 }
 
 /* Id of this build's program that judges what arrives there. */
@@ -271,6 +288,7 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 	 */
 	entry->ifindex = ifindex;
 	entry->netns = crmg_netns();
+	entry->chained = a->options->chain;
 	entry->xdp_next_id = a->xdp_id;
 	entry->tc_next_id = a->tc_id;
 	crmg_copy(entry->name, sizeof(entry->name), name);
@@ -299,6 +317,8 @@ static int crmg_link_renew(struct crmg_attaching *a, const char *hook, const cha
 
 static int crmg_judge_renew(struct crmg_attaching *a, const struct crmg_iface *iface)
 {
+	if (iface->chained)
+		return crmg_chain_renew(a, iface);
 	if (iface->xdp_mode != CRMG_XDP_TC)
 		return crmg_link_renew(a, "xdp", iface->name, a->xdp_prog);
 	return iface->tc_kind == CRMG_TC_CLSACT ? crmg_tcin_replace(iface, a->tc_in_prog) :

@@ -11,7 +11,7 @@
 
 #include "../base/util.h"
 #include "../report/doctor.h"
-#include "internal.h"
+#include "chain.h"
 
 __u64 crmg_netns(void)
 {
@@ -176,6 +176,30 @@ static long crmg_judge_program(const struct crmg_iface *iface, long link)
 	return here ? crmg_clsact_program(iface->ifindex, true) : CRMG_PROGRAM_UNKNOWN;
 }
 
+/* The same of an array out of which an extension calls. */
+static long crmg_chained_program(int array)
+{
+	long id = crmg_chain_program(array);
+
+	return id < 0 ? CRMG_PROGRAM_UNKNOWN : id;
+}
+
+/* Id of the program that judges by way of the dispatcher, whose place in that goes to ret. */
+static long crmg_chained_judge(struct crmg_iface_state *ret, int array, long link)
+{
+	long dispatcher;
+
+	if (ret->wanted.netns != crmg_netns())
+		return link;
+	dispatcher = crmg_xdp_program(ret->wanted.ifindex);
+	if (dispatcher <= 0)
+		return dispatcher;
+	/* Whoever may not see libxdp's pins has only the array to go by. */
+	if (crmg_chain_find(&ret->wanted, (__u32)dispatcher, array, ret))
+		return link;
+	return ret->chain_at ? link : ret->chain_programs ? 0 : dispatcher;
+}
+
 /* `next` is in place instead of `settled` when an attach was killed. */
 static bool crmg_program_known(long id, __u32 settled, __u32 next)
 {
@@ -192,13 +216,15 @@ static void crmg_iface_state(struct crmg_kern *kern, size_t i, struct crmg_iface
 	bool known;
 
 	crmg_iface_links(kern, iface, links);
-	link = linked ? crmg_link_program(links->xdp) : CRMG_PROGRAM_UNKNOWN;
+	link = iface->chained ? crmg_chained_program(links->xdp) :
+	       linked ? crmg_link_program(links->xdp) : CRMG_PROGRAM_UNKNOWN;
 	/* ifindex 0: wanted, and not seen yet. */
 	ret->present = here ? iface->ifindex && if_nametoindex(iface->name) == iface->ifindex :
 		       link != 0;
 	if (!ret->present)
 		return;
-	xdp = crmg_judge_program(iface, link);
+	xdp = iface->chained ? crmg_chained_judge(ret, links->xdp, link) :
+	      crmg_judge_program(iface, link);
 	tc = iface->tc_kind == CRMG_TC_TCX ? crmg_link_program(links->tc) :
 	     here ? crmg_clsact_program(iface->ifindex, false) : CRMG_PROGRAM_UNKNOWN;
 	ret->xdp_id = xdp > 0 && (link > 0 || iface->xdp_mode == CRMG_XDP_TC) ? xdp : 0;

@@ -474,6 +474,11 @@ int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
 /* -EBUSY, said in err: XDP program `id` (0: none) is in the way, and must not be replaced. */
 int crmg_xdp_free(const struct crmg_attaching *a, const char *name, __u32 id);
 
+/* Why a driver did not take a program natively, and what is done then (interface, why). */
+const char *crmg_native_why(int code);
+#define CRMG_GENERIC_WARNING "%s: native XDP is not possible (%s): generic XDP is used, which runs " \
+	"after GRO, so packet limits are more lenient"
+
 /* Id of the XDP program on an interface of this namespace; 0: none, or not known. */
 __u32 crmg_xdp_id(unsigned int ifindex);
 

@@ -54,6 +54,7 @@ struct crmg_attach_options {
 	size_t iface_count;
 	enum crmg_attach_mode mode;
 	enum crmg_tc_choice tc;
+	bool chain;	/* XDP in the dispatcher of libxdp, beside what is there; not with TC */
 	const struct crmg_model *model;		/* NULL: keep the policy in force, or none */
 	enum crmg_mode mode_cap;
 	/* On a new state, after a reboot: */

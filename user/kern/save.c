@@ -78,10 +78,11 @@ static json_t *crmg_save_ifaces(const struct crmg_kern *kern)
 
 	for (i = 0; i < CRMG_IFACES_MAX; i++)
 		if (ifaces[i].name[0] && ifaces[i].netns == crmg_netns())
-			json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:b}",
+			json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:b, s:b}",
 				"name", crmg_json_text(ifaces[i].name, sizeof(ifaces[i].name)),
 				"xdp_mode", ifaces[i].xdp_mode, "tc_kind", ifaces[i].tc_kind,
-				"fell_back", ifaces[i].fell_back));
+				"fell_back", ifaces[i].fell_back,
+				"chained", ifaces[i].chained));
 	return list;
 }
 

@@ -113,11 +113,12 @@ static int crmg_saved_policy(const struct crmg_state *state, struct crmg_saved *
 static bool crmg_saved_iface(const json_t *from, struct crmg_iface *ret)
 {
 	struct crmg_iface iface = { .netns = crmg_netns() };
-	int xdp_mode, tc_kind, fell_back;
+	int xdp_mode, tc_kind, fell_back, chained = 0;
 	const char *name;
 
-	if (json_unpack((json_t *)from, "{s:s, s:i, s:i, s:b}", "name", &name, "xdp_mode",
-			&xdp_mode, "tc_kind", &tc_kind, "fell_back", &fell_back) ||
+	if (json_unpack((json_t *)from, "{s:s, s:i, s:i, s:b, s?b}", "name", &name, "xdp_mode",
+			&xdp_mode, "tc_kind", &tc_kind, "fell_back", &fell_back, "chained",
+			&chained) ||
 	    !name[0] || strlen(name) >= sizeof(iface.name) || strpbrk(name, "/ \n") ||
 	    (xdp_mode != CRMG_XDP_NATIVE && xdp_mode != CRMG_XDP_GENERIC &&
 	     xdp_mode != CRMG_XDP_TC) ||
@@ -127,6 +128,7 @@ static bool crmg_saved_iface(const json_t *from, struct crmg_iface *ret)
 	iface.xdp_mode = xdp_mode;
 	iface.tc_kind = tc_kind;
 	iface.fell_back = fell_back;
+	iface.chained = chained;
 	*ret = iface;
 	return true;
 }

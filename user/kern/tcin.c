@@ -34,12 +34,12 @@ bool crmg_tcin_wanted(const struct crmg_attaching *a)
 	for (i = 0; ifaces && i < CRMG_IFACES_MAX; i++)
 		if (ifaces[i].name[0] && ifaces[i].xdp_mode == CRMG_XDP_TC)
 			return true;
-	for (i = 0; o->mode == CRMG_ATTACH_AUTO && i < o->iface_count; i++) {
+	for (i = 0; o->mode == CRMG_ATTACH_AUTO && !o->chain && i < o->iface_count; i++) {
 		const struct crmg_iface *known = ifaces ? crmg_iface_find(a->kern, o->ifaces[i])
 							: NULL;
 		__u32 id = crmg_xdp_id(a->indexes[i]);
 
-		if (id && (!known || known->xdp_prog_id != id))
+		if (id && (!known || (!known->chained && known->xdp_prog_id != id)))
 			return true;
 	}
 	return false;

@@ -104,10 +104,11 @@ static void crmg_tend_mend(struct crmg_tend *t, struct crmg_iface *entry, bool x
 	struct crmg_err why = CRMG_ERR_INIT;
 	/* What was generic, or at TC, stays so if it may have been asked for. */
 	const struct crmg_attach_options options = {
-		.mode = entry->fell_back ? CRMG_ATTACH_AUTO :
+		.mode = entry->fell_back || entry->chained ? CRMG_ATTACH_AUTO :
 			entry->xdp_mode == CRMG_XDP_GENERIC ? CRMG_ATTACH_GENERIC :
 			entry->xdp_mode == CRMG_XDP_TC ? CRMG_ATTACH_TC : CRMG_ATTACH_AUTO,
 		.tc = CRMG_TC_CHOICE_AUTO,
+		.chain = entry->chained,
 	};
 	struct crmg_attaching a = {
 		.kern = t->kern,
@@ -150,8 +151,10 @@ static enum crmg_absence crmg_tend_absence(const struct crmg_iface *entry,
 {
 	char name[IF_NAMESIZE];
 
-	if (entry->ifindex && (crmg_link_ifindex(links->xdp) == entry->ifindex ||
-			       crmg_link_ifindex(links->tc) == entry->ifindex))
+	/* What is held of XDP in a dispatcher is no link. */
+	if (entry->ifindex &&
+	    ((!entry->chained && crmg_link_ifindex(links->xdp) == entry->ifindex) ||
+	     crmg_link_ifindex(links->tc) == entry->ifindex))
 		return if_indextoname(entry->ifindex, name) ? CRMG_ABSENT_RENAMED :
 							      CRMG_ABSENT_MOVED;
 	return if_nametoindex(entry->name) ? CRMG_ABSENT_ANEW : CRMG_ABSENT_GONE;

@@ -65,6 +65,7 @@ struct crmg_iface_facts {
 	uint64_t features;		/* NETDEV_XDP_ACT_... */
 	uint32_t xdp_id;		/* program at XDP; 0: none */
 	char xdp_name[16];		/* "": not known */
+	bool xdp_chain;			/* it is the dispatcher of libxdp */
 	bool ingress_taken;		/* a foreign clsact filter has the first place */
 };
 

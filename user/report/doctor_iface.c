@@ -102,8 +102,9 @@ static void judge_xdp_owner(struct crmg_checking *c)
 	if (!iface->index)
 		return;
 	if (!foreign(c)) {
-		crmg_advise(c, CRMG_GRADE_OK, iface->xdp_id ? "XDP has the program of this instance" :
-			    "XDP is free");
+		crmg_advise(c, CRMG_GRADE_OK, !iface->xdp_id ? "XDP is free" : iface->xdp_chain ?
+			    "XDP has libxdp's dispatcher, and in it the program of this instance" :
+			    "XDP has the program of this instance");
 	} else if (is_crmgate(iface)) {
 		crmg_advise(c, CRMG_GRADE_FAIL, "another instance of crmgate is attached (program %u)",
 			    iface->xdp_id);
@@ -115,11 +116,20 @@ static void judge_xdp_owner(struct crmg_checking *c)
 			    iface->xdp_id, iface->xdp_name);
 		if (c->state->wanted.fell_back)
 			crmg_mend(c, "crmgate attach %s --mode tc  # accepts it", iface->name);
+	} else if (c->state && iface->xdp_chain) {
+		crmg_advise(c, CRMG_GRADE_FAIL, "the program of this instance is not in the dispatcher of "
+			    "libxdp (program %u)", iface->xdp_id);
+		crmg_mend(c, "crmgate attach %s --chain", iface->name);
 	} else if (c->state) {
 		crmg_advise(c, CRMG_GRADE_FAIL, "program %u (%s) took the place of crmgate's at XDP",
 			    iface->xdp_id, iface->xdp_name);
 		crmg_mend(c, "crmgate detach %s; crmgate attach %s --mode tc", iface->name,
 			  iface->name);
+	} else if (iface->xdp_chain) {
+		crmg_advise(c, CRMG_GRADE_WARNING, "XDP has the dispatcher of libxdp (program %u), with "
+			    "programs that stay: crmgate takes a place before them, where the kernel "
+			    "allows it", iface->xdp_id);
+		crmg_mend(c, "crmgate attach %s --chain  # or --mode tc", iface->name);
 	} else {
 		crmg_advise(c, CRMG_GRADE_WARNING, "XDP belongs to program %u (%s), which stays: only "
 			    "what it passes can be judged, at TC ingress", iface->xdp_id,

@@ -85,6 +85,10 @@ static void judge_iface(const struct crmg_iface_state *iface, bool managed,
 		add(ret, CRMG_PROBLEM_FOREIGN_PROGRAM, 0,
 		    "%s: the XDP program of somebody else is on it; remove it, then attach again",
 		    name);
+	else if (!iface->xdp_ours && wanted->chained)
+		add(ret, CRMG_PROBLEM_INTERFACE_GONE, 0,
+		    "%s: the program is not in the dispatcher of libxdp any more; attach it again, "
+		    "or detach it", name);
 	else if (!iface->xdp_ours)
 		add(ret, CRMG_PROBLEM_INTERFACE_GONE, 0,
 		    "%s: the %s program was taken off; attach it again, or detach it", name,

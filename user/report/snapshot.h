@@ -22,6 +22,8 @@ struct crmg_iface_state {
 	bool tc_ours;
 	uint32_t xdp_id;		/* program behind the link; 0: none, or not known */
 	uint32_t tc_id;
+	uint8_t chain_at;		/* place in the dispatcher of libxdp, from 1 on; 0: not known */
+	uint8_t chain_programs;		/* that are in it */
 };
 
 struct crmg_ban_entry {

@@ -29,6 +29,17 @@ json_t *crmg_policy_json(const struct crmg_snapshot *snap)
 			 "mode", crmg_mode_name(head->mode));
 }
 
+/* The place in the dispatcher of libxdp; null: not in one. */
+static json_t *chain_json(const struct crmg_iface_state *iface)
+{
+	if (!iface->wanted.chained)
+		return json_null();
+	return json_pack("{s:i, s:o, s:o}", "priority", CRMG_CHAIN_PRIORITY,
+			 "position", iface->chain_at ? json_integer(iface->chain_at) : json_null(),
+			 "programs", iface->chain_at ? json_integer(iface->chain_programs)
+						     : json_null());
+}
+
 json_t *crmg_interfaces_json(const struct crmg_snapshot *snap)
 {
 	json_t *list = json_array();
@@ -39,11 +50,12 @@ json_t *crmg_interfaces_json(const struct crmg_snapshot *snap)
 		bool xdp = iface->present && iface->xdp_ours;
 		bool tc = iface->present && iface->tc_ours;
 
-		json_array_append_new(list, json_pack("{s:o, s:i, s:b, s:s, s:s, s:o}",
+		json_array_append_new(list, json_pack("{s:o, s:i, s:b, s:s, s:o, s:s, s:o}",
 			"name", crmg_json_text(wanted->name, sizeof(wanted->name)),
 			"ifindex", wanted->ifindex,
 			"present", iface->present,
 			"xdp_mode", crmg_xdp_mode_name(xdp ? wanted->xdp_mode : CRMG_XDP_NONE),
+			"chain", xdp ? chain_json(iface) : json_null(),
 			"tc", crmg_tc_kind_name(tc ? wanted->tc_kind : CRMG_TC_NONE),
 			"attached_at", crmg_json_time(wanted->attached_at_ns)));
 	}

@@ -126,6 +126,21 @@ static void head_text(const struct crmg_snapshot *snap, const char *instance, FI
 	odd_text(snap, out);
 }
 
+/* "native", or in a dispatcher of libxdp "native, 1 of 2": which of its programs it is. */
+static void xdp_cell(struct crmg_table *table, const struct crmg_iface_state *iface)
+{
+	const char *mode = !iface->present ? "gone"
+			 : iface->xdp_ours ? crmg_xdp_mode_name(iface->wanted.xdp_mode)
+			 : iface->xdp_foreign ? "foreign" : "none";
+
+	if (iface->present && iface->xdp_ours && iface->chain_at)
+		crmg_table_cell(table, "%s, %u of %u", mode, iface->chain_at,
+				iface->chain_programs);
+	else
+		crmg_table_cell(table, "%s%s", mode, iface->present && iface->xdp_ours &&
+				iface->wanted.chained ? ", chain" : "");
+}
+
 int crmg_interfaces_text(const struct crmg_snapshot *snap, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
@@ -143,9 +158,7 @@ int crmg_interfaces_text(const struct crmg_snapshot *snap, bool colour, FILE *ou
 
 		crmg_table_cell(&table, "%s", crmg_escape(iface->wanted.name,
 				sizeof(iface->wanted.name), name, sizeof(name)));
-		crmg_table_cell(&table, "%s", !iface->present ? "gone"
-				: iface->xdp_ours ? crmg_xdp_mode_name(iface->wanted.xdp_mode)
-				: iface->xdp_foreign ? "foreign" : "none");
+		xdp_cell(&table, iface);
 		crmg_table_cell(&table, "%s", !iface->present ? "gone"
 				: crmg_tc_kind_name(iface->tc_ours ? iface->wanted.tc_kind
 								   : CRMG_TC_NONE));

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * chain.h - a place in the dispatcher of libxdp, beside XDP programs of others: chain.c takes
+ * it and gives it up, chainread.c looks at it. There the pin that is a link's elsewhere
+ * ("xdp_IFACE") is the array out of which the extension calls the program that judges.
+ */
+#ifndef CRMGATE_KERN_CHAIN_H
+#define CRMGATE_KERN_CHAIN_H
+
+#include "internal.h"
+
+/* ------------------------------------------------------------- chainread.c */
+
+/* True if XDP program `id` of an interface is a dispatcher of libxdp, of which we see the pins. */
+bool crmg_chain_is_dispatcher(unsigned int ifindex, __u32 id);
+
+/* True if in dispatcher `id` an extension of crmgate's calls a program. */
+bool crmg_chain_judges(unsigned int ifindex, __u32 id);
+
+/* True if a program is an extension of ours; *ret_judges: its array has a program to call. */
+bool crmg_chain_is_ours(int prog, bool *ret_judges);
+
+/* Id of the program in an array; 0: none. Negative errno: not known. */
+long crmg_chain_program(int array);
+
+/*
+ * Is the extension of that array in dispatcher `id`? Fills in the place: from 1 on, and of
+ * how many. Negative errno: cannot be told.
+ */
+int crmg_chain_find(const struct crmg_iface *iface, __u32 id, int array,
+		    struct crmg_iface_state *ret);
+
+/* ----------------------------------------------------------------- chain.c */
+
+/*
+ * Puts an extension into the dispatcher of an interface, or makes one; sets xdp_mode. Negative
+ * errno, said in err.
+ */
+int crmg_chain_attach(struct crmg_attaching *a, struct crmg_iface *iface);
+
+/* Another program into the array of an interface: no packet goes without, none is judged twice. */
+int crmg_chain_renew(const struct crmg_attaching *a, const struct crmg_iface *iface);
+
+/* Takes our extension out of the dispatcher; what others have there stays. */
+void crmg_chain_remove(struct crmg_kern *kern, const struct crmg_iface *iface);
+
+#endif
