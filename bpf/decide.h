@@ -14,6 +14,30 @@ static __always_inline struct crmg_row *crmg_row(__u32 row)
 	return map ? bpf_map_lookup_elem(map, &i) : NULL;
 }
 
+/* Counters of a client; NULL: it is none of the policy file. */
+static __always_inline struct crmg_client_row *crmg_client_row(__u32 row)
+{
+	return row ? bpf_map_lookup_elem(&client_rows, &row) : NULL;
+}
+
+/*
+ * Counts packets of len bytes in all that arrived, and requests that begin in them, for a
+ * client. A function of its own, verified once.
+ */
+__noinline int
+crmg_count_client(__u32 row, __u32 verdict, __u32 packets, __u32 len, __u32 requests)
+{
+	struct crmg_client_row *client = crmg_client_row(row);
+
+	if (!client || verdict >= CRMG_VERDICT_COUNT)
+		return 0;
+	client->packets[verdict] += packets;
+	client->bytes[verdict] += len;
+	if (verdict == CRMG_VERDICT_PASS)
+		client->requests += requests;
+	return 0;
+}
+
 /* Bans by hand hold in every mode; all else is refused only by a policy that enforces. */
 static __always_inline bool crmg_enforced(const struct crmg_binding *binding,
 					  enum crmg_reason reason)
@@ -50,6 +74,8 @@ crmg_count_row(const struct crmg_binding *binding, enum crmg_verdict verdict,
 	       const struct crmg_source *source)
 {
 	crmg_count_at(binding->row, verdict, reason, refused, source);
+	if (binding->client_row)
+		crmg_count_client(binding->client_row, verdict, source->packets, source->len, 0);
 }
 
 /* Those that begin in the packet, if there are any. */
@@ -305,6 +331,8 @@ crmg_decide(const struct crmg_case *c, enum crmg_reason reason)
 			verdict = crmg_forget_verdict(c->work, crmg_refusal_verdict(c, reason));
 	}
 	crmg_count_at(crmg_place_row(c->work, binding), verdict, reason, refused, source);
+	crmg_count_client(crmg_place(c->work, binding->client_row, 0), verdict, source->packets,
+			  source->len, CRMG_READ_ONCE(c->work->walk.begun));
 	crmg_count_requests(c->work, binding, verdict);
 	if (verdict == CRMG_VERDICT_PASS && !CRMG_READ_ONCE(c->work->probe))
 		crmg_count_passed(c->work, binding, source);

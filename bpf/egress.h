@@ -200,6 +200,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = skb->ifindex };
 	const struct crmg_pkt *pkt = &w->pkt;
 	const struct crmg_binding *binding;
+	struct crmg_client_row *client;
 	enum crmg_verdict verdict;
 	struct crmg_row *row;
 
@@ -235,6 +236,9 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	}
 	row->packets_out += segments;
 	row->bytes_out += bytes;
+	client = crmg_client_row(crmg_place(w, binding->client_row, 0));
+	if (client)
+		client->bytes_out += bytes;
 	if (crmg_has_conn(w, binding)) {
 		source->now_ns = crmg_now_ns(&w->clock);
 		source->len = bytes;

@@ -193,6 +193,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CRMG_CLIENT_ROWS);
+	__type(key, __u32);
+	__type(value, struct crmg_client_row);
+} client_rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct crmg_host);

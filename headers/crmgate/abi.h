@@ -236,7 +236,7 @@ enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 #define CRMG_PREFIXES_MAX   (1 << 20)
 #define CRMG_GATES_MAX      16		/* interfaces that `allow` may name */
 #define CRMG_LIMIT_SLOTS    6		/* room for limit kinds in a binding */
-#define CRMG_CAP_SLOTS      4		/* room for caps in a binding */
+#define CRMG_CAP_SLOTS      3		/* room for caps in a binding */
 #define CRMG_CAP_MAX        1000000	/* of any of them */
 #define CRMG_BUCKET_LIMITS  3		/* limits that a bucket has a word for */
 
@@ -487,6 +487,8 @@ struct crmg_binding {
 	__u8 gate;		/* 1 + index in head.gate: holds for this interface only; 0: for all */
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u32 cap[CRMG_CAP_SLOTS];	/* by enum crmg_cap, 1 .. CRMG_CAP_MAX; 0: any number */
+	__u16 client_row;	/* counters of its client, see crmg_client_row; 0: it has none */
+	__u8 reserved[2];
 
 	struct crmg_limit aggregate[CRMG_BUCKET_LIMITS];
 	struct crmg_limit total[CRMG_BUCKET_LIMITS];
@@ -640,7 +642,7 @@ struct crmg_client {
 	__u64 feed_ns;		/* CLOCK_REALTIME: its oldest list file was written; 0: has none */
 	__u32 max_age_s;		/* of it, before it is a problem; 0: any */
 	__u16 contract;		/* of section CONTRACTS; 0: none */
-	__u8 reserved[2];
+	__u16 row;		/* counters, see crmg_client_row; 0: it has none */
 };
 CRMG_SIZE(struct crmg_client, 64);
 
@@ -1190,6 +1192,22 @@ struct crmg_row {
 	__u64 versions[CRMG_ROW_VERSIONS];	/* connections, by enum crmg_tls_version */
 	__u64 responses[CRMG_ROW_CLASSES];	/* of plain HTTP, by enum crmg_class */
 };
+
+/*
+ * Map "client_rows", per CPU: counters of a client of the policy file, at all services and
+ * under all policies, by crmg_client.row; entry 0 is nobody's. Written by XDP and TC; an entry
+ * that no generation in force uses is zeroed by apply before it gets a new name. There are as
+ * many as two images need, the one in force and the next.
+ */
+#define CRMG_CLIENT_ROWS (2 * CRMG_CLIENTS_MAX + 1)
+
+struct crmg_client_row {
+	__u64 packets[CRMG_VERDICT_COUNT];	/* in, by verdict */
+	__u64 bytes[CRMG_VERDICT_COUNT];
+	__u64 bytes_out;			/* that left */
+	__u64 requests;				/* of HTTP, that passed; under TLS an estimate */
+};
+CRMG_SIZE(struct crmg_client_row, 80);
 
 /* Map "host", per CPU: what is not for a service, and what happens to the table. */
 #define CRMG_HOST_COUNTERS(X) \

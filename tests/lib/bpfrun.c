@@ -414,6 +414,19 @@ struct crmg_row crmg_rig_row(struct crmg_rig *rig, const char *service, const ch
 	return (struct crmg_row) { 0 };
 }
 
+struct crmg_client_row crmg_rig_client(struct crmg_rig *rig, const char *client)
+{
+	const struct crmg_client *clients;
+	size_t count;
+
+	clients = crmg_image_section(&rig->kern->image, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++)
+		if (clients[i].row && !strcmp(clients[i].name, client))
+			return snapshot(rig, 0).client_rows[clients[i].row];
+	fail_msg("no client %s", client);
+	return (struct crmg_client_row) { 0 };
+}
+
 struct crmg_row crmg_rig_total(struct crmg_rig *rig)
 {
 	struct crmg_snapshot snap = snapshot(rig, 0);

@@ -121,6 +121,9 @@ uint32_t crmg_rig_tc_by(int program, const struct crmg_test_frame *frame,
 /* Counters of a (service, policy), summed over CPUs; policy also "none", "allow". */
 struct crmg_row crmg_rig_row(struct crmg_rig *rig, const char *service, const char *policy);
 
+/* Counters of a client of the policy file, summed over CPUs. */
+struct crmg_client_row crmg_rig_client(struct crmg_rig *rig, const char *client);
+
 /* All rows added up. */
 struct crmg_row crmg_rig_total(struct crmg_rig *rig);
 uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id);

@@ -24,21 +24,34 @@ contract() {
 	EOF
 }
 
-# under POLICY: a request of the partner is served, and counted by that policy alone.
+# under POLICY: a request of the partner is served, and counted by that policy alone; for the
+# client while it is one.
 under() {
-	local before_partners before_public
+	local before_partners before_public as_client
 	before_partners=$(judged partners) before_public=$(judged public)
+	as_client=$(of_client packets)
 	lab_curl good -f https://crm.example/api/contacts >/dev/null
+	lab_until drained
 	case $1 in
 	partners) expect 'judged by public' "$(judged public)" -eq "$before_public" ;;
-	public) expect 'judged by partners' "$(judged partners)" -eq "$before_partners" ;;
+	public)
+		expect 'judged by partners' "$(judged partners)" -eq "$before_partners"
+		expect 'as a client' "$(of_client packets)" -eq "$as_client"
+		;;
 	esac
+	expect 'counted for the client' "$(of_client packets)" -eq "$(judged partners)"
+	expect 'sent to it' "$(of_client bytes_out)" -eq "$(metric \
+		'crmgate_bytes_total{policy="partners",direction="out",verdict="pass"}')"
+	expect 'metric' "$(metric 'crmgate_client_packets_total{client="partners"}')" -eq \
+		"$(of_client packets)"
 	expect "judged by $1" "$(judged "$1")" -gt "$((before_${1}))"
 	expect_json "$(crmgate why "$LAB_GOOD" -j)" --arg p "$1" '.services[0].policy == $p'
 	expect_json "$(crmgate top --once -j)" --arg p "$1" --arg a "$LAB_GOOD" \
 		'any(.sources[]; .address == $a and .policy == $p)'
 	crmgate prove
 }
+
+of_client() { crmgate status -j | jq --arg key "$1" '.clients[] | select(.name == "partners")[$key]'; }
 
 holds() {
 	attach "$(contract "valid_until: $(in_days 30), hours: 'Mon-Sun 00:00-24:00 Europe/Paris'")" -q
@@ -70,6 +83,7 @@ under_until_end() {
 	local before
 	before=$(judged partners)
 	lab_curl good -f https://crm.example/api/contacts >/dev/null
+	lab_until drained
 	past "$(($1 - 1))" || expect 'judged by partners' "$(judged partners)" -gt "$before"
 }
 

@@ -25,6 +25,7 @@ struct fixture {
 	struct policy policy;
 	struct crmg_image image;
 	struct crmg_row rows[16];
+	struct crmg_client_row client_rows[3];
 	struct crmg_iface_state ifaces[3];
 	struct crmg_tags tags[CAPACITY / CRMG_WAYS];
 	struct crmg_slot slots[CAPACITY];
@@ -96,6 +97,8 @@ static inline void fixture_init(void)
 		.image = &fx.image,
 		.rows = fx.rows,
 		.row_count = CRMG_ARRAY_SIZE(fx.rows),
+		.client_rows = fx.client_rows,
+		.client_row_count = CRMG_ARRAY_SIZE(fx.client_rows),
 		.ifaces = fx.ifaces,
 		.capacity = CAPACITY,
 		.tags = fx.tags,
@@ -204,6 +207,20 @@ static inline uint32_t binding_index(const char *service, const char *policy)
 static inline struct crmg_row *row_of(const char *service, const char *policy)
 {
 	return &fx.rows[crmg_image_binding(&fx.image, binding_index(service, policy))->row];
+}
+
+/* The counters of a client of the fixture: "partners", "bad". */
+static inline struct crmg_client_row *client_row_of(const char *name)
+{
+	const struct crmg_client *clients;
+	size_t count;
+
+	clients = crmg_image_section(&fx.image, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++)
+		if (clients[i].row && strcmp(clients[i].name, name) == 0)
+			return &fx.client_rows[clients[i].row];
+	fail_msg("no client %s", name);
+	return NULL;
 }
 
 static inline void budget(struct crmg_model_budget *budget, uint64_t count)

@@ -89,7 +89,7 @@ static void test_memory(void **state)
 			 (16384 + 65) * (64 + 192) + 4096 * 32 + 16384 * 232);
 	assert_int_equal(m.flows, 1024 * (8 + 8 + 8 + 64 + 80));
 	assert_int_equal(m.policy, 2 * CRMG_CELL * image.cell_count);
-	assert_int_equal(m.counters, 3 * 64 * sizeof(struct crmg_row));
+	assert_int_equal(m.counters, 3 * (64 * sizeof(struct crmg_row) + 8193 * 80));
 	assert_int_equal(m.bans, 65536 * 16 + 16384);
 	assert_int_equal(m.events, 4096 * 256);
 	assert_int_equal(m.total, m.sources + m.flows + m.policy + m.counters + m.bans + m.events);
@@ -113,7 +113,8 @@ static void test_memory_of_chunks(void **state)
 		image = compiled(&policy, NULL, 1);
 		crmg_memory_of(&image, 1, &m);
 		/* rows 1..62, then 1..64 */
-		assert_int_equal(m.counters, (services - 30) * 64 * sizeof(struct crmg_row));
+		assert_int_equal(m.counters, (services - 30) * 64 * sizeof(struct crmg_row) +
+				 8193 * 80);
 		crmg_image_free(&image);
 	}
 }

@@ -123,6 +123,58 @@ static void test_renamed_policy(void **state)
 	crmg_image_free(&three);
 }
 
+/* The row of a client; 0: there is none. */
+static uint16_t client_row(const struct crmg_image *image, const char *name)
+{
+	const struct crmg_client *clients;
+	size_t count;
+
+	clients = crmg_image_section(image, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(clients[i].name, name) == 0)
+			return clients[i].row;
+	return 0;
+}
+
+static struct crmg_image with_clients(const struct crmg_image *old, uint32_t number,
+				      const char *const *clients)
+{
+	policy_init(&policy);
+	add_service(&policy, "a", CRMG_TRANSPORT_TCP, 100, 100);
+	for (size_t i = 0; clients[i]; i++)
+		add_policy(&policy, clients[i], 0, add_client(&policy, clients[i]));
+	return compiled(&policy, old, number);
+}
+
+static void test_clients(void **state)
+{
+	struct crmg_image one = with_clients(NULL, 1, LIST("x", "y"));
+	struct crmg_image two = with_clients(&one, 2, LIST("z", "y"));
+	struct crmg_image three = with_clients(&two, 3, LIST("x", "y", "z"));
+	uint64_t bits[CRMG_CLIENT_ROWS / 64 + 1];
+
+	(void)state;
+	assert_int_equal(client_row(&one, "allow"), 0);
+	assert_int_not_equal(client_row(&one, "x"), 0);
+	assert_int_not_equal(client_row(&one, "x"), client_row(&one, "y"));
+	assert_int_equal(client_row(&two, "y"), client_row(&one, "y"));
+	/* What packets of generation 1 may still count in is left alone. */
+	assert_int_not_equal(client_row(&two, "z"), client_row(&one, "x"));
+	assert_int_equal(client_row(&three, "z"), client_row(&two, "z"));
+	assert_int_equal(crmg_image_last_client_row(&two), client_row(&two, "z"));
+	crmg_image_new_client_rows(&three, &two, bits);
+	assert_int_equal(bits[0], 1ULL << client_row(&three, "x"));
+	for (uint32_t i = 1; i <= crmg_image_head(&one)->bindings; i++) {
+		const struct crmg_label *label = crmg_image_label(&one, i);
+
+		assert_int_equal(crmg_image_binding(&one, i)->client_row,
+				 client_row(&one, label->client));
+	}
+	crmg_image_free(&one);
+	crmg_image_free(&two);
+	crmg_image_free(&three);
+}
+
 /* A policy for several clients counts them together; of several services, apart. */
 static void test_shared_row(void **state)
 {
@@ -309,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_other_transport),
 		cmocka_unit_test(test_renamed_policy),
 		cmocka_unit_test(test_shared_row),
+		cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_no_free_index),
 		cmocka_unit_test(test_many_generations),
 		cmocka_unit_test(test_new_rows),

@@ -71,6 +71,10 @@ static void test_golden(void **state)
 	/* A limit that the policy no longer has: still counted. */
 	fill_row(row_of("dns", "public"), 4000, CRMG_REASON_BYTES);
 	row_of("web", "allow")->packets[CRMG_VERDICT_PASS] = 5;
+	*client_row_of("partners") = (struct crmg_client_row){
+		.packets = { 1000, 20, 3 }, .bytes = { 100000, 2000, 300 }, .bytes_out = 5000,
+		.requests = 70,
+	};
 	for (int i = 0; i < CRMG_HOST_COUNT; i++)
 		fx.snap.host.counter[i] = 10 + i;
 	add_iface("eth1");
@@ -84,6 +88,25 @@ static void test_golden(void **state)
 		fx.snap.by_state[i] = 30 + i;
 	text = written();
 	golden("metrics.txt", text);
+	free(text);
+}
+
+/* Of a client they are an estimate if they are one at any of its services. */
+static void test_requests_of_clients(void **state)
+{
+	char *text;
+
+	(void)state;
+	fixture_init();
+	limit(&fx.policy.policies[0], CRMG_LIMIT_REQUESTS, 10, 10);
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	client_row_of("partners")->requests = 70;
+	text = written();
+	assert_non_null(strstr(text,
+			"\ncrmgate_client_requests_estimated_total{client=\"partners\"} 70\n"));
+	assert_null(strstr(text, "\ncrmgate_client_requests_total{"));
+	assert_null(strstr(text, "_estimated_total{client=\"bad\""));
 	free(text);
 }
 
@@ -197,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_requests_of_clients),
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_series_are_bounded),

@@ -21,6 +21,10 @@ static void fill(void)
 	row->reasons[CRMG_REASON_PANIC] = 10;
 	row->reasons[CRMG_REASON_PACKETS] = 20;
 	row->reasons[CRMG_REASON_BYTES] = 3;
+	*client_row_of("partners") = (struct crmg_client_row){
+		.packets = { 100, 20, 3 }, .bytes = { 120000, 3000, 456 },
+		.bytes_out = 7000000, .requests = 42,
+	};
 	row = row_of("web", "public");
 	row->packets[CRMG_VERDICT_PASS] = 50;
 	row->connections[CRMG_VERDICT_PASS] = 8;
@@ -109,6 +113,19 @@ static void test_document(void **state)
 	part = json_array_get(json_object_get(document, "policies"), 4);
 	assert_string_equal(text(part, "service"), "dns");
 	assert_true(json_is_null(json_object_get(part, "tls_connections")));
+
+	part = json_array_get(json_object_get(document, "clients"), 0);
+	assert_string_equal(text(part, "name"), "partners");
+	assert_int_equal(number(part, "packets"), 123);
+	assert_int_equal(number(part, "dropped_packets"), 23);
+	assert_int_equal(number(part, "bytes"), 123456);
+	assert_int_equal(number(part, "bytes_out"), 7000000);
+	/* No policy of its has a limit of them. */
+	assert_true(json_is_null(json_object_get(part, "requests")));
+	part = json_array_get(json_object_get(document, "clients"), 1);
+	assert_string_equal(text(part, "name"), "bad");
+	assert_int_equal(number(part, "packets"), 0);
+	assert_int_equal(json_array_size(json_object_get(document, "clients")), 2);
 
 	part = json_object_get(document, "sources");
 	assert_int_equal(number(part, "tracked"), 12);

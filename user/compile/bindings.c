@@ -269,6 +269,8 @@ void crmg_bind_write(const struct crmg_build *b, const struct crmg_bind *bind,
 
 	binding->generation = b->generation;
 	binding->row = bind->row;
+	if (bind->owner != CRMG_OWNER_NONE && bind->owner != CRMG_OWNER_ALLOW && !bind->gate)
+		binding->client_row = b->client_row[bind->owner - 1];
 	binding->kind = bind->kind;
 	binding->gate = bind->gate;
 	binding->mode = b->mode;

@@ -49,6 +49,7 @@ struct crmg_build {
 	uint16_t service_quotas[CRMG_SERVICES_MAX + 1];	/* of its total: entry of the image's; 0: none */
 	uint16_t contract_count;	/* the same */
 	uint16_t *contract_of;		/* by client of the model: its entry; 0: none */
+	uint16_t *client_row;		/* crmg_build_rows: by client of the model */
 	uint16_t none[CRMG_SERVICES_MAX + 1];
 	uint16_t allow[CRMG_SERVICES_MAX + 1];
 

@@ -27,6 +27,7 @@ static void build_free(struct crmg_build *b)
 	free(b->binds);
 	free(b->ports);
 	free(b->contract_of);
+	free(b->client_row);
 	crmg_vectors_free(&b->remote_vectors);
 	crmg_vectors_free(&b->local_vectors);
 	crmg_table_free(&b->remote);

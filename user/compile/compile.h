@@ -123,6 +123,11 @@ uint32_t crmg_image_classify(const struct crmg_image *image, const struct crmg_a
 uint32_t crmg_image_new_rows(const struct crmg_image *image, const struct crmg_image *old,
 			     uint64_t *bits);
 
+/* The same of rows of clients, of which bits has CRMG_CLIENT_ROWS / 64 + 1 words. */
+void crmg_image_new_client_rows(const struct crmg_image *image, const struct crmg_image *old,
+				uint64_t *bits);
+uint32_t crmg_image_last_client_row(const struct crmg_image *image);
+
 /* Bytes of kernel memory, for the summary of `check` and before load. */
 struct crmg_memory {
 	uint64_t sources;	/* tags, slots, details, proved, windows, kept, and shared budgets */

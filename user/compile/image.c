@@ -70,6 +70,36 @@ uint32_t crmg_image_service_find(const struct crmg_image *image, const char *nam
 	return 0;
 }
 
+void crmg_image_new_client_rows(const struct crmg_image *image, const struct crmg_image *old,
+				uint64_t *bits)
+{
+	const struct crmg_client *clients;
+	size_t count;
+
+	memset(bits, 0, (CRMG_CLIENT_ROWS / 64 + 1) * sizeof(*bits));
+	clients = crmg_image_section(image, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++)
+		bits[clients[i].row / 64] |= 1ULL << clients[i].row % 64;
+	count = 0;
+	if (old)
+		clients = crmg_image_section(old, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++)
+		bits[clients[i].row / 64] &= ~(1ULL << clients[i].row % 64);
+	bits[0] &= ~1ULL;
+}
+
+uint32_t crmg_image_last_client_row(const struct crmg_image *image)
+{
+	const struct crmg_client *clients;
+	uint32_t last = 0;
+	size_t count;
+
+	clients = crmg_image_section(image, CRMG_SECTION_CLIENTS, &count);
+	for (size_t i = 0; i < count; i++)
+		last = clients[i].row > last ? clients[i].row : last;
+	return last;
+}
+
 uint32_t crmg_image_new_rows(const struct crmg_image *image, const struct crmg_image *old,
 			     uint64_t *bits)
 {

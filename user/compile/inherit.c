@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * inherit.c - what outlives an apply by its name: a service's index and a
- * policy's counter row. Packets are judged by the old image until the switch,
+ * inherit.c - what outlives an apply by its name: a service's index, a policy's
+ * counter row and a client's. Packets are judged by the old image until the switch,
  * so what is new gets places that the old one does not use.
  */
 #include "build.h"
@@ -56,9 +56,9 @@ int crmg_build_services(struct crmg_build *b)
 	return 0;
 }
 
-/* Counter rows in use, by (service, policy name). */
+/* Counter rows in use, by (service, policy name), or (0, client name). */
 struct series {
-	const char *policy;
+	const char *name;
 	uint8_t service;
 	uint16_t row;
 };
@@ -74,6 +74,9 @@ struct series_set {
 /* Both images together never need more rows than there are. */
 _Static_assert(2 * (CRMG_BINDINGS_MAX - 1) < CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX,
 	       "an apply could run out of counter rows");
+_Static_assert(2 * CRMG_CLIENTS_MAX < CRMG_CLIENT_ROWS &&
+	       CRMG_CLIENT_ROWS <= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX,
+	       "an apply could run out of rows of clients");
 
 static bool row_is_used(const struct series_set *set, uint16_t row)
 {
@@ -85,24 +88,24 @@ static void use_row(struct series_set *set, uint16_t row)
 	set->used[row / 64] |= 1ULL << row % 64;
 }
 
-/* The series of (service, policy), or NULL; *ret_key is then where it may be put. */
+/* The series of (service, name), or NULL; *ret_key is then where it may be put. */
 static const struct series *series_find(const struct series_set *set, uint8_t service,
-					const char *policy, uint64_t *ret_key)
+					const char *name, uint64_t *ret_key)
 {
-	uint64_t key = crmg_hash(policy, strlen(policy), service);
+	uint64_t key = crmg_hash(name, strlen(name), service);
 	const struct series *s;
 	uint32_t place;
 
 	for (; (place = crmg_map_find(&set->map, key)) != CRMG_MAP_NONE; key++) {
 		s = &set->list[place];
-		if (s->service == service && strcmp(s->policy, policy) == 0)
+		if (s->service == service && strcmp(s->name, name) == 0)
 			return s;
 	}
 	*ret_key = key;
 	return NULL;
 }
 
-static int series_add(struct series_set *set, uint64_t key, uint8_t service, const char *policy,
+static int series_add(struct series_set *set, uint64_t key, uint8_t service, const char *name,
 		      uint16_t row)
 {
 	int r;
@@ -110,9 +113,25 @@ static int series_add(struct series_set *set, uint64_t key, uint8_t service, con
 	r = crmg_map_put(&set->map, key, set->count);
 	if (r < 0)
 		return r;
-	set->list[set->count++] = (struct series){ policy, service, row };
+	set->list[set->count++] = (struct series){ name, service, row };
 	use_row(set, row);
 	return 0;
+}
+
+/* Its row, or a new one that nobody uses. */
+static int series_row(struct series_set *set, uint8_t service, const char *name, uint16_t *ret_row)
+{
+	uint64_t key;
+	const struct series *s = series_find(set, service, name, &key);
+
+	if (s) {
+		*ret_row = s->row;
+		return 0;
+	}
+	while (row_is_used(set, set->next_free))
+		set->next_free++;
+	*ret_row = set->next_free;
+	return series_add(set, key, service, name, *ret_row);
 }
 
 /* Rows of the image in force; those of services that are gone stay taken, without a name. */
@@ -141,29 +160,17 @@ static int inherit_rows(const struct crmg_build *b, struct series_set *set)
 
 static int assign_rows(struct crmg_build *b, struct series_set *set)
 {
-	const struct series *s;
-	uint64_t key;
-	int r;
+	int r = 0;
 
-	for (size_t i = 1; i < b->bind_count; i++) {
+	for (size_t i = 1; r == 0 && i < b->bind_count; i++) {
 		struct crmg_bind *bind = &b->binds[i];
 
-		s = series_find(set, bind->service, bind->policy_name, &key);
-		if (s) {
-			bind->row = s->row;
-			continue;
-		}
-		while (row_is_used(set, set->next_free))
-			set->next_free++;
-		bind->row = set->next_free;
-		r = series_add(set, key, bind->service, bind->policy_name, bind->row);
-		if (r < 0)
-			return r;
+		r = series_row(set, bind->service, bind->policy_name, &bind->row);
 	}
-	return 0;
+	return r;
 }
 
-int crmg_build_rows(struct crmg_build *b)
+static int build_policy_rows(struct crmg_build *b)
 {
 	size_t most = b->bind_count + (b->old ? crmg_image_head(b->old)->bindings : 0);
 	crmg_autofree struct series *list = malloc(most * sizeof(*list));
@@ -177,6 +184,37 @@ int crmg_build_rows(struct crmg_build *b)
 		r = assign_rows(b, &set);
 	crmg_map_free(&set.map);
 	return r;
+}
+
+static int build_client_rows(struct crmg_build *b)
+{
+	const struct crmg_client *old = NULL;
+	crmg_autofree struct series *list = NULL;
+	struct series_set set = { .next_free = 1 };
+	size_t old_count = 0;
+	uint64_t key;
+	int r = 0;
+
+	if (b->old)
+		old = crmg_image_section(b->old, CRMG_SECTION_CLIENTS, &old_count);
+	list = set.list = malloc((b->model->client_count + old_count + 1) * sizeof(*list));
+	b->client_row = calloc(b->model->client_count + 1, sizeof(*b->client_row));
+	if (!list || !b->client_row)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < old_count; i++)
+		if (old[i].row && !series_find(&set, 0, old[i].name, &key))
+			r = series_add(&set, key, 0, old[i].name, old[i].row);
+	for (size_t i = 0; r == 0 && i < b->model->client_count; i++)
+		r = series_row(&set, 0, b->model->clients[i].name, &b->client_row[i]);
+	crmg_map_free(&set.map);
+	return r;
+}
+
+int crmg_build_rows(struct crmg_build *b)
+{
+	int r = build_policy_rows(b);
+
+	return r ? r : build_client_rows(b);
 }
 
 /* What an image says of the past of a counter row, which has one name as long as it is used. */

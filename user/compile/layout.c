@@ -206,6 +206,7 @@ static void write_clients(const struct crmg_build *b, struct crmg_image *image)
 		to->feed_ns = from->feed_ns;
 		to->max_age_s = from->max_age_ns / CRMG_NS_PER_SEC;
 		to->contract = b->contract_of[i];
+		to->row = b->client_row[i];
 		for (size_t p = 0; p < from->prefix_count; p++)
 			*prefixes++ = listed(&from->prefixes[p].pfx, i + 1);
 	}

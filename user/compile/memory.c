@@ -36,7 +36,8 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 				sizeof(struct crmg_gauges)) +
 		     head->flows * (uint64_t)(sizeof(struct crmg_conn) + sizeof(struct crmg_stream));
 	ret->policy = 2 * head->cells * CRMG_CELL;
-	ret->counters = chunks * CRMG_ROW_CHUNK * cpus * sizeof(struct crmg_row);
+	ret->counters = cpus * (chunks * CRMG_ROW_CHUNK * sizeof(struct crmg_row) +
+				CRMG_CLIENT_ROWS * sizeof(struct crmg_client_row));
 	ret->bans = CRMG_BANS_MAX * BAN_BUCKET_BYTES + sizeof(struct crmg_ban_filter);
 	ret->events = CRMG_EVENT_RING * sizeof(struct crmg_event);
 	ret->total = ret->sources + ret->flows + ret->policy + ret->counters + ret->bans +

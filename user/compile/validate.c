@@ -182,6 +182,7 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		if (b->gate > (b->kind == CRMG_BINDING_ALLOW ? CRMG_GATES_MAX : 0) ||
 		    b->sanity >= CRMG_SANITY_COUNT || b->generation != head->generation || b->row == 0 ||
 		    b->row >= CRMG_ROW_CHUNK * CRMG_ROW_CHUNKS_MAX ||
+		    b->client_row >= CRMG_CLIENT_ROWS ||
 		    b->kind >= CRMG_BINDING_COUNT || b->mode >= CRMG_MODE_COUNT ||
 		    b->on_exceed >= CRMG_ACTION_COUNT || b->limits >> CRMG_LIMIT_COUNT ||
 		    b->on_budget >= CRMG_ON_BUDGET_COUNT || b->protocol >= CRMG_PROTOCOL_COUNT ||
@@ -242,7 +243,7 @@ static bool clients_are_valid(const struct crmg_image *image)
 	for (size_t i = 0; i < count; i++) {
 		if (!IS_TEXT(clients[i].name) || clients[i].balancer > 1 ||
 		    (clients[i].contract && !crmg_image_contract(image, clients[i].contract)) ||
-		    clients[i].prefix_count > prefix_count - at)
+		    clients[i].row >= CRMG_CLIENT_ROWS || clients[i].prefix_count > prefix_count - at)
 			return false;
 		for (size_t end = at + clients[i].prefix_count; at < end; at++)
 			if (prefixes[at].client != i || prefixes[at].len > 128)

@@ -44,7 +44,8 @@
 	X(STREAMS,    streams,     "streams",    struct crmg_stream,     true,  4) \
 	X(ASKED,      asked_map,   "asked",      struct crmg_asked,      true,  4) \
 	X(THROTTLES,  throttles,   "throttles",  struct crmg_throttle,   true,  4) \
-	X(TOTAL_WINDOWS, total_windows, "total_windows", struct crmg_total_windows, true, 4)
+	X(TOTAL_WINDOWS, total_windows, "total_windows", struct crmg_total_windows, true, 4) \
+	X(CLIENT_ROWS, client_rows, "client_rows", struct crmg_client_row, false, 4)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };
@@ -79,6 +80,7 @@ struct crmg_kern {
 	struct crmg_row_chunk chunk[CRMG_ROW_CHUNKS_MAX];
 	struct crmg_row *rows;
 	size_t row_capacity;
+	struct crmg_client_row *client_rows;
 	void *percpu;			/* scratch of one batch of rows */
 	struct crmg_ban_entry *bans;
 	size_t ban_count;
@@ -332,8 +334,17 @@ void crmg_confirm_disarm(struct crmg_kern *kern);
 /* After a switch for good: lets go of an older image. */
 void crmg_confirm_forget(struct crmg_kern *kern);
 
+/* ------------------------------------------------------------------ rows.c */
+
 /* Opens every chunk of counters that has a pin. */
 void crmg_rows_hold(struct crmg_kern *kern);
+
+/* Rows that get a new name with image start at 0; old (or NULL) is in force. */
+int crmg_rows_prepare(struct crmg_kern *kern, const struct crmg_image *image,
+		      const struct crmg_image *old, struct crmg_err *err);
+
+/* The same for the totals of services that are new: another may have had the index before. */
+void crmg_totals_prepare(struct crmg_kern *kern, const struct crmg_image *image);
 
 /* ------------------------------------------------------------------ bans.c */
 

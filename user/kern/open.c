@@ -307,6 +307,7 @@ void crmg_kern_close(struct crmg_kern **ret)
 	crmg_view_close(&kern->image_view);
 	crmg_held_close(kern);
 	free(kern->rows);
+	free(kern->client_rows);
 	free(kern->percpu);
 	free(kern->bans);
 	if (kern->dir >= 0)

@@ -93,6 +93,29 @@ static int crmg_rows_read(struct crmg_kern *kern, size_t *ret_count)
 	return code;
 }
 
+/* Those that the image in force uses, in one batch. */
+static int crmg_client_rows_read(struct crmg_kern *kern, size_t *ret_count)
+{
+	size_t stride = sizeof(*kern->client_rows) * crmg_kern_cpus(), count, i;
+	crmg_autofree char *percpu = NULL;
+	struct crmg_client_row *grown;
+	int code;
+
+	count = crmg_image_last_client_row(&kern->image) + 1;
+	percpu = malloc(count * stride);
+	grown = realloc(kern->client_rows, count * sizeof(*grown));
+	if (grown)
+		kern->client_rows = grown;
+	if (!percpu || !grown)
+		return -ENOMEM;
+	code = crmg_read_array(kern->map[CRMG_MAP_CLIENT_ROWS], percpu, stride, count);
+	for (i = 0; !code && i < count; i++)
+		crmg_sum_cpus((__u64 *)&grown[i], (__u64 *)(percpu + i * stride),
+			      sizeof(*grown) / 8);
+	*ret_count = count;
+	return code;
+}
+
 /*
  * Copies slots and details that are not mapped. There are many of them: those of banned sources are
  * wanted always, all others only if they were asked for.
@@ -224,12 +247,15 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 		code = crmg_host_read(kern, &snap.host);
 	if (!code)
 		code = crmg_rows_read(kern, &snap.row_count);
+	if (!code)
+		code = crmg_client_rows_read(kern, &snap.client_row_count);
 	if (code)
 		return crmg_err_set(err, code, "cannot read the counters: %s", strerror(-code));
 	code = crmg_bans_read(kern, err);
 	if (code)
 		return code;
 	snap.rows = kern->rows;
+	snap.client_rows = kern->client_rows;
 	snap.origins = kern->view[CRMG_MAP_ORIGINS].memory;
 	crmg_proof_copy(kern, &snap.proof);
 	snap.front = kern->image_id;

@@ -91,51 +91,6 @@ static void write_bans(const struct crmg_family *family, const struct crmg_scrap
 			write_origin(family, origins[i].name, bans[i], out);
 }
 
-/* Of each client with list files. */
-static void write_feeds(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
-{
-	size_t count;
-	const struct crmg_client *clients = crmg_image_section(ctx->snap->image,
-							       CRMG_SECTION_CLIENTS, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		uint64_t now = ctx->snap->real_ns, at = clients[i].feed_ns;
-		char name[CRMG_LABEL_LEN];
-
-		if (at)
-			fprintf(out, "%s{client=\"%s\"} %.3f\n", family->name,
-				crmg_label_value(clients[i].name, CRMG_NAME_LEN, name),
-				now > at ? (now - at) / 1e9 : 0.0);
-	}
-}
-
-/* Of each client with a contract that can end: does it hold now? */
-static void write_contracts(const struct crmg_family *family, const struct crmg_scrape *ctx,
-			    FILE *out)
-{
-	const struct crmg_snapshot *snap = ctx->snap;
-	char name[CRMG_LABEL_LEN];
-	struct crmg_contractor c;
-
-	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);)
-		fprintf(out, "%s{client=\"%s\"} %d\n", family->name,
-			crmg_label_value(c.client->name, CRMG_NAME_LEN, name), c.holds);
-}
-
-/* Of each with an end. */
-static void write_ends(const struct crmg_family *family, const struct crmg_scrape *ctx, FILE *out)
-{
-	const struct crmg_snapshot *snap = ctx->snap;
-	char name[CRMG_LABEL_LEN];
-	struct crmg_contractor c;
-
-	for (size_t at = 0; crmg_contract_next(snap->image, snap->real_ns, &at, &c);)
-		if (c.contract->until_s)
-			fprintf(out, "%s{client=\"%s\"} %" PRIu64 "\n", family->name,
-				crmg_label_value(c.client->name, CRMG_NAME_LEN, name),
-				(uint64_t)c.contract->until_s);
-}
-
 static void write_generation(const struct crmg_family *family, const struct crmg_scrape *ctx,
 			     FILE *out)
 {
@@ -291,11 +246,20 @@ const struct crmg_family crmg_families[] = {
 	  "When the policy in force was applied, in seconds since 1970.", write_applied, 0 },
 	{ "crmgate_feed_age_seconds", GAUGE,
 	  "Time since the oldest list file of a client was written, of those that are in force.",
-	  write_feeds, 0 },
+	  crmg_metric_feeds, 0 },
+	{ "crmgate_client_packets_total", COUNTER,
+	  "Packets of a client to all services, by verdict.", crmg_metric_client_packets, 0 },
+	{ "crmgate_client_bytes_total", COUNTER, "Bytes of a client, as crmgate_bytes_total.",
+	  crmg_metric_client_bytes, 0 },
+	{ "crmgate_client_requests_total", COUNTER,
+	  "Requests of a client that passed, where a limit has them counted.",
+	  crmg_metric_client_requests, 0 },
+	{ "crmgate_client_requests_estimated_total", COUNTER,
+	  "The same if some are under TLS: an estimate.", crmg_metric_client_estimated, 0 },
 	{ "crmgate_client_contract_holds", GAUGE,
-	  "1 while the contract of a client holds, 0 while it counts as any.", write_contracts, 0 },
+	  "1 while the contract of a client holds, 0 while it counts as any.", crmg_metric_contracts, 0 },
 	{ "crmgate_client_valid_until_timestamp_seconds", GAUGE,
-	  "When the contract of a client ends, in seconds since 1970.", write_ends, 0 },
+	  "When the contract of a client ends, in seconds since 1970.", crmg_metric_ends, 0 },
 	{ "crmgate_policy_pending_confirm", GAUGE,
 	  "1 while the policy in force waits to be confirmed, and goes back by itself.",
 	  write_pending, 0 },
@@ -383,31 +347,38 @@ static char **make_labels(const struct crmg_policy_rows *rows)
 	return labels;
 }
 
-int crmg_metrics_write(const struct crmg_snapshot *snap, FILE *out)
+static void write_families(const struct crmg_scrape *ctx, FILE *out)
 {
-	struct crmg_policy_rows rows;
-	struct crmg_problems problems;
-	struct crmg_scrape ctx = { snap, &problems, &rows, NULL };
-	int code = crmg_policy_rows(snap, &rows);
-
-	if (code < 0)
-		return code;
-	ctx.labels = make_labels(&rows);
-	if (!ctx.labels) {
-		crmg_policy_rows_free(&rows);
-		return -ENOMEM;
-	}
-	crmg_problems_find(snap, &problems);
 	for (size_t i = 0; i < crmg_family_count; i++) {
 		const struct crmg_family *family = &crmg_families[i];
 
 		fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help,
 			family->name, family->type);
-		family->write(family, &ctx, out);
+		family->write(family, ctx, out);
 	}
-	for (size_t i = 0; i < rows.count; i++)
+}
+
+int crmg_metrics_write(const struct crmg_snapshot *snap, FILE *out)
+{
+	struct crmg_counted_clients clients = { 0 };
+	struct crmg_policy_rows rows = { 0 };
+	struct crmg_problems problems;
+	struct crmg_scrape ctx = { snap, &problems, &rows, &clients, NULL };
+	int code = crmg_policy_rows(snap, &rows);
+
+	if (!code)
+		code = crmg_counted_clients(snap, &clients);
+	ctx.labels = code ? NULL : make_labels(&rows);
+	if (!code && !ctx.labels)
+		code = -ENOMEM;
+	if (!code) {
+		crmg_problems_find(snap, &problems);
+		write_families(&ctx, out);
+	}
+	for (size_t i = 0; ctx.labels && i < rows.count; i++)
 		free(ctx.labels[i]);
 	free(ctx.labels);
+	crmg_counted_clients_free(&clients);
 	crmg_policy_rows_free(&rows);
-	return ferror(out) ? -EIO : 0;
+	return code ? code : ferror(out) ? -EIO : 0;
 }

@@ -132,9 +132,14 @@ bool crmg_counts_requests(const struct crmg_binding *binding)
 	return binding->limits >> CRMG_LIMIT_REQUESTS & 1 && binding->flags & CRMG_BINDING_CONNS;
 }
 
+const char *crmg_asked_key(bool estimated)
+{
+	return estimated ? "requests_estimated" : "requests";
+}
+
 const char *crmg_requests_key(const struct crmg_service *service)
 {
-	return service->protocol == CRMG_PROTOCOL_TLS ? "requests_estimated" : "requests";
+	return crmg_asked_key(service->protocol == CRMG_PROTOCOL_TLS);
 }
 
 bool crmg_has_requests(const struct crmg_service *service)
@@ -148,12 +153,10 @@ bool crmg_has_responses(const struct crmg_policy_row *item)
 	       (crmg_counts_requests(item->binding) || crmg_row_sum(item->row->requests));
 }
 
-char *crmg_requests_text(const struct crmg_service *service, const struct crmg_binding *binding,
-			 uint64_t requests, char *buf, size_t size)
+char *crmg_asked_text(bool counted, bool estimated, uint64_t requests, char *buf, size_t size)
 {
-	if (binding && crmg_counts_requests(binding))
-		snprintf(buf, size, "%s%llu", service->protocol == CRMG_PROTOCOL_TLS ? "~" : "",
-			 (unsigned long long)requests);
+	if (counted)
+		snprintf(buf, size, "%s%llu", estimated ? "~" : "", (unsigned long long)requests);
 	else
 		crmg_copy(buf, size, "-");
 	return buf;
@@ -162,6 +165,13 @@ char *crmg_requests_text(const struct crmg_service *service, const struct crmg_b
 bool crmg_has_versions(const struct crmg_service *service)
 {
 	return service->protocol == CRMG_PROTOCOL_TLS;
+}
+
+char *crmg_requests_text(const struct crmg_service *service, const struct crmg_binding *binding,
+			 uint64_t requests, char *buf, size_t size)
+{
+	return crmg_asked_text(binding && crmg_counts_requests(binding),
+			       service->protocol == CRMG_PROTOCOL_TLS, requests, buf, size);
 }
 
 uint64_t crmg_row_dropped(const struct crmg_row *row)

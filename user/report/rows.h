@@ -35,6 +35,10 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 bool crmg_counts_requests(const struct crmg_binding *binding);
 
 /* The name of their number in JSON; as text: "-" if they are not counted, "~5" an estimate. */
+const char *crmg_asked_key(bool estimated);
+char *crmg_asked_text(bool counted, bool estimated, uint64_t requests, char *buf, size_t size);
+
+/* The same of a service, and of a policy at it. */
 const char *crmg_requests_key(const struct crmg_service *service);
 char *crmg_requests_text(const struct crmg_service *service, const struct crmg_binding *binding,
 			 uint64_t requests, char *buf, size_t size);

@@ -61,6 +61,8 @@ struct crmg_snapshot {
 	struct crmg_pending pending;
 	const struct crmg_row *rows;	/* summed over CPUs; [0, row_count) */
 	size_t row_count;
+	const struct crmg_client_row *client_rows;	/* the same; [0, client_row_count) */
+	size_t client_row_count;
 	struct crmg_host host;		/* summed over CPUs */
 	struct crmg_control control;
 	struct crmg_proof proof;	/* the last one */

@@ -3,6 +3,7 @@
  * status_json.c - status as a JSON document. Keys are a contract: they are only
  * added. What this version does not count yet is null, never 0.
  */
+#include "clients.h"
 #include "contracts.h"
 #include "names.h"
 #include "rows.h"
@@ -172,6 +173,26 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 	return list;
 }
 
+static json_t *clients_json(const struct crmg_counted_clients *clients)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < clients->count; i++) {
+		const struct crmg_counted_client *item = &clients->items[i];
+		const struct crmg_client_row *row = item->row;
+
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
+			"name", crmg_json_text(item->client->name, sizeof(item->client->name)),
+			"packets", crmg_json_count(crmg_row_sum(row->packets)),
+			"bytes", crmg_json_count(crmg_row_sum(row->bytes)),
+			crmg_asked_key(item->estimated),
+			item->asks ? crmg_json_count(row->requests) : json_null(),
+			"bytes_out", crmg_json_count(row->bytes_out),
+			"dropped_packets", crmg_json_count(crmg_client_dropped(row))));
+	}
+	return list;
+}
+
 static json_t *contracts_json(const struct crmg_snapshot *snap)
 {
 	json_t *list = json_array();
@@ -253,13 +274,18 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 			 const struct crmg_problems *problems)
 {
 	const __u64 *host = snap->host.counter;
+	struct crmg_counted_clients clients;
 	struct crmg_policy_rows rows;
 	json_t *document;
 
 	if (crmg_policy_rows(snap, &rows) < 0)
 		return NULL;
+	if (crmg_counted_clients(snap, &clients) < 0) {
+		crmg_policy_rows_free(&rows);
+		return NULL;
+	}
 	document = json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o,"
 		" s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
 		"schema", 1,
 		"version", CRMG_VERSION,
@@ -268,6 +294,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		"interfaces", crmg_interfaces_json(snap),
 		"services", services_json(snap, &rows),
 		"policies", policies_json(&rows),
+		"clients", clients_json(&clients),
 		"sources", sources_json(snap),
 		"bans", crmg_json_count(snap->ban_count + snap->by_state[CRMG_SOURCE_BANNED]),
 		"panic", snap->control.panic != 0,
@@ -281,6 +308,7 @@ json_t *crmg_status_json(const struct crmg_snapshot *snap, const char *instance,
 		"odd", odd_json(snap),
 		"contracts", contracts_json(snap),
 		"problems", problems_json(problems));
+	crmg_counted_clients_free(&clients);
 	crmg_policy_rows_free(&rows);
 	return document;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* status_text.c - status for people: aligned, and problems last, where they are read. */
+#include <errno.h>
 #include <string.h>
 
+#include "clients.h"
 #include "contracts.h"
 #include "names.h"
 #include "rows.h"
@@ -252,6 +254,39 @@ static int versions_text(const struct crmg_policy_rows *rows, bool colour, FILE 
 	return crmg_table_print(&table, colour, out);
 }
 
+/* Those that sent or were sent anything. */
+static int clients_text(const struct crmg_counted_clients *clients, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "CLIENT", false }, { "PASSED", true }, { "DROPPED", true }, { "REQUESTS", true },
+		{ "BYTES IN", true }, { "BYTES OUT", true },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], number[CRMG_SHORT_LEN];
+
+	for (size_t i = 0; i < clients->count; i++) {
+		const struct crmg_counted_client *item = &clients->items[i];
+		const struct crmg_client_row *row = item->row;
+
+		if (!crmg_row_sum(row->packets) && !row->bytes_out)
+			continue;
+		crmg_table_cell(&table, "%s", name_of(item->client->name, name));
+		crmg_table_cell(&table, "%llu", row->packets[CRMG_VERDICT_PASS]);
+		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_client_dropped(row));
+		crmg_table_cell(&table, "%s", crmg_asked_text(item->asks, item->estimated,
+							      row->requests, number,
+							      sizeof(number)));
+		crmg_table_cell(&table, "%s", crmg_format_short(crmg_row_sum(row->bytes),
+								number, sizeof(number)));
+		crmg_table_cell(&table, "%s", crmg_format_short(row->bytes_out, number,
+								sizeof(number)));
+	}
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
 static void problems_text(const struct crmg_problems *problems, bool colour, FILE *out)
 {
 	fputc('\n', out);
@@ -266,20 +301,27 @@ static void problems_text(const struct crmg_problems *problems, bool colour, FIL
 int crmg_status_text(const struct crmg_snapshot *snap, const char *instance,
 		     const struct crmg_problems *problems, bool colour, FILE *out)
 {
+	struct crmg_counted_clients clients = { 0 };
 	struct crmg_policy_rows rows;
 	int code = crmg_policy_rows(snap, &rows);
 
 	if (code < 0)
 		return code;
-	head_text(snap, instance, out);
-	fputc('\n', out);
-	code = crmg_interfaces_text(snap, colour, out);
+	code = crmg_counted_clients(snap, &clients);
+	if (!code) {
+		head_text(snap, instance, out);
+		fputc('\n', out);
+		code = crmg_interfaces_text(snap, colour, out);
+	}
 	if (!code)
 		code = policies_text(snap, &rows, colour, out);
 	if (!code)
 		code = versions_text(&rows, colour, out);
 	if (!code)
+		code = clients_text(&clients, colour, out);
+	if (!code)
 		problems_text(problems, colour, out);
+	crmg_counted_clients_free(&clients);
 	crmg_policy_rows_free(&rows);
 	return code;
 }
