@@ -15,12 +15,12 @@ seconds=860
 
 # What runs in the guest. Not here, as the CPU is emulated: what loads the programs again
 # and again (a load takes the verifier seconds) and what measures against the clock.
-programs=(build/tests/bpf/test_{packet,decide,egress} tests/kernels/attach.sh
+programs=(build/tests/bpf/test_{packet,decide,egress} tests/kernels/{attach,chain}.sh
 	tests/netns/always.sh)
 # What those call, and tests/run, tests/netns/lib.sh, tools/lab.sh and ./init.
 commands=(awk base64 bash basename bpftool cat chmod cmp cp cpio curl diff dirname ethtool
 	find flock grep gzip head id insmod ip jq kill ln mkdir mktemp mount nginx nsenter openssl ping
-	realpath rm sed setpriv sort sysctl tail tc tee timeout true uname wc)
+	realpath rm sed setpriv sort sysctl tail tc tee timeout true uname wc xdp-loader)
 modules=(veth sch_ingress cls_bpf)
 
 # Ends a script that could not even start, as TAP.
@@ -62,6 +62,7 @@ make_root() {
 	cp --parents -t "$root/crmgate/build" "${built[@]}"
 	cp --parents -rLt "$root" "${paths[@]}" "${needed[@]}" /usr/lib/ssl/openssl.cnf \
 		/usr/lib/locale/C.utf8
+	cp --parents -Lt "$root" /usr/lib/*/bpf/xdp-dispatcher.o
 	cp -rt "$root/crmgate" "$top/tests" "$top/tools"
 	cp "$here/init" "$root"
 	printf '%s:x:%d:%d::/:/bin/false\n' root 0 0 nobody 65534 65534 >"$root/etc/passwd"

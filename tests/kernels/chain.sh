@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# chain.sh - attach --chain beside a program that xdp-loader put into the dispatcher of libxdp:
+# that sees what passes, an upgrade loses no packet, and detach leaves it. From 6.12 on the
+# dispatcher of Debian 12's libxdp does not take the extension: refused, and nothing is left.
+. "$(dirname "$0")/../netns/lib.sh"
+
+lab_up || exit 1
+
+few=$(public 'limits: {packets: {rate: 1/h, burst: 5}}')
+[[ $(uname -r) =~ ^([0-9]+)\.([0-9]+) ]]
+takes=$((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6012))
+
+dispatcher() { in_host xdp-loader status crm1; }
+others() { in_host xdp-loader load -m native crm1 "$LAB_TOOLS/count.bpf.o"; }
+seen() { bpftool map dump name count_seen | jq 'map(.value) | add'; }
+enforced() { crmgate status --check -q; }
+place() { crmgate status -j | jq -c '.interfaces[] | select(.name == "crm1") | .chain'; }
+
+# judges SOURCE: five of its packets pass, no more.
+judges() {
+	local before
+	before=$(policy_value public dropped_packets)
+	flood public --count 200 --src "$1"
+	expect 'dropped' "$(policy_value public dropped_packets)" -eq \
+		$((before + $(jq .arrived <<<"$sent") - 5))
+}
+
+alone() {
+	attach "$few" --chain -q
+	expect_json "$(crmgate status -j)" '.problems == [] and all(.interfaces[];
+		.xdp_mode == "native" and .chain == {priority: 10, position: 1, programs: 1})'
+	expect 'text' "$(crmgate status)" =~ 'native, 1 of 1'
+	crmgate prove -q
+	judges "$LAB_BAD"
+}
+
+beside() {
+	local before
+	others
+	expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":2}'
+	enforced
+	before=$(seen)
+	judges 198.51.100.67
+	expect 'what passed' "$(seen)" -eq $((before + 5))
+}
+
+# An attach while packets come: each is judged, and none twice.
+renewed() {
+	local before flood arrived
+	before=$(judged public)
+	lab_spawn flood bad "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" --src 198.51.100.68 \
+		--dst "$LAB_SINK" --rate 200 --seconds 600 >"$LAB_DIR/sent"
+	lab_until at_least $((before + 100)) judged public
+	attach "$few" -q
+	lab_until at_least $(($(judged public) + 100)) judged public
+	lab_stop "$flood"
+	arrived=$(jq .arrived "$LAB_DIR/sent")
+	lab_until at_least $((before + arrived)) judged public
+	expect 'judged' "$(judged public)" -eq $((before + arrived))
+	expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":2}'
+	judges 198.51.100.69
+}
+
+# Somebody takes the dispatcher off, with all that was in it. The daemon has not the
+# capability to put it back, and says who has.
+taken_off() {
+	local manager
+	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
+		--listen 127.0.0.1:9750
+	in_host xdp-loader unload crm1 --all
+	lab_until told
+	expect_exit 4 crmgate status --check
+	expect 'says what is missing' "$OUTPUT" =~ 'crm1: the program is not in the dispatcher'
+	expect_exit 4 crmgate prove -q
+	lab_stop "$manager"
+	in_host "$CRMGATE" attach crm1 --chain -q --instance "$LAB_INSTANCE"
+	enforced
+	judges 198.51.100.70
+}
+told() { grep -q "CAP_SYS_ADMIN.*attach crm1 --chain" <(crmgate events -j); }
+
+detached() {
+	local before
+	others
+	purge
+	expect 'the other program' "$(dispatcher)" =~ 'count'
+	expect 'ours' "$(dispatcher | grep -c crmg_chain || :)" -eq 0
+	before=$(seen)
+	lab_flood --dst "$LAB_SINK" --count 20 >"$LAB_DIR/sent"
+	lab_until is $((before + $(jq .arrived "$LAB_DIR/sent"))) seen
+}
+
+# Into what xdp-loader has made; and not by default.
+joined() {
+	expect_exit 3 attach "$few" --mode native
+	expect 'says what works' "$OUTPUT" =~ "'--chain' or '--mode tc'"
+	attach "$few" --chain -q
+	expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":2}'
+	judges 198.51.100.71
+	expect_exit 3 in_host "$CRMGATE" attach crm1 --chain --instance "$LAB_INSTANCE-2"
+	purge
+	expect 'the other program' "$(dispatcher)" =~ 'count'
+	in_host xdp-loader unload crm1 --all
+}
+
+refused() {
+	expect_exit 1 attach "$few" --chain
+	expect 'says why' "$OUTPUT" =~ 'dispatcher of this libxdp does not take'
+	expect 'says what works' "$OUTPUT" =~ '--mode tc'
+	expect 'XDP programs' "$(in_host ip -d link show | grep -c prog/xdp || :)" -eq 0
+	expect 'pins' "$(find /sys/fs/bpf/crmgate -name '*crm1' 2>/dev/null | wc -l)" -eq 0
+}
+
+if ((takes)); then
+	t 'alone in a dispatcher' alone
+	t 'before the program of somebody else, which sees what passes' beside
+	t 'attached again under a flood, each packet judged once' renewed
+	t 'taken off, found, and attached again' taken_off
+	t 'detached, the other program stays' detached
+	t 'into a dispatcher that is there' joined
+else
+	t 'refused by a dispatcher from before 6.12' refused
+fi
+t_done
