@@ -359,8 +359,10 @@ int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 		crmg_err_warn(a->err, "%s: the program that judges was taken off; 'crmgate attach %s' "
 			      "puts one there", iface->name, iface->name);
 	if (code)
-		return crmg_err_set(a->err, code, "%s: the new program for what arrives is in place, "
-				    "the one at TC egress is not: %s", iface->name, strerror(-code));
+		return crmg_err_set(a->err, code, "%s: %s: %s", iface->name, judge_gone ?
+				    "cannot put the new program at TC egress in place" :
+				    "the new program for what arrives is in place, the one at TC "
+				    "egress is not", strerror(-code));
 	iface->tc_prog_id = iface->tc_next_id;
 	return 0;
 }

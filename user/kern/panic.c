@@ -40,7 +40,7 @@ static int crmg_panic_turn(struct crmg_kern *older, bool on, const char *by)
 	return 0;
 }
 
-/* The state that an older build left, as long as its programs may still run. */
+/* The state that an older build left, while its programs may still run: 1, or 0: there is none. */
 static int crmg_panic_older(const char *instance, bool on, const char *by)
 {
 	struct crmg_err ignored = CRMG_ERR_INIT;
@@ -59,7 +59,7 @@ static int crmg_panic_older(const char *instance, bool on, const char *by)
 	}
 	crmg_kern_close(&older);
 	crmg_err_clear(&ignored);
-	return code;
+	return code ? code : 1;
 }
 
 int crmg_panic(const char *instance, bool on, const char *by, struct crmg_err *err)
@@ -69,8 +69,8 @@ int crmg_panic(const char *instance, bool on, const char *by, struct crmg_err *e
 	/* This one first: a takeover looks at it again when the newer state is there. */
 	int code = crmg_panic_older(instance, on, by);
 
-	if (crmg_kern_older(instance))
-		return code ? crmg_other_check(instance, err) : 0;
+	if (code > 0 && crmg_kern_older(instance))
+		return 0;
 	code = crmg_kern_open(instance, CRMG_KERN_MANAGE, &kern, err);
 	if (code)
 		return code;
