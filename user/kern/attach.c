@@ -265,7 +265,7 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	return code;
 }
 
-/* -EEXIST, not said: there is a state that an attach has made. Also one of which pins were removed. */
+/* -EEXIST, not said: there is a state that an attach made, also one of which pins were removed. */
 static int crmg_attach_none(const char *instance, struct crmg_err *err)
 {
 	struct crmg_err why = CRMG_ERR_INIT;
