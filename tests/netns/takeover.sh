@@ -71,7 +71,7 @@ state() {
 named() {
 	local command open
 	open=$(public 'limits: {packets: {rate: 1000/s}}' open)
-	for command in "apply $open" 'ban 203.0.113.77' status metrics 'detach --all --purge'; do
+	for command in "apply $open" 'ban 203.0.113.77' status metrics 'detach --all' 'detach crm0'; do
 		# shellcheck disable=SC2086 # words of a command
 		expect_exit 3 new $command
 		expect "$command" "$OUTPUT" =~ 'attached by an older build'.*"ABI $ABI,".*'in force stays'.*"attach IFACE"
@@ -88,6 +88,30 @@ flood_passes() {
 	first=$(came_through)
 	CRMGATE=$NEW flood public --count 20
 	expect 'packets that came through' "$(came_through)" -eq $((first + 20))
+}
+
+# A state of another build goes with all that it had attached, also where nothing but its pins
+# can be read: of an ABI that no table is known of.
+purged() {
+	local options read
+	for options in '--tc tcx' '--tc clsact' '--mode tc --tc clsact'; do
+		for read in yes no half; do
+			gone
+			# shellcheck disable=SC2086 # words
+			old attach crm0 crm1 --policy "$closed" -q $options
+			[[ $read != no ]] || mv "$PINS/v$ABI" "$PINS/v1"
+			[[ $read != half ]] || rm "$PINS/v$ABI/ifaces"
+			expect_exit 0 "$([[ $read == half ]] && echo old || echo new)" detach --all --purge
+			expect "what it says ($options, read: $read)" \
+				"$(grep -c "what '$LAB_INSTANCE/v[1$ABI]' had attached cannot be read" <<<"$OUTPUT")" \
+				-eq "$([[ $read == yes ]] && echo 0 || echo 1)"
+			expect 'programs' "$(in_host bpftool -j net show | jq '[.[] | .xdp, .tc | length] | add')" -eq 0
+			test ! -e "$PINS"
+		done
+	done
+	expect_exit 0 new audit verify
+	expect_exit 1 new detach --all --purge
+	expect 'nothing is there' "$OUTPUT" =~ 'nothing is attached'
 }
 
 # What does not fit is said before anything is changed.
@@ -339,6 +363,7 @@ left_of() {
 
 t 'B3 policy, bans and interfaces go on' anew state
 t 'B3 an attach with a policy takes over, no other command' anew named
+t 'B3 a state of another build is purged' anew purged
 t 'B3 what cannot be taken over goes on as it is' anew refused
 t 'B3 every packet is judged while it happens' anew under_flood
 t 'B3 what fails leaves the old state, or the new one' anew failed

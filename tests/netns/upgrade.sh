@@ -24,7 +24,7 @@ anew() {
 
 file=$(public 'deny: true')
 
-program() { in_host ip -d -j link show crm1 | jq -r '.[0].xdp.prog | "\(.id) \(.tag)"'; }
+program() { in_host ip -d -j link show crm1 | jq -r '.[0].xdp.prog | "\(.id // "") \(.tag // "")"'; }
 
 # One build after the other, and on until enough packets have come.
 upgrades() {
@@ -84,7 +84,7 @@ refused() {
 newer_state() {
 	local before command
 	local commands=('attach crm0 crm1 -q' "apply $file" 'ban 203.0.113.77' 'status' 'metrics' 'panic'
-		'detach --all --purge')
+		'detach --all')
 	with "$NEXT" attach crm0 crm1 --policy "$file" -q
 	before=$(program)
 	for command in "${commands[@]}"; do
@@ -97,7 +97,10 @@ newer_state() {
 	expect 'state of its own' "$(ls "/sys/fs/bpf/crmgate/$LAB_INSTANCE")" == "v$((ABI + 1))"
 	expect_exit 0 with "$NEXT" status --check
 	expect_json "$(with "$NEXT" bans -j)" '.bans == []'
-	with "$NEXT" detach --all --purge -q
+	expect_exit 0 with "$THIS" detach --all --purge
+	expect 'what it says' "$OUTPUT" =~ "v$((ABI + 1))' had attached cannot be read"
+	expect 'program' "$(program)" == ' '
+	test ! -e "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
 	with "$THIS" attach crm0 -q
 	expect_exit 0 with "$THIS" status --check
 }

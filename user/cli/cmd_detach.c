@@ -35,7 +35,7 @@ const struct crmg_command crmg_command_detach = {
 	.operands = "IFACE...",
 	.summary = "Take the programs off interfaces",
 	.help = "Policy, bans, counters and levels of limits stay in the kernel for the next attach,\n"
-		"unless --purge removes them too.",
+		"unless --purge removes them too, also those of another build.",
 	.options = (const struct crmg_option[]){
 		{ "all", 0, false, NULL, "off every interface of the instance" },
 		{ "purge", 0, false, NULL, "remove policy, bans and counters (with --all)" },

@@ -34,7 +34,7 @@ static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t 
 	return code;
 }
 
-/* The pins of a state from which all interfaces have been taken off, or that nobody understands. */
+/* The pins of a state from which all interfaces have been taken off. */
 static int crmg_detach_purge(struct crmg_kern *kern, struct crmg_err *err)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
@@ -44,8 +44,7 @@ static int crmg_detach_purge(struct crmg_kern *kern, struct crmg_err *err)
 	crmg_audit_add(kern, crmg_audit_word(CRMG_AUDIT_PURGE), NULL, "",
 		       "policy, bans and counters removed");
 	/* Who still holds the maps, as a managing daemon does, must not pin them again. */
-	if (control)
-		control->gone = CRMG_GONE_PURGED;
+	control->gone = CRMG_GONE_PURGED;
 	/* Also what is left of an older build's, or the next attach would take it over. */
 	while ((abi = crmg_older_abi(kern->instance)) &&
 	       !crmg_pin_drop(kern->instance, crmg_pin_abi(abi, folder)))
@@ -55,40 +54,53 @@ static int crmg_detach_purge(struct crmg_kern *kern, struct crmg_err *err)
 				   crmg_advice(code)) : 0;
 }
 
+/* The state of this build's ABI, with all that it says. */
+static int crmg_detach_known(struct crmg_kern *kern, char *const *names, size_t count, bool purge,
+			     struct crmg_err *err)
+{
+	int code = 0;
+
+	crmg_kern_settle(kern, err);
+	code = crmg_detach_named(kern, names, count, err);
+	if (!code && purge)
+		code = crmg_detach_purge(kern, err);
+	crmg_audit_flush(kern, err);
+	return code;
+}
+
 int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
 		     struct crmg_err *err)
 {
-	struct crmg_err ignored = CRMG_ERR_INIT;
-	struct crmg_kern *kern = NULL;
 	int lock = crmg_lock_or_say(instance, err), code;
+	struct crmg_err why = CRMG_ERR_INIT;
+	struct crmg_kern *kern = NULL;
+	char folder[CRMG_FOLDER_LEN];
 
 	if (lock < 0)
 		return lock;
-	code = crmg_kern_new(instance, CRMG_KERN_WRITE, lock, &kern, err);
-	if (code)
-		return code;
-	crmg_pin_sweep(kern);
-	/*
-	 * What cannot be understood can still be removed: with their pins the links go. One whose
-	 * pin cannot go would be dead and stay.
-	 */
-	code = crmg_bpffs_look() == -EROFS ? -EROFS :
-	       crmg_kern_open_maps(kern, purge ? &ignored : err);
+	code = crmg_other_check(instance, &why);
 	if (!code)
-		crmg_kern_settle(kern, err);
-	if (!code)
-		code = crmg_detach_named(kern, names, count, err);
-	else if (code == -EROFS)
-		crmg_err_set(err, code, "nothing was changed: %s%s", strerror(-code),
-			     crmg_advice(code));
-	else if (purge)
-		code = 0;
-	if (!code && purge)
-		code = crmg_detach_purge(kern, err);
+		code = crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_KERN_WRITE, -1,
+				    &kern, &why);
+	if (!code) {
+		kern->lock = lock;
+		crmg_pin_sweep(kern);
+		code = crmg_kern_open_maps(kern, &why);
+	}
+	/* A link whose pin cannot go would be dead and stay. */
+	if (crmg_bpffs_look() == -EROFS)
+		code = crmg_err_set(err, -EROFS, "nothing was changed: %s%s", strerror(EROFS),
+				    crmg_advice(-EROFS));
+	else if (!code)
+		code = crmg_detach_known(kern, names, count, purge, err);
+	else if (!purge || (code = crmg_purge_all(instance, err)) == -ENOENT)
+		crmg_err_set(err, code, "%s", why.messages[0].text);
 	if (!code && purge)
 		(void)crmg_saved_remove(instance, err);
-	crmg_audit_flush(kern, err);
-	crmg_err_clear(&ignored);
-	crmg_kern_close(&kern);
+	crmg_err_clear(&why);
+	if (kern)
+		crmg_kern_close(&kern);
+	else
+		close(lock);
 	return code;
 }

@@ -233,6 +233,15 @@ int crmg_older_abi(const char *instance);
 /* -EBUSY, said in err: the state in force is of another ABI. */
 int crmg_other_check(const char *instance, struct crmg_err *err);
 
+/* ----------------------------------------------------------------- purge.c */
+
+/*
+ * Takes off and removes every state of the instance, also those that this build does not
+ * understand; what of one cannot be told is a warning in err. Needs the lock. -ENOENT, not
+ * said: there is none.
+ */
+int crmg_purge_all(const char *instance, struct crmg_err *err);
+
 /* ------------------------------------------------------------------ view.c */
 
 int crmg_view_open(struct crmg_view *view, int fd, size_t value_size, size_t entries,
@@ -528,6 +537,9 @@ bool crmg_tcin_wanted(const struct crmg_attaching *a);
 /* Another program in the place of ours (clsact; a link is updated as every link). */
 int crmg_tcin_replace(const struct crmg_iface *iface, int prog);
 void crmg_tcin_remove(const struct crmg_iface *iface);
+
+/* The same only of a filter of xdp_prog_id. */
+void crmg_tcin_detach(const struct crmg_iface *iface);
 
 /* Pins a new link; closes it. A link without a pin is gone when it is closed. */
 int crmg_link_pin(struct crmg_kern *kern, int link, const char *hook, const char *iface,

@@ -135,8 +135,8 @@ static int crmg_takeover_read(struct crmg_takeover *t, struct crmg_err *err)
 	for (i = 0; i < CRMG_ARRAY_SIZE(needed); i++)
 		if (t->old->map[needed[i]] < 0)
 			return crmg_takeover_refuse(t, err, "this one cannot read what it left: take "
-						    "it off with 'crmgate detach --all --purge' of "
-						    "that build, and attach with this one");
+						    "it off with 'crmgate detach --all --purge', "
+						    "and attach anew");
 	if (control->confirm_until_ns > crmg_clock_ns(CLOCK_MONOTONIC))
 		return crmg_takeover_refuse(t, err, "its policy waits to be confirmed: 'crmgate "
 					    "confirm' or 'crmgate rollback' of that build first");

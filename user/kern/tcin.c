@@ -118,6 +118,12 @@ void crmg_tcin_remove(const struct crmg_iface *iface)
 		bpf_tc_detach(&hook, &opts);
 }
 
+void crmg_tcin_detach(const struct crmg_iface *iface)
+{
+	if (iface->xdp_prog_id && crmg_tcin_filter_id(iface->ifindex) == iface->xdp_prog_id)
+		crmg_tcin_remove(iface);
+}
+
 static int crmg_tcin_clsact(struct crmg_attaching *a, struct crmg_iface *iface)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
