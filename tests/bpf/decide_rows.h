@@ -349,6 +349,8 @@ static const struct row rows[] = {
 	  .prepare = open_some, .opens = true, PASSED(OK, "busy", "busy") },
 	{ "one request too many", .packet = REQUEST_AT(1001 + REQUEST_LEN), .prepare = ask,
 	  .lie = request, DROPPED(REQUESTS, "asked", "asked") },
+	{ "a request behind one that is missing", .packet = REQUEST_AT(1001 + 2 * REQUEST_LEN),
+	  .prepare = ask, .lie = request, DROPPED(EARLY, "asked", "asked") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

@@ -42,8 +42,10 @@ static void open_some(struct crmg_rig *rig)
 /* A request in place of the payload. */
 #define REQUEST "GET / HTTP/1.1\n\n"
 #define REQUEST_LEN (sizeof(REQUEST) - 1)
+/* The first number of the server's data: what does not acknowledge it is not read. */
+#define REQUEST_ACK 5001
 #define REQUEST_AT(number) \
-	{ TCP4(PUBLIC4, 9009, ACK), .seq = number, .payload = REQUEST_LEN }
+	{ TCP4(PUBLIC4, 9009, ACK), .seq = number, .ack = REQUEST_ACK, .payload = REQUEST_LEN }
 
 static void request(struct crmg_test_frame *f)
 {
@@ -58,6 +60,7 @@ static void ask(struct crmg_rig *rig)
 	struct crmg_test_frame f;
 
 	c.dport = p.dport;
+	c.next = REQUEST_ACK - 1;
 	handshake(&c);
 	crmg_test_build(&p, &f);
 	request(&f);
