@@ -3,7 +3,8 @@
  * http.h - counts requests of plain HTTP/1: a request is a line where a message begins. Which
  * bytes are bodies the headers say, so bodies are left out, unread. Lines may be split
  * anywhere. Where it is not known where a message begins, as behind a gap, the next line that
- * ends in a version of HTTP is taken for a request.
+ * ends in a version of HTTP/1 is taken for a request. A line that does not, where one has to, is
+ * one; but what follows it is something else: another protocol, after an upgrade.
  */
 #ifndef CRMGATE_BPF_HTTP_H
 #define CRMGATE_BPF_HTTP_H
@@ -29,7 +30,8 @@ enum crmg_http_state {
 			 1 << CRMG_HTTP_EXTENSION | 1 << CRMG_HTTP_TRAILER_LINE)
 
 #define CRMG_HTTP_CHUNKED 1	/* the body is in parts, each with its size */
-#define CRMG_HTTP_DIGITS  2	/* of which one digit was read */
+#define CRMG_HTTP_DIGITS  2	/* of which, or of a length, one digit was read */
+#define CRMG_HTTP_LISTED  4	/* `tail` is a length that was read before this one */
 
 enum crmg_http_name { CRMG_HTTP_CONTENT_LENGTH, CRMG_HTTP_TRANSFER_ENCODING };
 
@@ -63,15 +65,38 @@ static __always_inline __u32 crmg_http_name_byte(__u32 name, __u32 at)
 	return word >> (at & 7) * 8 & 0xff;
 }
 
-/* True if a line ends in HTTP/1.0, HTTP/1.1 or the like, as far as `tail` has it. */
+/*
+ * True if a line ends in HTTP/1.0, HTTP/1.1 or the like, as far as `tail` has it: nginx takes
+ * any number of zeros before the last digits.
+ */
 static __always_inline bool crmg_http_is_request(__u64 tail)
 {
-	const __u64 version = CRMG_BYTES(0, 'T', 'T', 'P', '/', '1', '.', 0);
-	const __u64 mask = CRMG_BYTES(0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0);
+	const __u64 version = CRMG_BYTES(0, 'H', 'T', 'T', 'P', '/', '1', '.');
+	__u32 digits;
 
-	if (tail >> 56 == '\r')
+	for (digits = 0; digits < 8 && (tail >> 56) - '0' < 10; digits++)
 		tail <<= 8;
-	return (tail & mask) == version && (tail >> 56) - '0' < 10;
+	return digits == 8 || (digits && !((tail ^ version) >> digits * 8));
+}
+
+static __always_inline bool crmg_http_blank(__u32 c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/*
+ * Goes on with the tail of a line by as many bytes as are the high ones of `word`, one at least.
+ * Blanks at their end are left out, as a line may end in any number of them.
+ */
+static __always_inline void crmg_http_tail(struct crmg_http_stream *h, __u64 word, __u32 bytes)
+{
+	__u32 i;
+
+	for (i = 0; i < 8 && bytes && crmg_http_blank(word >> 56); i++) {
+		word <<= 8;
+		bytes--;
+	}
+	h->tail = bytes < 8 ? h->tail >> bytes * 8 | word : word;
 }
 
 /* Nothing is known of what comes next. */
@@ -84,23 +109,29 @@ static __always_inline void crmg_http_lose(struct crmg_stream *stream)
 }
 
 /*
- * True if a line where nothing is known is that of a request. A body may have such lines,
- * but while it comes the server sends nothing; so where segments pass in any order one counts
- * only if the server has sent something since the last request.
+ * True if a line like that of a request is one, where nothing is known. A body may have such
+ * lines, but while it comes the server sends nothing; so where segments pass in any order one
+ * counts only if the server has sent something since the last request.
  */
 static __always_inline bool
 crmg_http_is_found(const struct crmg_walk *k, const struct crmg_http_stream *h)
 {
-	return crmg_http_is_request(h->tail) && (k->held || k->sent != h->turn);
+	return k->held || k->sent != h->turn;
 }
 
 /* The end of the request line. */
 static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_http_stream *h)
 {
-	if (k->stream.marks & CRMG_STREAM_LOST && !crmg_http_is_found(k, h))
+	bool lost = k->stream.marks & CRMG_STREAM_LOST;
+	bool is = crmg_http_is_request(h->tail) && (!lost || crmg_http_is_found(k, h));
+
+	if (is || !lost)
+		crmg_walk_request(k);
+	if (!is) {
+		crmg_http_lose(&k->stream);
 		return;
+	}
 	k->stream.marks &= ~CRMG_STREAM_LOST;
-	crmg_walk_request(k);
 	h->state = CRMG_HTTP_NAME;
 	h->marks = 0;
 	h->left = 0;
@@ -163,10 +194,8 @@ static __always_inline void crmg_http_skip(struct crmg_walk *k, struct crmg_http
 	bytes = ends ? ((ends & (0 - ends)) >> 7) * 0x0001020304050607ULL >> 56 : 8;
 	if (bytes > count)
 		bytes = count;
-	if (bytes == 8)
-		h->tail = word;
-	else if (bytes)
-		h->tail = h->tail >> bytes * 8 | word << (64 - bytes * 8);
+	if (bytes && h->state == CRMG_HTTP_LINE)
+		crmg_http_tail(h, word << (64 - bytes * 8), bytes);
 	k->at += bytes;
 	if (bytes == count)
 		return;
@@ -204,12 +233,33 @@ static __always_inline bool crmg_http_name(struct crmg_http_stream *h, __u32 c)
 	return true;
 }
 
-static __always_inline void crmg_http_length(struct crmg_http_stream *h, __u32 c)
+/*
+ * In the length of a body. A list of it is valid if all are the same (RFC 9110, 8.6); of others
+ * who knows which the server takes.
+ */
+static __always_inline void
+crmg_http_length(struct crmg_walk *k, struct crmg_http_stream *h, __u32 c)
 {
-	if (c - '0' < 10 && h->left < CRMG_HTTP_LENGTH_MAX)
+	if (c - '0' < 10 && h->left < CRMG_HTTP_LENGTH_MAX) {
 		h->left = h->left * 10 + (c - '0');
-	if (c != '\n')
+		h->marks |= CRMG_HTTP_DIGITS;
+	}
+	if (c != ',' && c != '\n')
 		return;
+	if (h->marks & CRMG_HTTP_DIGITS) {
+		if (h->marks & CRMG_HTTP_LISTED && h->tail != h->left) {
+			crmg_http_lose(&k->stream);
+			return;
+		}
+		h->tail = h->left;
+		h->marks |= CRMG_HTTP_LISTED;
+	}
+	h->marks &= ~CRMG_HTTP_DIGITS;
+	h->left = 0;
+	if (c == ',')
+		return;
+	h->left = h->tail;
+	h->marks &= ~CRMG_HTTP_LISTED;
 	h->state = CRMG_HTTP_NAME;
 	h->at = 0;
 }
@@ -242,7 +292,8 @@ static __always_inline void crmg_http_size(struct crmg_http_stream *h, __u32 c)
 }
 
 /* Reads a byte; false: it is left to the state that it led to. */
-static __always_inline bool crmg_http_byte(struct crmg_http_stream *h, __u32 c)
+static __always_inline bool
+crmg_http_byte(struct crmg_walk *k, struct crmg_http_stream *h, __u32 c)
 {
 	bool end = c == '\n' || c == '\r';
 
@@ -256,7 +307,7 @@ static __always_inline bool crmg_http_byte(struct crmg_http_stream *h, __u32 c)
 	case CRMG_HTTP_NAME:
 		return crmg_http_name(h, c);
 	case CRMG_HTTP_LENGTH:
-		crmg_http_length(h, c);
+		crmg_http_length(k, h, c);
 		return true;
 	case CRMG_HTTP_CODING:
 		crmg_http_coding(h, c);
@@ -282,7 +333,8 @@ static __always_inline void crmg_http_step(struct crmg_walk *k)
 
 	if (CRMG_HTTP_SKIPS >> h->state & 1)
 		crmg_http_skip(k, h);
-	else if (h->state != CRMG_HTTP_BODY && crmg_http_byte(h, crmg_walk_word(k, &count) & 0xff))
+	else if (h->state != CRMG_HTTP_BODY &&
+		 crmg_http_byte(k, h, crmg_walk_word(k, &count) & 0xff))
 		k->at++;
 	if (h->state != CRMG_HTTP_BODY)
 		return;
