@@ -92,6 +92,7 @@ detach_n() {
 daemon_asks() {
 	few 20 daemon --listen 127.0.0.1:9751
 	expect 'what it says' "$OUTPUT" =~ "ulimit -n ([0-9]+)"
+	expect 'of a service' "$OUTPUT" =~ 'LimitNOFILE='
 	[[ $OUTPUT =~ ulimit\ -n\ ([0-9]+) ]]
 	least=${BASH_REMATCH[1]}
 }

@@ -44,7 +44,8 @@ static int connections_for(size_t sockets, struct crmg_err *err)
 	left = limit.rlim_cur > used ? (limit.rlim_cur - used) / sockets : 0;
 	if (left < 2)
 		return crmg_err_set(err, -EMFILE, "%llu file descriptors leave none for clients: "
-				    "'ulimit -n %llu' at least", (unsigned long long)limit.rlim_cur,
+				    "'ulimit -n %llu' at least, or LimitNOFILE= of a service",
+				    (unsigned long long)limit.rlim_cur,
 				    (unsigned long long)(used + 2 * sockets));
 	return left < CONNECTIONS_MAX ? (int)left : CONNECTIONS_MAX;
 }

@@ -262,7 +262,7 @@ static int crmg_descriptors_check(struct crmg_err *err)
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= CRMG_DESCRIPTORS)
 		return 0;
 	return crmg_err_set(err, -EMFILE, "this needs %d file descriptors, and may have %llu: "
-			    "'ulimit -n 1024'", CRMG_DESCRIPTORS,
+			    "'ulimit -n 1024', or LimitNOFILE=1024 of a service", CRMG_DESCRIPTORS,
 			    (unsigned long long)limit.rlim_cur);
 }
 
