@@ -151,6 +151,40 @@ static void warn_unused(const struct crmg_model *model, const struct crmg_check_
 					model->clients[c].name);
 }
 
+/* Services that have a policy for any. */
+static uint64_t any_services(const struct crmg_model *model)
+{
+	uint64_t services = 0;
+
+	for (size_t p = 0; p < model->policy_count; p++) {
+		const struct crmg_model_policy *policy = &model->policies[p];
+
+		if (!policy->client_count || policy->clients[policy->client_count - 1] != CRMG_CLIENT_ANY)
+			continue;
+		for (size_t s = 0; s < policy->service_count; s++)
+			services |= 1ULL << policy->services[s];
+	}
+	return services;
+}
+
+/* Who is no client for a time counts as any, and where any has no policy nothing is limited. */
+static void warn_unlimited(const struct crmg_model *model, const struct crmg_check_use *use,
+			   struct crmg_err *err)
+{
+	uint64_t any = any_services(model);
+
+	for (size_t c = 0; c < model->client_count; c++) {
+		const struct crmg_model_client *client = &model->clients[c];
+		uint64_t open = use[c].services & ~any;
+
+		if (open && (client->contract.until_s || client->contract.days))
+			crmg_check_warn(model, err, client->place, "client '%s' counts as any outside "
+					"of its contract, and service '%s' has no policy for any: "
+					"no policy limits it then", client->name,
+					model->services[__builtin_ctzll(open)].name);
+	}
+}
+
 #define WHO_LEN (CRMG_NAME_LEN + 32)
 
 /* "client 'office' (line 7)", "'any'" */
@@ -254,6 +288,7 @@ int crmg_check_reach(const struct crmg_model *model, const struct crmg_check_use
 	taken = sweep(&reach, entries->entry, v6, 96, (struct around){ 0 });
 	taken &= sweep(&reach, v6, entries->entry + entries->count, 0, (struct around){ 0 });
 	warn_unused(model, use, err);
+	warn_unlimited(model, use, err);
 	warn_policies(&reach, taken, err);
 	spare_lost_clients(&reach);
 	crmg_check_idle(model, entries, taker, err);
