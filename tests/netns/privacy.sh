@@ -71,6 +71,7 @@ forgotten() {
 	expect 'before' "$(total bytes_out --source "$LAB_BAD")" -gt 2000000
 	known "$LAB_BAD"
 	in_events "$LAB_BAD"
+	expect 'whole' "$(crmgate events --private)" =~ ban\ +$LAB_BAD
 	sum=$(total bytes_out)
 
 	expect_exit 0 crmgate forget "$LAB_BAD" -j --note 'request 17'
@@ -157,6 +158,13 @@ hidden() {
 	expect 'digits' "$OUTPUT" =~ 'is a digit wrong'
 	expect 'told' "$(crmgate audit -j | jq '[.entries[] | select(.what == "reveal")] | length')" -eq 3
 	expect 'mode' "$(stat -c %a "$state"/ledger-*.key | sort -u)" == 600
+
+	# Events that are to be kept have the same pseudonym, and no note.
+	crmgate ban -q "$LAB_BAD" --for 1h --note 'of Jane Doe'
+	expect_json "$(crmgate events --private -j | jq -s .)" --arg p "$name" \
+		'any(.[]; .event == "ban" and .address == $p)'
+	not grep -e "$LAB_BAD" -e Jane <<<"$(crmgate events --private; crmgate events --private -j)"
+	crmgate unban -q "$LAB_BAD"
 
 	# A log that cannot be written: nothing is told.
 	mv "$state/audit.log" "$state/audit.old"

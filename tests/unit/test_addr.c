@@ -253,6 +253,27 @@ static void test_order(void **state)
 			assert_int_equal(crmg_addr_cmp(&sorted[i], &sorted[k]), (i > k) - (i < k));
 }
 
+/* What of an address may be kept. */
+static void test_outline(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "203.0.113.77", "203.0.113.0/24" }, { "203.0.112.0/20", "203.0.112.0/20" },
+		{ "2001:db8:7:8::/64", "2001:db8:7::/48" }, { "2001:db8::/32", "2001:db8::/32" },
+	};
+	char text[CRMG_ADDR_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct crmg_pfx pfx;
+		const char *why;
+
+		assert_int_equal(crmg_parse_prefix(cases[i][0], &pfx, &why), 0);
+		pfx = crmg_addr_outline(&pfx);
+		assert_string_equal(crmg_format_prefix(&pfx.addr, pfx.len, text, sizeof(text)),
+				    cases[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_contains),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_outline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

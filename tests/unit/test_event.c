@@ -18,7 +18,7 @@ static struct crmg_event exceeded(void)
 static void test_text(void **state)
 {
 	struct crmg_event event = exceeded();
-	char *text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	char *text = TEXT_OF(crmg_event_text, &event, OFFSET, NULL);
 
 	(void)state;
 	assert_string_equal(text, "2027-01-15T08:00:00.001Z exceeded 10.1.2.3 web/public drop: "
@@ -26,7 +26,7 @@ static void test_text(void **state)
 	free(text);
 	event = (struct crmg_event){ .time_ns = BOOT_NS, .kind = CRMG_EVENT_APPLY };
 	memset(event.detail, '\033', sizeof(event.detail));
-	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	text = TEXT_OF(crmg_event_text, &event, OFFSET, NULL);
 	assert_null(strchr(text, '\033'));
 	assert_non_null(strstr(text, "Z apply    \\x1b\\x1b"));
 	free(text);
@@ -41,23 +41,23 @@ static void test_automatic(void **state)
 
 	(void)state;
 	event.kind = CRMG_EVENT_BAN;
-	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	text = TEXT_OF(crmg_event_text, &event, OFFSET, NULL);
 	assert_string_equal(text, "2027-01-15T08:00:00.001Z ban      10.1.2.3 web/public auto: "
 				  "packets\n");
 	free(text);
 	event.kind = CRMG_EVENT_SHARE;
-	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	text = TEXT_OF(crmg_event_text, &event, OFFSET, NULL);
 	assert_string_equal(text, "2027-01-15T08:00:00.001Z share    10.1.2.3 web/public not "
 				  "banned: packets\n");
 	free(text);
 	event.kind = CRMG_EVENT_BUDGET;
 	event.reason = CRMG_REASON_BYTES_OUT;
-	text = TEXT_OF(crmg_event_text, &event, OFFSET);
+	text = TEXT_OF(crmg_event_text, &event, OFFSET, NULL);
 	assert_string_equal(text, "2027-01-15T08:00:00.001Z budget   10.1.2.3 web/public nearly "
 				  "used up: bytes_out\n");
 	free(text);
 	event.reason = CRMG_REASON_PACKETS;
-	line = crmg_event_json(&event, OFFSET);
+	line = crmg_event_json(&event, OFFSET, NULL);
 	assert_string_equal(json_string_value(json_object_get(line, "reason")), "packets");
 	assert_true(json_is_null(json_object_get(line, "verdict")));
 	json_decref(line);
@@ -66,7 +66,7 @@ static void test_automatic(void **state)
 static void test_json(void **state)
 {
 	struct crmg_event event = exceeded();
-	json_t *line = crmg_event_json(&event, OFFSET);
+	json_t *line = crmg_event_json(&event, OFFSET, NULL);
 	char *text = json_dumps(line, JSON_COMPACT);
 
 	(void)state;
@@ -79,7 +79,7 @@ static void test_json(void **state)
 	event = (struct crmg_event){ .kind = 200, .reason = 200, .verdict = 200 };
 	memset(event.detail, 0xff, sizeof(event.detail));
 	memset(event.service, 'x', sizeof(event.service));
-	line = crmg_event_json(&event, OFFSET);
+	line = crmg_event_json(&event, OFFSET, NULL);
 	assert_string_equal(json_string_value(json_object_get(line, "event")), "unknown");
 	assert_int_equal(json_string_length(json_object_get(line, "detail")),
 			 4 * sizeof(event.detail));

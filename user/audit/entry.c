@@ -26,14 +26,13 @@ static bool skips(const char *what)
 /* A ban's prefix as far as it is no address of a person, and how long it really is. */
 static void add_prefix(json_t *line, const struct crmg_pfx *prefix)
 {
-	bool v4 = crmg_addr_is_v4(&prefix->addr);
-	uint8_t shown = v4 ? 96 + 24 : 48, length = prefix->len < shown ? prefix->len : shown;
-	struct crmg_addr addr = crmg_addr_cut(prefix->addr, length);
+	const struct crmg_pfx outline = crmg_addr_outline(prefix);
 	char text[CRMG_ADDR_LEN];
 
-	json_object_set_new(line, "within", json_string(crmg_format_prefix(&addr, length, text,
-									   sizeof(text))));
-	json_object_set_new(line, "length", json_integer(v4 ? prefix->len - 96 : prefix->len));
+	json_object_set_new(line, "within", json_string(
+		crmg_format_prefix(&outline.addr, outline.len, text, sizeof(text))));
+	json_object_set_new(line, "length", json_integer(
+		crmg_addr_is_v4(&prefix->addr) ? prefix->len - 96 : prefix->len));
 }
 
 static json_t *to_json(const struct crmg_audit_entry *entry, const json_t *who,

@@ -274,6 +274,14 @@ struct crmg_addr crmg_addr_cut(struct crmg_addr addr, uint8_t len)
 	return addr;
 }
 
+struct crmg_pfx crmg_addr_outline(const struct crmg_pfx *prefix)
+{
+	uint8_t most = crmg_addr_is_v4(&prefix->addr) ? 96 + 24 : 48;
+	uint8_t len = prefix->len < most ? prefix->len : most;
+
+	return (struct crmg_pfx){ .addr = crmg_addr_cut(prefix->addr, len), .len = len };
+}
+
 /* ::/0 holds no IPv4, although IPv4 is stored inside of it. */
 bool crmg_prefix_contains(const struct crmg_addr *pfx, uint8_t len, const struct crmg_addr *addr)
 {

@@ -38,6 +38,9 @@ static inline bool crmg_addr_is_v4(const struct crmg_addr *a)
 /* The address with all bits after the first len (0..128) cleared. */
 struct crmg_addr crmg_addr_cut(struct crmg_addr addr, uint8_t len);
 
+/* As much of a prefix as is no address of a person: its /24, or /48, unless it is wider. */
+struct crmg_pfx crmg_addr_outline(const struct crmg_pfx *prefix);
+
 /* True if the prefix (pfx, len) contains addr. */
 bool crmg_prefix_contains(const struct crmg_addr *pfx, uint8_t len, const struct crmg_addr *addr);
 

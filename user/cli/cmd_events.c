@@ -9,7 +9,7 @@
 
 #include "../base/util.h"
 #include "../report/event.h"
-#include "cli.h"
+#include "hiding.h"
 
 #define BATCH   256
 #define POLL_MS 200
@@ -22,23 +22,38 @@ static void stop(int signal_number)
 	stopped = 1;
 }
 
-static void print_batch(const struct crmg_args *args, const struct crmg_event *events,
-			size_t count)
+static void print_event(const struct crmg_args *args, const struct crmg_event *event,
+			uint64_t offset, const char *who)
+{
+	json_t *line;
+
+	if (!args->json) {
+		crmg_event_text(event, offset, who, stdout);
+		return;
+	}
+	line = crmg_event_json(event, offset, who);
+	json_dumpf(line, stdout, JSON_COMPACT);
+	json_decref(line);
+	putchar('\n');
+}
+
+/* hiding NULL: as they are. */
+static int print_batch(const struct crmg_args *args, struct crmg_kern *kern,
+		       struct crmg_hiding *hiding, struct crmg_event *events, size_t count,
+		       struct crmg_err *err)
 {
 	uint64_t offset = crmg_clock_ns(CLOCK_REALTIME) - crmg_clock_ns(CLOCK_BOOTTIME);
+	int code = hiding && count ? crmg_hiding_look(hiding, args->instance, kern, err) : 0;
+	char buf[CRMG_PSEUDONYM_LEN];
+	const char *who = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		json_t *line;
-
-		if (!args->json) {
-			crmg_event_text(&events[i], offset, stdout);
-			continue;
-		}
-		line = crmg_event_json(&events[i], offset);
-		json_dumpf(line, stdout, JSON_COMPACT);
-		json_decref(line);
-		putchar('\n');
+	for (size_t i = 0; !code && i < count; i++) {
+		if (hiding)
+			code = crmg_hide(hiding, &events[i], offset, buf, &who, err);
+		if (!code)
+			print_event(args, &events[i], offset, who);
 	}
+	return code;
 }
 
 /* Waits for the next look; false when the reader of stdout has gone. */
@@ -54,13 +69,17 @@ static int print_events(const struct crmg_args *args, struct crmg_kern *kern,
 {
 	uint64_t head = crmg_kern_event_head(kern), lost = 0;
 	uint64_t cursor = head > CRMG_EVENT_RING ? head - CRMG_EVENT_RING : 0;
-	bool follow = crmg_arg(args, "follow");
-	int status = CRMG_EXIT_OK;
+	crmg_autohiding struct crmg_hiding hiding = CRMG_HIDING_INIT;
+	bool follow = crmg_arg(args, "follow"), private = crmg_arg(args, "private");
+	struct crmg_err err = CRMG_ERR_INIT;
+	int status = CRMG_EXIT_OK, code;
 
 	while (!stopped && !status) {
 		size_t count = crmg_kern_events(kern, &cursor, events, BATCH, &lost);
 
-		print_batch(args, events, count);
+		code = print_batch(args, kern, private ? &hiding : NULL, events, count, &err);
+		if (code)
+			return crmg_cli_fail(args, code, &err);
 		if (lost)
 			crmg_cli_note(args, "%llu events were overwritten before they were read",
 				      (unsigned long long)lost);
@@ -99,9 +118,12 @@ const struct crmg_command crmg_command_events = {
 	.help = "The first refusal of a source is an event of its own, further ones are summed up by\n"
 		"source and second. ban and unban tell of automatic bans too; share: a source was not\n"
 		"banned, because it has most of the service's packets. With --json each line is a\n"
-		"document.",
+		"document. What is kept in a file or a journal is better asked for with --private: of\n"
+		"addresses, which are whole without it, it has /24 and /48, or pseudonyms (as root).",
 	.options = (const struct crmg_option[]){
 		{ "follow", 'f', false, NULL, "go on as they come, until interrupted" },
+		{ "private", 0, false, NULL, "addresses as `privacy` has them in files, "
+		  "no notes of bans" },
 		{ 0 },
 	},
 	.run = run,

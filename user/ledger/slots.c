@@ -2,10 +2,6 @@
 /* slots.c - what a slot of the source table has to tell the ledger. */
 #include "slots.h"
 
-/* How much of an address is told, unless it is all of it. */
-#define SHOWN_V4 (96 + 24)
-#define SHOWN_V6 48
-
 static uint64_t greater(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -56,9 +52,8 @@ struct crmg_ledger_sums crmg_ledger_since(struct crmg_ledger_base *base,
 struct crmg_pfx crmg_ledger_shown(const struct crmg_snapshot *snap, const struct crmg_addr *addr)
 {
 	uint8_t len = crmg_source_len(snap, addr);
-	uint8_t most = crmg_addr_is_v4(addr) ? SHOWN_V4 : SHOWN_V6;
+	const struct crmg_pfx source = { .addr = crmg_addr_cut(*addr, len), .len = len };
 
-	if (crmg_image_head(snap->image)->addresses == CRMG_ADDRESSES_TRUNCATE && len > most)
-		len = most;
-	return (struct crmg_pfx){ .addr = crmg_addr_cut(*addr, len), .len = len };
+	return crmg_image_head(snap->image)->addresses == CRMG_ADDRESSES_TRUNCATE ?
+	       crmg_addr_outline(&source) : source;
 }

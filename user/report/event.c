@@ -24,18 +24,28 @@ static bool has_reason(const struct crmg_event *event)
 						      event->kind == CRMG_EVENT_BUDGET));
 }
 
-json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns)
+/* NULL: it tells of no address. */
+static const char *who_text(const struct crmg_event *event, const char *who,
+			    char buf[CRMG_ADDR_LEN])
+{
+	if (who || !event->len)
+		return who;
+	return crmg_format_prefix(&event->addr, event->len, buf, CRMG_ADDR_LEN);
+}
+
+json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns,
+			const char *who)
 {
 	bool judged = is_judged(event);
 	char at[CRMG_TIME_LEN], address[CRMG_ADDR_LEN];
 
+	who = who_text(event, who, address);
 	return json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"schema", 1,
 		"seq", crmg_json_count(event->seq),
 		"time", crmg_format_utc(event->time_ns + boot_to_real_ns, true, at, sizeof(at)),
 		"event", crmg_event_name(event->kind),
-		"address", event->len ? json_string(crmg_format_prefix(&event->addr, event->len,
-						    address, sizeof(address))) : json_null(),
+		"address", who ? json_string(who) : json_null(),
 		"service", event->service[0] ? crmg_json_text(event->service, CRMG_NAME_LEN)
 					     : json_null(),
 		"policy", event->policy[0] ? crmg_json_text(event->policy, CRMG_NAME_LEN)
@@ -48,16 +58,17 @@ json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns
 		"detail", crmg_json_text(event->detail, sizeof(event->detail)));
 }
 
-void crmg_event_text(const struct crmg_event *event, uint64_t boot_to_real_ns, FILE *out)
+void crmg_event_text(const struct crmg_event *event, uint64_t boot_to_real_ns, const char *who,
+		     FILE *out)
 {
 	char at[CRMG_TIME_LEN], address[CRMG_ADDR_LEN], text[CRMG_ESCAPED(sizeof(event->detail))];
 
+	who = who_text(event, who, address);
 	fprintf(out, "%s %-8s",
 		crmg_format_utc(event->time_ns + boot_to_real_ns, true, at, sizeof(at)),
 		crmg_event_name(event->kind));
-	if (event->len)
-		fprintf(out, " %s", crmg_format_prefix(&event->addr, event->len, address,
-						       sizeof(address)));
+	if (who)
+		fprintf(out, " %s", who);
 	if (event->service[0])
 		fprintf(out, " %s", crmg_escape(event->service, CRMG_NAME_LEN, text,
 						sizeof(text)));

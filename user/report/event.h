@@ -9,9 +9,14 @@
 
 #include "snapshot.h"
 
-/* boot_to_real_ns: CLOCK_REALTIME - CLOCK_BOOTTIME. NULL when out of memory. */
-json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns);
+/*
+ * boot_to_real_ns: CLOCK_REALTIME - CLOCK_BOOTTIME. who: stands for the address; NULL: that is told
+ * itself. NULL when out of memory.
+ */
+json_t *crmg_event_json(const struct crmg_event *event, uint64_t boot_to_real_ns,
+			const char *who);
 
-void crmg_event_text(const struct crmg_event *event, uint64_t boot_to_real_ns, FILE *out);
+void crmg_event_text(const struct crmg_event *event, uint64_t boot_to_real_ns, const char *who,
+		     FILE *out);
 
 #endif
