@@ -48,7 +48,6 @@
 #include "probe.h"
 #include "answers.h"
 #include "requests.h"
-#include "floor.h"
 #include "budgets.h"
 #include "proved.h"
 #include "resolve.h"
@@ -57,6 +56,7 @@
 #include "strikes.h"
 #include "report.h"
 #include "decide.h"
+#include "floor.h"
 #include "totals.h"
 #include "stranger.h"
 #include "fast.h"
@@ -305,7 +305,7 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 /* Decides on w->pkt, a packet for this service; len and packets of w->source are set. */
 static __always_inline enum crmg_verdict
 crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, void *ctx,
-	   crmg_reader *reader)
+	   crmg_first_reader *first, crmg_reader *reader)
 {
 	struct crmg_case c = { .front = front, .work = w, .standing.ifindex = w->ifindex };
 	enum crmg_found found = CRMG_FOUND_SLOT;
@@ -368,12 +368,18 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	}
 	crmg_look(w, front, c.standing.binding);
 	w->spent = 0;
+	w->ended = 0;
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_capped(&c, found);
+	reason = crmg_floored(w, c.standing.binding, crmg_forget(w, reason), ctx, first);
 	reason = crmg_asks_for(&c, crmg_forget(w, reason), ctx, reader);
 	verdict = crmg_decide(&c, crmg_forget(w, reason));
-	if (crmg_has_conn(w, c.standing.binding))
+	if (!crmg_has_conn(w, c.standing.binding))
+		return verdict;
+	if (verdict == CRMG_VERDICT_RESET && crmg_is_floor(CRMG_READ_ONCE(w->reason)))
+		crmg_first_ends(w);
+	else
 		crmg_conn_judged(w, verdict == CRMG_VERDICT_PASS);
 	return verdict;
 }
@@ -412,7 +418,8 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 	w->source.packets = 1;
 	w->ifindex = ctx->ingress_ifindex;
 	w->reply = (struct crmg_reply){ .can = 1 };
-	verdict = crmg_judge(w, front, service, ctx, (crmg_reader *)crmg_read_xdp);
+	verdict = crmg_judge(w, front, service, ctx, (crmg_first_reader *)crmg_first_xdp,
+			     (crmg_reader *)crmg_read_xdp);
 	action = verdict == CRMG_VERDICT_REJECT ? crmg_xdp_reject(ctx, w) : XDP_ABORTED;
 	if (action != XDP_ABORTED)
 		return action;
@@ -455,7 +462,8 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 	w->ifindex = skb->ifindex;
 	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);
 	w->reply = (struct crmg_reply){ .can = 0 };
-	verdict = crmg_judge(w, front, service, skb, (crmg_reader *)crmg_read_skb);
+	verdict = crmg_judge(w, front, service, skb, (crmg_first_reader *)crmg_first_skb,
+			     (crmg_reader *)crmg_read_skb);
 	if (verdict == CRMG_VERDICT_RESET)
 		return crmg_skb_reset(skb, w);
 	return verdict == CRMG_VERDICT_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;

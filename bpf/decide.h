@@ -38,11 +38,25 @@ crmg_count_client(__u32 row, __u32 verdict, __u32 packets, __u32 len, __u32 requ
 	return 0;
 }
 
-/* Bans by hand hold in every mode; all else is refused only by a policy that enforces. */
+/* True if the reason is that TLS is not spoken as the policy wants it (floor.h). */
+static __always_inline bool crmg_is_floor(enum crmg_reason reason)
+{
+	return reason == CRMG_REASON_PLAINTEXT || reason == CRMG_REASON_TLS_VERSION;
+}
+
+/*
+ * Bans by hand hold in every mode; all else is refused only by a policy that enforces, and a
+ * floor only if it refuses.
+ */
 static __always_inline bool crmg_enforced(const struct crmg_binding *binding,
 					  enum crmg_reason reason)
 {
-	return reason == CRMG_REASON_BANNED || binding->mode == CRMG_MODE_ENFORCE;
+	__u8 refuses = reason == CRMG_REASON_PLAINTEXT ? CRMG_BINDING_FLOOR_PLAINTEXT :
+							 CRMG_BINDING_FLOOR_VERSION;
+
+	return reason == CRMG_REASON_BANNED ||
+	       (binding->mode == CRMG_MODE_ENFORCE &&
+		(!crmg_is_floor(reason) || binding->floor & refuses));
 }
 
 static __always_inline void
@@ -190,7 +204,7 @@ static __always_inline bool
 crmg_refused_lately(const struct crmg_slot *slot, const struct crmg_binding *binding,
 		    const struct crmg_source *source, enum crmg_reason reason)
 {
-	return binding->mode == CRMG_MODE_ENFORCE && !(binding->flags & CRMG_BINDING_BAN) &&
+	return crmg_enforced(binding, reason) && !(binding->flags & CRMG_BINDING_BAN) &&
 	       source->state >= CRMG_TAG_LIMITED &&
 	       CRMG_REFUSALS_REASON(CRMG_READ_ONCE(slot->refusals)) == reason;
 }
@@ -208,8 +222,8 @@ crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	return (struct crmg_telling){
 		.detail = c->detail,
 		.standing = &c->standing,
-		.kind = reason >= CRMG_REASON_CONNECTIONS && reason != CRMG_REASON_SANITY ?
-			CRMG_EVENT_EXCEEDED : CRMG_EVENT_REFUSED,
+		.kind = reason >= CRMG_REASON_CONNECTIONS && reason != CRMG_REASON_SANITY &&
+			!crmg_is_floor(reason) ? CRMG_EVENT_EXCEEDED : CRMG_EVENT_REFUSED,
 		.reason = reason,
 		.verdict = verdict,
 		.v4 = c->work->pkt.v4,

@@ -190,6 +190,42 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	return verdict;
 }
 
+/*
+ * What a server says first in a connection: counted by version, and refused below the floor of
+ * the policy. The verdict.
+ */
+static __always_inline enum crmg_verdict
+crmg_greeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *row, bool judged)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	struct crmg_work *w = c->work;
+	__u32 version = crmg_read_greeting(skb, w);
+	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
+	enum crmg_reason reason;
+
+	/* It was counted before it was refused. */
+	if (!(w->sent & CRMG_SENT_AGAIN))
+		crmg_version_count(row, version);
+	reason = crmg_below_floor(binding, version);
+	if (reason == CRMG_REASON_OK || !judged || binding->mode == CRMG_MODE_OFF)
+		return verdict;
+	w->source.now_ns = crmg_exact_ns();
+	w->source.state = CRMG_TAG_LIVE;
+	if (crmg_enforced(binding, reason)) {
+		verdict = binding->on_exceed == CRMG_ACTION_RESET && crmg_ends_flow(&w->pkt) &&
+			  crmg_reset_granted(w->source.now_ns) ?
+			  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
+		row->reasons[reason] += w->source.packets;
+		crmg_flow_unsaid(&w->pkt);
+	} else {
+		row->would_drop[reason] += w->source.packets;
+	}
+	crmg_refused(c, reason, verdict);
+	if (verdict == CRMG_VERDICT_RESET && crmg_has_conn(w, binding))
+		crmg_conn_end(w, 0);
+	return verdict;
+}
+
 static __always_inline int
 crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	    const struct crmg_control *control, struct crmg_work *w)
@@ -201,7 +237,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	const struct crmg_pkt *pkt = &w->pkt;
 	const struct crmg_binding *binding;
 	struct crmg_client_row *client;
-	enum crmg_verdict verdict;
+	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
 	struct crmg_row *row;
 
 	*source = (struct crmg_source){
@@ -220,17 +256,16 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	if (!row)
 		return TC_ACT_UNSPEC;
 	if (binding->protocol == CRMG_PROTOCOL_TLS && crmg_says_first(w))
-		crmg_version_count(row, crmg_read_greeting(skb, w));
+		verdict = crmg_greeted(skb, &c, row, !CRMG_READ_ONCE(control->panic));
+	if (verdict != CRMG_VERDICT_PASS)
+		goto refused;
 	/* A RST carries nothing out, and is what a source that was cut is told. */
 	if (((c.slot && binding->quotas) || crmg_shares_out(front, binding)) &&
 	    binding->mode != CRMG_MODE_OFF && !w->probe &&
 	    !(pkt->tcp_flags & CRMG_TCP_RST) && !CRMG_READ_ONCE(control->panic)) {
 		verdict = crmg_budgeted(skb, &c, row, bytes);
-		if (verdict != CRMG_VERDICT_PASS) {
-			row->dropped_out += segments;
-			row->dropped_bytes_out += bytes;
-			return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, w) : TC_ACT_SHOT;
-		}
+		if (verdict != CRMG_VERDICT_PASS)
+			goto refused;
 	} else if (c.detail) {
 		__sync_fetch_and_add(&c.detail->bytes_out, bytes);
 	}
@@ -251,6 +286,10 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 			crmg_response_count(row, crmg_read_status(skb, w));
 	}
 	return TC_ACT_UNSPEC;
+refused:
+	row->dropped_out += segments;
+	row->dropped_bytes_out += bytes;
+	return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, w) : TC_ACT_SHOT;
 }
 
 #endif

@@ -167,15 +167,43 @@ static __always_inline __u32 crmg_flow_sent(const struct crmg_pkt *pkt, __u64 no
 			next = crmg_flow_seq(old);
 			sent = CRMG_SENT_AGAIN;
 		}
-		if (crmg_flow_state(old) == CRMG_FLOW_TALKS)
-			state = CRMG_FLOW_TALKS;
-		else if (state == CRMG_FLOW_TALKS)
+		if (crmg_flow_state(old) == CRMG_FLOW_SILENCED)
+			sent = CRMG_SENT_AGAIN;
+		if (crmg_flow_state(old) != CRMG_FLOW_TALKS && state == CRMG_FLOW_TALKS)
 			sent |= CRMG_SENT_FIRST;
+		else if (crmg_flow_state(old) > state)
+			state = crmg_flow_state(old);
 	} else if (state == CRMG_FLOW_TALKS) {
 		sent = CRMG_SENT_UNMET;
 	}
 	crmg_flow_put(line, way, crmg_flow_make(key.hash, next, state, now_ns), now_ns);
 	return sent;
+}
+
+/*
+ * A segment that was the first in its flow is refused: when it is sent again it is the first once
+ * more. A function of its own, verified once.
+ */
+__noinline int crmg_flow_unsaid(const struct crmg_pkt *pkt)
+{
+	struct crmg_flow_key key;
+	struct crmg_flows *line;
+	__u64 flow;
+	__u32 way;
+
+	if (!pkt)
+		return 0;
+	key = crmg_flow_key(&pkt->dst, &pkt->src, pkt->dport, pkt->sport);
+	line = bpf_map_lookup_elem(&flows, &key.line);
+	way = line ? crmg_flow_way(line, key.hash) : CRMG_WAYS;
+	if (!line || way >= CRMG_WAYS)
+		return 0;
+	flow = CRMG_READ_ONCE(line->flow[way & 7]);
+	if (crmg_flow_state(flow) == CRMG_FLOW_TALKS)
+		__sync_val_compare_and_swap(&line->flow[way & 7], flow,
+					    flow ^ (__u64)(CRMG_FLOW_TALKS ^ CRMG_FLOW_SILENCED)
+						   << CRMG_FLOW_STATE_SHIFT);
+	return 0;
 }
 
 /* ----------------------------------------------------------- what arrives */
@@ -230,8 +258,10 @@ __noinline int crmg_flow_end(const struct crmg_pkt *pkt)
 	if (way >= CRMG_WAYS)
 		return false;
 	flow = CRMG_READ_ONCE(line->flow[way & 7]);
-	return crmg_flow_state(flow) >= CRMG_FLOW_OPEN &&
-	       crmg_flow_seq(flow) - crmg_ntohl(pkt->ack) < CRMG_FLOW_WINDOW &&
+	/* A handshake of which nobody asked whether it was completed: this segment completes it. */
+	return crmg_flow_state(flow) >= CRMG_FLOW_SYN_ACK &&
+	       crmg_flow_seq(flow) - crmg_ntohl(pkt->ack) <
+		       (crmg_flow_state(flow) == CRMG_FLOW_SYN_ACK ? 1 : CRMG_FLOW_WINDOW) &&
 	       __sync_val_compare_and_swap(&line->flow[way & 7], flow, 0) == flow;
 }
 

@@ -41,10 +41,14 @@ struct crmg_reset {
 	bool ack;
 };
 
-/* True if the segment is of an open connection of a source that was cut, and the first such. */
+/*
+ * True if the segment is of an open connection that is to end, and the first such: of a source
+ * that was cut, or below a floor of TLS.
+ */
 static __always_inline bool crmg_reset_ends(const struct crmg_work *w)
 {
-	return CRMG_READ_ONCE(w->spent) && crmg_flow_end(&w->pkt);
+	return CRMG_READ_ONCE(w->ended) ||
+	       (CRMG_READ_ONCE(w->spent) && crmg_flow_end(&w->pkt));
 }
 
 /* What the RST says that goes on in place of a segment. */

@@ -14,7 +14,7 @@
 #define CRMG_TLS_FULL     16384		/* of plaintext: more follows */
 
 enum { CRMG_TLS_CCS = 20, CRMG_TLS_ALERT, CRMG_TLS_HANDSHAKE, CRMG_TLS_DATA };
-enum { CRMG_TLS_SERVER_HELLO = 2 };
+enum { CRMG_TLS_CLIENT_HELLO = 1, CRMG_TLS_SERVER_HELLO };
 enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43 };
 
 /* Bytes that a record is longer than what it holds. */

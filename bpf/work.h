@@ -65,6 +65,7 @@ struct crmg_work {
 	__u64 verdict;		/* enum crmg_verdict: the same */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
 	__u32 ifindex;		/* by which it came or goes */
+	__u64 ended;		/* 1: its connection ends with it, which is known already */
 	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
 	struct crmg_step step;
 	struct crmg_walk walk;

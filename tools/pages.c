@@ -132,6 +132,7 @@ static void modes(void) { CRMG_MODES(ITEM) }
 static void transports(void) { CRMG_TRANSPORTS(ITEM) }
 static void protocols(void) { CRMG_PROTOCOLS(ITEM) }
 static void actions(void) { CRMG_ACTIONS(ITEM) }
+static void floors(void) { CRMG_FLOORS(ITEM) }
 static void budgets(void) { CRMG_ON_BUDGETS(ITEM) }
 static void events(void) { CRMG_EVENTS(ITEM) }
 
@@ -228,6 +229,7 @@ static const struct {
 	{ "transports", transports },
 	{ "protocols", protocols },
 	{ "actions", actions },
+	{ "floors", floors },
 	{ "budgets", budgets },
 	{ "events", events },
 	{ "metrics", metrics },

@@ -50,7 +50,9 @@
 	X(OPEN_CONNECTIONS, "open_connections", "too many TCP connections open at once") \
 	X(HALF_OPEN,   "half_open",   "too many TCP handshakes begun and not finished") \
 	X(REQUESTS,    "requests",    "too many requests of HTTP") \
-	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet")
+	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet") \
+	X(PLAINTEXT,   "plaintext",   "no TLS, where the policy wants it") \
+	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -124,6 +126,11 @@
 	X(REDIRECTION,  "3xx", "it is elsewhere, or not changed") \
 	X(CLIENT_ERROR, "4xx", "the client asked wrongly") \
 	X(SERVER_ERROR, "5xx", "the server failed")
+
+/* What a policy does about a connection that is below its floor of TLS; the default first. */
+#define CRMG_FLOORS(X) \
+	X(OBSERVE, "observe", "counted and told") \
+	X(REFUSE,  "refuse",  "refused, as on_exceed says")
 
 /* What on_exceed answers with. */
 #define CRMG_ACTIONS(X) \
@@ -200,6 +207,7 @@
 #define CRMG_ENUM_PROTOCOL(ID, ...)  CRMG_PROTOCOL_##ID,
 #define CRMG_ENUM_TLS_VERSION(ID, ...) CRMG_TLS_VERSION_##ID,
 #define CRMG_ENUM_CLASS(ID, ...)     CRMG_CLASS_##ID,
+#define CRMG_ENUM_FLOOR(ID, ...)     CRMG_FLOOR_##ID,
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
 #define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
 #define CRMG_ENUM_ODDITY(ID, ...)    CRMG_ODDITY_##ID,
@@ -218,6 +226,7 @@ enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT 
 enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
 enum crmg_tls_version { CRMG_TLS_VERSIONS(CRMG_ENUM_TLS_VERSION) CRMG_TLS_VERSION_COUNT };
 enum crmg_class     { CRMG_CLASSES(CRMG_ENUM_CLASS) CRMG_CLASS_COUNT };
+enum crmg_floor     { CRMG_FLOORS(CRMG_ENUM_FLOOR) CRMG_FLOOR_COUNT };
 enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
 enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
 enum crmg_oddity    { CRMG_ODDITIES(CRMG_ENUM_ODDITY) CRMG_ODDITY_COUNT };
@@ -445,8 +454,14 @@ CRMG_SIZE(struct crmg_budget, 64);
 #define CRMG_BINDING_PLAIN     32	/* a policy that is not off, none of WIDER and CONNS, ... */
 					/* ... and no total of what leaves that cuts */
 #define CRMG_BINDING_CUTS      64	/* not off, and some of its quotas has on_budget: cut */
-#define CRMG_BINDING_CONNS     128	/* a policy that is not off, with a cap or a limit of ... */
-					/* ... requests: it knows its connections */
+#define CRMG_BINDING_CONNS     128	/* a policy that is not off, with a cap, a limit of ... */
+					/* ... requests or a floor that refuses: it knows its connections */
+
+/* What a policy says of TLS. */
+#define CRMG_BINDING_FLOOR           1	/* anything: then plaintext is below it */
+#define CRMG_BINDING_FLOOR_VERSION   2	/* a version below tls_minimum is refused */
+#define CRMG_BINDING_FLOOR_PLAINTEXT 4	/* plaintext is */
+#define CRMG_BINDING_FLOOR_REFUSES   6	/* any of them */
 
 #define CRMG_BAN_FACTOR_SHIFT 8
 
@@ -488,7 +503,8 @@ struct crmg_binding {
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u32 cap[CRMG_CAP_SLOTS];	/* by enum crmg_cap, 1 .. CRMG_CAP_MAX; 0: any number */
 	__u16 client_row;	/* counters of its client, see crmg_client_row; 0: it has none */
-	__u8 reserved[2];
+	__u8 tls_minimum;	/* enum crmg_tls_version, .. _13: older ones are below it; 0: none */
+	__u8 floor;		/* CRMG_BINDING_FLOOR*; 0: none */
 
 	struct crmg_limit aggregate[CRMG_BUCKET_LIMITS];
 	struct crmg_limit total[CRMG_BUCKET_LIMITS];
@@ -998,6 +1014,7 @@ enum crmg_flow_state {
 	CRMG_FLOW_SYN_ACK,	/* the server answered a SYN; nobody has proved anything */
 	CRMG_FLOW_OPEN,		/* the client acknowledged that; nothing came of it yet */
 	CRMG_FLOW_TALKS,	/* the server sent data */
+	CRMG_FLOW_SILENCED,	/* it did, and that was refused: it is sent again */
 };
 
 struct crmg_flows {

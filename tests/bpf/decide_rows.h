@@ -26,6 +26,7 @@ static const char policy[] =
 	"  spent: {transport: tcp, ports: [9007]}\n"
 	"  busy: {transport: tcp, ports: [9008]}\n"
 	"  asked: {transport: tcp, ports: [9009], protocol: http}\n"
+	"  floor: {transport: tcp, ports: [9010], protocol: tls}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
@@ -51,6 +52,8 @@ static const char policy[] =
 	"  - {name: busy, service: busy, clients: any,\n"
 	"     limits: {open_connections: {max: 3}, half_open: {max: 2}}}\n"
 	"  - {name: asked, service: asked, clients: any, limits: {requests: {rate: 1/s, burst: 1}}}\n"
+	"  - {name: floor, service: floor, clients: any,\n"
+	"     tls: {minimum: \"1.2\", minimum_action: refuse, plaintext: refuse}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
 	"     limits: {bytes_out: [{quota: 64KiB, per: 1m}]}}\n"
 	"  - {name: shared, service: shared, clients: any,\n"
@@ -347,6 +350,12 @@ static const struct row rows[] = {
 	  .prepare = open_some, PASSED(OK, "busy", "busy") },
 	{ "connections of another source", .packet = { TCP6(PUBLIC6, 9008, SYN) },
 	  .prepare = open_some, .opens = true, PASSED(OK, "busy", "busy") },
+	{ "plaintext where TLS is wanted", .packet = FIRST(REQUEST_LEN), .prepare = shake_hands,
+	  .lie = request, DROPPED(PLAINTEXT, "floor", "floor") },
+	{ "a hello of TLS 1.0", .packet = FIRST(HELLO_LEN), .prepare = shake_hands,
+	  .lie = old_hello, DROPPED(TLS_VERSION, "floor", "floor") },
+	{ "T22 a part of a hello of TLS 1.0", .packet = FIRST(REQUEST_LEN), .prepare = shake_hands,
+	  .lie = part_of_hello, PASSED(OK, "floor", "floor") },
 	{ "one request too many", .packet = REQUEST_AT(1001 + REQUEST_LEN), .prepare = ask,
 	  .lie = request, DROPPED(REQUESTS, "asked", "asked") },
 	{ "a request behind one that is missing", .packet = REQUEST_AT(1001 + 2 * REQUEST_LEN),

@@ -52,6 +52,35 @@ static void request(struct crmg_test_frame *f)
 	memcpy(f->data + f->len - REQUEST_LEN, REQUEST, REQUEST_LEN);
 }
 
+/* A ClientHello of TLS 1.0, whole in its segment and without extensions. */
+#define HELLO_LEN (5 + 4 + 2 + 32 + 1 + 2 + 2 + 2)
+
+static void put_hello(struct crmg_test_frame *f, size_t len)
+{
+	static const uint8_t head[] = { 22, 3, 1, 0, HELLO_LEN - 5, 1, 0, 0, HELLO_LEN - 9, 3, 1 };
+	static const uint8_t tail[] = { 0, 0, 2, 0, 47, 1, 0 };
+	uint8_t hello[HELLO_LEN];
+
+	memset(hello, 0x5a, HELLO_LEN);
+	memcpy(hello, head, sizeof(head));
+	memcpy(hello + HELLO_LEN - sizeof(tail), tail, sizeof(tail));
+	memcpy(f->data + f->len - len, hello, len);
+}
+
+static void old_hello(struct crmg_test_frame *f) { put_hello(f, HELLO_LEN); }
+static void part_of_hello(struct crmg_test_frame *f) { put_hello(f, REQUEST_LEN); }
+
+/* The first segment of a connection that has to speak TLS. */
+#define FIRST(bytes) { TCP4(PUBLIC4, 9010, ACK), .seq = 1001, .payload = bytes }
+
+static void shake_hands(struct crmg_rig *rig)
+{
+	struct conversation c = conversation(rig, PUBLIC4, 40000);
+
+	c.dport = 9010;
+	handshake(&c);
+}
+
 /* One request, the first of its connection, and as many as there may be. */
 static void ask(struct crmg_rig *rig)
 {

@@ -45,7 +45,7 @@ says_what_is_open() {
 	expect 'allowed' "$(found allowed)" -eq 2
 	expect 'use, before a day has passed' "$(($(found limit_unused) + $(found limit_hit)))" -eq 0
 	expect_json "$(crmgate posture -j)" '.schema == 1 and .proof.enforced and
-		any(.not_judged[]; .id == "tls_floor") and
+		any(.not_judged[]; .id == "auth_failures") and
 		all(.checks[]; .id as $c | $c != null and .title != null and .findings >= 0)'
 	expect_exit 0 crmgate posture
 	expect 'the page' "$OUTPUT" =~ 'api/public for any: in shadow for '

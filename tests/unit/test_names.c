@@ -18,6 +18,7 @@ static const struct {
 	{ "protocol", crmg_protocol_name, CRMG_PROTOCOL_COUNT },
 	{ "class of status", crmg_class_name, CRMG_CLASS_COUNT },
 	{ "version of TLS", crmg_tls_version_name, CRMG_TLS_VERSION_COUNT },
+	{ "floor", crmg_floor_name, CRMG_FLOOR_COUNT },
 	{ "action", crmg_action_name, CRMG_ACTION_COUNT },
 	{ "event", crmg_event_name, CRMG_EVENT_COUNT },
 	{ "xdp mode", crmg_xdp_mode_name, CRMG_XDP_TC + 1 },

@@ -164,6 +164,10 @@ static void test_nothing(void **state)
 	fx.policy.model.allow_count = 0;
 	fx.policy.policies[0].clients[0] = CRMG_CLIENT_ANY;
 	limit(&fx.policy.policies[0], CRMG_LIMIT_REQUESTS, 20, 40);
+	fx.policy.policies[0].floor = (struct crmg_model_floor){
+		.set = true, .minimum = CRMG_TLS_VERSION_12,
+		.below = CRMG_FLOOR_REFUSE, .plaintext = CRMG_FLOOR_REFUSE,
+	};
 	add_quotas();
 	widen();
 	since(3600 * CRMG_NS_PER_SEC);
@@ -178,6 +182,35 @@ static void test_nothing(void **state)
 	written = TEXT_OF(crmg_posture_text, &posture, "default", true);
 	assert_non_null(strstr(written, "Looked for, and not found:\n  Not enforced"));
 	free(written);
+}
+
+/* Only a floor of 1.2 or more that refuses leaves nothing open. */
+static void test_floor(void **state)
+{
+	static const struct {
+		struct crmg_model_floor floor;
+		const char *text;
+	} cases[] = {
+		{ { 0 }, "neither plaintext nor a version below 1.2: it says nothing of tls" },
+		{ { .set = true, .minimum = CRMG_TLS_VERSION_12, .plaintext = CRMG_FLOOR_REFUSE },
+		  "no version below 1.2: observe below 1.2, refuse plaintext" },
+		{ { .set = true, .minimum = CRMG_TLS_VERSION_11, .below = CRMG_FLOOR_REFUSE,
+		    .plaintext = CRMG_FLOOR_REFUSE },
+		  "no version below 1.2: refuse below 1.1, refuse plaintext" },
+		{ { .set = true, .minimum = CRMG_TLS_VERSION_13, .below = CRMG_FLOOR_REFUSE },
+		  "no plaintext: refuse below 1.3, observe plaintext" },
+		{ { .set = true }, "neither plaintext nor a version below 1.2: observe plaintext" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(cases); i++) {
+		fixture_init();
+		fx.policy.policies[0].floor = cases[i].floor;
+		crmg_image_free(&fx.image);
+		compile_fixture();
+		find();
+		assert_told(CRMG_POSTURE_TLS_FLOOR, "partners", cases[i].text);
+	}
 }
 
 /* Recompiles the fixture, with so many open connections for each source of web/partners. */
@@ -292,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_document),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_floor),
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_proof),

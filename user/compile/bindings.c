@@ -205,12 +205,26 @@ static void write_caps(const struct crmg_model_cap *caps, struct crmg_binding *b
 		binding->cap[i] = caps[i].max;
 }
 
+static void write_floor(const struct crmg_model_floor *floor, struct crmg_binding *binding)
+{
+	if (!floor->set)
+		return;
+	binding->tls_minimum = floor->minimum;
+	binding->floor = CRMG_BINDING_FLOOR;
+	if (floor->minimum && floor->below == CRMG_FLOOR_REFUSE)
+		binding->floor |= CRMG_BINDING_FLOOR_VERSION;
+	if (floor->plaintext == CRMG_FLOOR_REFUSE)
+		binding->floor |= CRMG_BINDING_FLOOR_PLAINTEXT;
+}
+
 uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 {
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		if (binding->cap[i])
 			return CRMG_BINDING_CONNS;
 	if (binding->limits & 1 << CRMG_LIMIT_REQUESTS)
+		return CRMG_BINDING_CONNS;
+	if (binding->mode == CRMG_MODE_ENFORCE && binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		return CRMG_BINDING_CONNS;
 	if (binding->total_quotas && binding->on_budget == CRMG_ON_BUDGET_CUT)
 		return 0;
@@ -233,6 +247,7 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 	binding->total_limits = crmg_write_limits(policy->total.limits, CRMG_BUCKET_LIMITS,
 						  binding->total, label->total);
 	write_caps(policy->caps, binding);
+	write_floor(&policy->floor, binding);
 	write_widths(b->model, policy, binding);
 	binding->quotas = bind->quotas;
 	binding->total_quotas = bind->total_quotas;

@@ -171,6 +171,18 @@ static bool binding_quotas_are_valid(const struct crmg_image *image, const struc
 	       !(b->flags & CRMG_BINDING_CUTS);
 }
 
+static bool floor_is_valid(const struct crmg_binding *b)
+{
+	const uint8_t known = CRMG_BINDING_FLOOR | CRMG_BINDING_FLOOR_REFUSES;
+	bool set = b->floor & CRMG_BINDING_FLOOR;
+
+	if (b->floor & ~known || b->tls_minimum > CRMG_TLS_VERSION_13)
+		return false;
+	if (!set)
+		return !b->floor && !b->tls_minimum;
+	return b->kind == CRMG_BINDING_POLICY && b->protocol == CRMG_PROTOCOL_TLS;
+}
+
 static bool bindings_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -188,7 +200,7 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->on_budget >= CRMG_ON_BUDGET_COUNT || b->protocol >= CRMG_PROTOCOL_COUNT ||
 		    !crmg_image_service(image, b->service) ||
 		    !binding_quotas_are_valid(image, b) || !scopes_are_valid(head, b) ||
-		    !ban_is_valid(b) || !binding_contract_is_valid(image, b))
+		    !ban_is_valid(b) || !floor_is_valid(b) || !binding_contract_is_valid(image, b))
 			return false;
 		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))
 			return false;

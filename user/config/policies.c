@@ -164,7 +164,8 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		policy->caps[i].place = place;
 	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
-	policy->total.place = policy->ban.place = place;
+	policy->total.place = policy->ban.place = policy->floor.place = place;
+	policy->floor.minimum_place = (struct crmg_place){ 0 };
 	policy->bytes_out.notify_place = place;
 	if (policy->bytes_out.on_budget_place.line)
 		policy->bytes_out.on_budget_place = place;
@@ -211,6 +212,7 @@ static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 	policy->v6_wide = other->v6_wide;
 	policy->total = other->total;
 	policy->ban = other->ban;
+	policy->floor = other->floor;
 	policy->bytes_out = other->bytes_out;
 	memcpy(policy->limits, other->limits, sizeof(policy->limits));
 	memcpy(policy->caps, other->caps, sizeof(policy->caps));
@@ -301,7 +303,7 @@ static const struct crmg_key policy_keys[] = {
 	{ "on_exceed", read_on_exceed, 0, false },
 	{ "total", read_policy_total, 0, false },
 	{ "aggregate", crmg_read_aggregate, 0, false },
-	{ "tls", NULL, 0, false },
+	{ "tls", crmg_read_floor, 0, false },
 	{ "http", NULL, 0, false },
 	{ "ban", crmg_read_ban, 0, false },
 	{ "notify_at", read_notify_at, 0, false },

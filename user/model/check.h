@@ -54,6 +54,9 @@ bool crmg_check_prefixes(struct crmg_model *model, const struct crmg_check_use *
  */
 void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err);
 
+/* The same of the versions of TLS that policies want. */
+void crmg_check_floor(const struct crmg_model *model, struct crmg_err *err);
+
 /* The same of what may be sent to sources. */
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
 

@@ -67,6 +67,16 @@ struct crmg_model_width {
 	struct crmg_place place;
 };
 
+/* The least of TLS that connections have to speak. */
+struct crmg_model_floor {
+	bool set;
+	enum crmg_tls_version minimum;		/* CRMG_TLS_VERSION_SSL3: any */
+	enum crmg_floor below;			/* what is done about older ones, ... */
+	enum crmg_floor plaintext;		/* ... and about what is no TLS */
+	struct crmg_place place;		/* of its key */
+	struct crmg_place minimum_place;	/* of a minimum without a word of what is done; line 0 */
+};
+
 /* Automatic bans. */
 struct crmg_model_ban {
 	bool set;
@@ -144,6 +154,7 @@ struct crmg_model_policy {
 	struct crmg_model_width v6_wide;
 	struct crmg_model_budget total;
 	struct crmg_model_ban ban;
+	struct crmg_model_floor floor;
 	struct crmg_place place;
 };
 

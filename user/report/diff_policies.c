@@ -222,6 +222,9 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 	if (!code)
 		code = crmg_diff_quotas(changes, what, "total bytes_out", before->total_quotas,
 					after->total_quotas);
+	if (!code)
+		code = note_words(changes, what, "tls", crmg_floor_text(old, from),
+				  crmg_floor_text(now, to));
 	return code ? code : note_words(changes, what, "ban", ban_text(old, from),
 					ban_text(now, to));
 }

@@ -222,7 +222,7 @@ const struct crmg_family crmg_families[] = {
 	  "Packets refused, by reason; the sum is that of all verdicts but pass.",
 	  crmg_metric_drops, 0 },
 	{ "crmgate_would_drop_total", COUNTER,
-	  "Packets passed in shadow mode that enforce would have refused, by reason.",
+	  "Packets passed in shadow, or below a floor that is observed, by reason.",
 	  crmg_metric_would_drop, 0 },
 	{ "crmgate_policy_mode", GAUGE, "1 for the mode in which the policy is in force.",
 	  crmg_metric_mode, 0 },

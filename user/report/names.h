@@ -19,6 +19,7 @@ const char *crmg_transport_name(unsigned int id);
 const char *crmg_protocol_name(unsigned int id);
 const char *crmg_class_name(unsigned int id);
 const char *crmg_tls_version_name(unsigned int id);
+const char *crmg_floor_name(unsigned int id);
 const char *crmg_action_name(unsigned int id);
 const char *crmg_sanity_name(unsigned int id);
 const char *crmg_oddity_name(unsigned int id);

@@ -259,6 +259,23 @@ static void judge_versions(struct crmg_search *s, const struct crmg_policy_row *
 			   (unsigned long long)crmg_versions(row->row, ~0u));
 }
 
+/* What a policy would let pass, whether anybody speaks it or not. */
+static void judge_floor(struct crmg_search *s, const struct crmg_policy_row *row)
+{
+	const struct crmg_binding *binding = row->binding;
+	bool plaintext = binding->floor & CRMG_BINDING_FLOOR_PLAINTEXT;
+	bool old = binding->tls_minimum < CRMG_TLS_VERSION_12 ||
+		   !(binding->floor & CRMG_BINDING_FLOOR_VERSION);
+	char text[CRMG_FLOOR_LEN];
+
+	if (binding->kind == CRMG_BINDING_POLICY && row->service &&
+	    crmg_has_versions(row->service) && (old || !plaintext))
+		crmg_found(s, CRMG_POSTURE_TLS_FLOOR, row, "it refuses %s: %s",
+			   plaintext ? "no version below 1.2" : old ? "neither plaintext nor a "
+			   "version below 1.2" : "no plaintext",
+			   binding->floor ? crmg_floor_text(binding, text) : "it says nothing of tls");
+}
+
 static void judge_row(struct crmg_search *s, const struct crmg_policy_row *row)
 {
 	judge_versions(s, row);
@@ -271,6 +288,7 @@ static void judge_row(struct crmg_search *s, const struct crmg_policy_row *row)
 		return;
 	default:
 		judge_mode(s, row);
+		judge_floor(s, row);
 		judge_limits(s, row);
 		judge_budget(s, row);
 		judge_use(s, row);

@@ -21,6 +21,7 @@
 	X(NOT_REFUSING,  "not_refusing",  "Policies that refuse nothing (shadow, off)") \
 	X(NO_LIMIT,      "no_limit",      "Sources that no limit of their own holds") \
 	X(NO_REQUESTS,   "no_requests",   "API services whose sources may ask any number of requests") \
+	X(TLS_FLOOR,     "tls_floor",     "Policies that accept old TLS, or connections without it") \
 	X(OLD_TLS,       "old_tls",       "Connections below TLS 1.2, or without TLS") \
 	X(NO_BUDGET,     "no_budget",     "Sources that may be sent any amount (no bytes_out)") \
 	X(BUDGET_ALERTS, "budget_alerts", "Budgets that only tell (on_budget: alert)") \

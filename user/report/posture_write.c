@@ -20,8 +20,6 @@ struct remark {
 
 /* What this version cannot judge, so that nobody takes silence for an answer. */
 static const struct remark not_judged[] = {
-	{ "tls_floor", "TLS floor (oldest version accepted, plaintext refused): not available in "
-	  "this version" },
 	{ "auth_failures", "authentication failures: not counted in this version" },
 };
 

@@ -111,6 +111,10 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 				 binding->on_budget == CRMG_ON_BUDGET_CUT);
 	case CRMG_REASON_EARLY:
 		return crmg_counts_requests(binding) && binding->protocol == CRMG_PROTOCOL_HTTP;
+	case CRMG_REASON_PLAINTEXT:
+		return binding->floor;
+	case CRMG_REASON_TLS_VERSION:
+		return binding->tls_minimum;
 	case CRMG_REASON_CONTENTION:
 		return cuts || slows || binding->limits || binding->aggregate_limits || total ||
 		       caps;

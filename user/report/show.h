@@ -36,7 +36,7 @@ int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool co
 /* The line about memory that stands before a load. */
 void crmg_memory_text(const struct crmg_image *image, unsigned int cpus, FILE *out);
 
-/* The part `limits` as text; it has up to four tables. */
+/* The part `limits` as text; it has up to five tables. */
 int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out);
 
 /*
@@ -70,6 +70,11 @@ char *crmg_quota_per(const struct crmg_quota *quota, char *buf, size_t size);
 
 /* "5MB per 1m, 500MB per 1h"; buf is returned. */
 char *crmg_quotas_text(const struct crmg_quotas *quotas, char *buf, size_t size);
+
+/* "refuse below 1.2, observe plaintext", in buf; NULL: it says nothing of TLS. The same as JSON. */
+#define CRMG_FLOOR_LEN 64
+char *crmg_floor_text(const struct crmg_binding *binding, char buf[CRMG_FLOOR_LEN]);
+json_t *crmg_floor_json(const struct crmg_binding *binding);
 
 /* What each ban is longer than the last, as the policy file writes it: in hundredths. */
 unsigned int crmg_ban_factor(const struct crmg_ban_terms *ban);

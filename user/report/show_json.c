@@ -269,7 +269,7 @@ static json_t *limits_json(const struct crmg_image *image)
 		const struct crmg_label *label = crmg_image_label(image, i);
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 			"client", crmg_json_text(label->client, sizeof(label->client)),
@@ -283,6 +283,7 @@ static json_t *limits_json(const struct crmg_image *image)
 					    CRMG_SCOPE_POLICY),
 			"total_bytes_out",
 			quotas_json(crmg_image_quotas(image, binding->total_quotas)),
+			"tls", crmg_floor_json(binding),
 			"ban", ban_json(binding)));
 	}
 	return list;

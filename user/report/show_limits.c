@@ -237,6 +237,36 @@ static int bans_table(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
+static bool has_floor(const struct crmg_binding *binding)
+{
+	return binding->floor;
+}
+
+static void floor_row(struct crmg_table *table, const struct crmg_image *image,
+		      const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	char text[CRMG_FLOOR_LEN];
+
+	(void)image;
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	crmg_table_cell(table, "%s", crmg_floor_text(binding, text));
+}
+
+static int floors_table(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "TLS", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for_each_row(image, has_floor, &table, floor_row);
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
 static bool has_quotas(const struct crmg_binding *binding)
 {
 	return binding->quotas;
@@ -308,5 +338,7 @@ int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out
 		code = shared_table(image, colour, out);
 	if (!code)
 		code = quotas_table(image, colour, out);
+	if (!code)
+		code = floors_table(image, colour, out);
 	return code ? code : bans_table(image, colour, out);
 }
