@@ -140,8 +140,9 @@ TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort 
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
 	$(filter-out tests/pkg/lib.sh tests/pkg/guest.sh,$(sort $(wildcard tests/pkg/*.sh)))
-LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o \
-	$(BUILD)/tools/count.bpf.o $(BUILD)/tests/lib/failbpf.so
+LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/lossy \
+	$(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o $(BUILD)/tools/count.bpf.o \
+	$(BUILD)/tests/lib/failbpf.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)
@@ -196,6 +197,10 @@ $(BUILD)/tools/flood: $(BUILD)/tools/flood.o $(BUILD)/tools/frame.o $(BUILD)/too
 $(BUILD)/tools/relink: $(BUILD)/tools/relink.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lz
+
+$(BUILD)/tools/lossy: $(BUILD)/tools/lossy.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
 .PHONY: tests
 tests: all docs $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(UPGRADES) $(BUILD)/tests/bench/proginfo ## build everything that the tests need

@@ -24,12 +24,14 @@ LAB_CRM=192.0.2.1 LAB_CRM6=2001:db8::1
 LAB_SINK=192.0.2.99
 LAB_GOOD=203.0.113.10 LAB_GOOD6=2001:db8:7::10
 LAB_BAD=198.51.100.66 LAB_BAD6=2001:db8:66::66
+LAB_FAR=198.51.100.67
 # MAC addresses of crm0 and crm1: where the frames of a flood must go.
 LAB_MAC0=02:c0:00:00:00:00 LAB_MAC1=02:c0:00:00:00:01
 
 # `nsenter`, since `ip netns exec` mounts another /sys, without bpffs.
 in_host() { nsenter --net="/run/netns/$LAB-host" -- "$@"; }
 in_good() { nsenter --net="/run/netns/$LAB-good" -- "$@"; }
+in_far() { nsenter --net="/run/netns/$LAB-far" -- "$@"; }
 in_bad() { nsenter --net="/run/netns/$LAB-bad" -- "$@"; }
 
 # crmgate COMMAND ...: on the host of the lab, on this lab's instance.
@@ -70,7 +72,7 @@ lab_down() {
 		kill "$pid"
 	done
 	[[ ! -e /run/netns/$LAB-host ]] || crmgate detach --all --purge -q
-	for namespace in host good bad; do
+	for namespace in host good bad far; do
 		[[ ! -e /run/netns/$LAB-$namespace ]] || ip netns del "$LAB-$namespace"
 	done
 	rm -rf "/sys/fs/bpf/crmgate/$LAB_INSTANCE"{,-*} "/var/lib/crmgate/$LAB_INSTANCE"{,-*} "$LAB_DIR"
@@ -175,6 +177,24 @@ lab_nginx() {
 lab_curl() {
 	"in_$1" curl -sS --max-time 10 --cacert "$LAB_DIR/cert.pem" \
 		--resolve "crm.example:443:$LAB_CRM" --resolve "crm.example:8080:$LAB_CRM" "${@:2}"
+}
+
+# lab_far SEED LOST HELD: one more client, far away: $LAB_FAR reaches the host by the abuser's
+# link, over tools/lossy, whose process id is in $LAB_LOSSY. What that did is in $LAB_DIR/lossy
+# once it was ended.
+lab_far() {
+	local link
+	ip netns add "$LAB-far"
+	ip -n "$LAB-far" link set lo up
+	ip link add far0 netns "$LAB-far" type veth peer name mid0 netns "$LAB-bad"
+	ip -n "$LAB-far" addr add "$LAB_FAR/24" dev far0
+	for link in far/far0 bad/mid0 bad/abu0 host/crm1; do
+		nsenter --net="/run/netns/$LAB-${link%/*}" ethtool -K "${link#*/}" tx off gro off >/dev/null
+		ip -n "$LAB-${link%/*}" link set "${link#*/}" up
+	done
+	ip -n "$LAB-far" route add default via "${LAB_FAR%.*}.1"
+	lab_spawn LAB_LOSSY bad "$LAB_TOOLS/lossy" mid0 abu0 "$@" >"$LAB_DIR/lossy"
+	lab_until in_far ping -qc1 -W1 "$LAB_CRM" >/dev/null
 }
 
 # lab_flood OPTION...: tools/flood from the abuser to the CRM (or to another --dst,
