@@ -116,22 +116,26 @@ static __always_inline void crmg_http_lose(struct crmg_stream *stream)
 static __always_inline bool
 crmg_http_is_found(const struct crmg_walk *k, const struct crmg_http_stream *h)
 {
-	return k->held || k->sent != h->turn;
+	return k->held || (!k->begun && k->sent != h->turn);
 }
 
 /* The end of the request line. */
 static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_http_stream *h)
 {
-	bool lost = k->stream.marks & CRMG_STREAM_LOST;
-	bool is = crmg_http_is_request(h->tail) && (!lost || crmg_http_is_found(k, h));
+	const __u32 doubts = CRMG_STREAM_LOST | CRMG_STREAM_GUESSED;
+	__u32 marks = k->stream.marks;
+	bool sure = !(marks & doubts);
+	bool is = crmg_http_is_request(h->tail) && (sure || crmg_http_is_found(k, h));
 
-	if (is || !lost)
+	if (is || sure)
 		crmg_walk_request(k);
 	if (!is) {
 		crmg_http_lose(&k->stream);
 		return;
 	}
-	k->stream.marks &= ~CRMG_STREAM_LOST;
+	k->stream.marks &= ~doubts;
+	if (marks & CRMG_STREAM_LOST && !k->held)
+		k->stream.marks |= CRMG_STREAM_GUESSED;
 	h->state = CRMG_HTTP_NAME;
 	h->marks = 0;
 	h->left = 0;
