@@ -133,7 +133,7 @@ static void test_arriving(void **state)
 		struct conversation c = spent(clients[i]);
 
 		assert_int_equal(arrives(&c, ACK, 100), XDP_PASS);
-		check_reset(false, 1000);
+		check_reset(false, 1001);
 		assert_int_equal(arrives(&c, ACK, 100), XDP_TX);
 		check_reset(true, c.next);
 		assert_int_equal(arrives(&c, SYN, 0), XDP_DROP);
@@ -151,7 +151,7 @@ static void test_forged(void **state)
 	assert_int_equal(arrives(&c, ACK, 100), XDP_TX);
 	c.next -= 0x12345678;
 	assert_int_equal(arrives(&c, ACK, 100), XDP_PASS);
-	check_reset(false, 1000);
+	check_reset(false, 1001);
 }
 
 /* At most 1 000 a second and host; the rest is dropped, as it would be without. */
