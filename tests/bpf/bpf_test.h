@@ -24,6 +24,9 @@
 #define PEER4    CRMG_TEST_V4(203, 0, 113, 7)
 #define PEER6    CRMG_TEST_V6(0x20010db800070000, 7)
 
+/* Where tests begin on the clock that they set. */
+#define START_NS (1000 * CRMG_NS_PER_SEC)
+
 static inline void pin_to_cpu(unsigned int cpu)
 {
 	cpu_set_t set;

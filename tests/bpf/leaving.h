@@ -7,6 +7,8 @@
 #include "rig.h"
 
 #include <linux/pkt_cls.h>
+#include <pthread.h>
+#include <stdlib.h>
 
 static struct crmg_test_frame frame;
 static uint64_t now;
@@ -61,6 +63,48 @@ static inline unsigned int leave(struct crmg_addr peer, uint16_t port, unsigned 
 	while (count--)
 		left += leaves(peer, port, 1000);
 	return left;
+}
+
+/* What one CPU sends: frames of 1000 bytes. */
+struct sender {
+	pthread_t thread;
+	unsigned int cpu;
+	struct crmg_addr peer;
+	uint16_t port;
+	unsigned int count;
+};
+
+static inline void *send_frames(void *arg)
+{
+	const struct sender *sender = arg;
+	const struct crmg_rig_gso gso = { 1, 0, 1000 };
+	struct crmg_test_packet p = {
+		.src = SERVER4, .dst = sender->peer, .sport = sender->port, .dport = 40000,
+		.protocol = protocol_of(sender->port),
+	};
+	struct crmg_test_frame *own = malloc(sizeof(*own));
+
+	pin_to_cpu(sender->cpu);
+	crmg_test_build(&p, own);
+	crmg_rig_tc_repeat(rig, own, &gso, sender->count);
+	free(own);
+	return NULL;
+}
+
+/* CPU 0 and CPU 1 at once, each `count` frames to a source of its own, or to the same. */
+static inline void leave_on_two_cpus(struct crmg_addr a, struct crmg_addr b, uint16_t port,
+				     unsigned int count)
+{
+	struct sender senders[] = {
+		{ .cpu = 0, .peer = a, .port = port, .count = count },
+		{ .cpu = 1, .peer = b, .port = port, .count = count },
+	};
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_frames,
+						&senders[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(senders[i].thread, NULL);
 }
 
 /* A source that is in the table. */

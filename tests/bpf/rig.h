@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* rig.h - the rig of a test program that has one at a time, and the end of its tests. */
+/* rig.h - the rig of a test program that has one at a time; the begin and end of its tests. */
 #ifndef CRMGATE_TEST_RIG_H
 #define CRMGATE_TEST_RIG_H
 
 #include "bpf_test.h"
 
 static struct crmg_rig *rig;
+
+/* A new rig under this policy, at START_NS. */
+static inline int set_up_policy(const char *text)
+{
+	rig = crmg_rig_new(text);
+	crmg_rig_set_clock(rig, START_NS);
+	return 0;
+}
 
 static int tear_down(void **state)
 {

@@ -11,7 +11,6 @@
 #include "../lib/bucket.h"
 #include "../lib/random.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define ACK      CRMG_TEST_ACK
 
 static void start(const char *policy)

@@ -11,7 +11,6 @@
 #include "../lib/bucket.h"
 #include "../lib/random.h"
 
-#define START_NS  (1000 * CRMG_NS_PER_SEC)
 #define SERVICES  40
 #define SCHEDULES 6000
 #define STEPS     100

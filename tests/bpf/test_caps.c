@@ -8,8 +8,6 @@
 
 #include "../lib/random.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 #define POLICY(flows, limits) \
 	"version: 1\n" \
 	"capacity: {sources: 1024, flows: " #flows "}\n" \
@@ -325,13 +323,6 @@ static void test_evicted(void **state)
 }
 
 /* -------------------------------------------------------------------- tests */
-
-static int set_up_policy(const char *policy)
-{
-	rig = crmg_rig_new(policy);
-	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
 
 static int set_up(void **state)
 {

@@ -6,8 +6,6 @@
 #include "conversation.h"
 #include "leaving.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 #define THIRD4 CRMG_TEST_V4(198, 51, 100, 9)
 #define OTHER4 CRMG_TEST_V4(192, 0, 2, 200)
 

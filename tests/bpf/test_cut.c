@@ -11,8 +11,6 @@
 
 #include "../lib/refparse.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 static struct crmg_test_frame frame;
 static struct crmg_rig_output output;
 static bool at_tc;

@@ -7,8 +7,6 @@
 #include "decide_rows.h"
 #include "rig.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 static struct crmg_test_frame frame;
 static bool reason_hit[CRMG_REASON_COUNT];
 static bool at_tc;

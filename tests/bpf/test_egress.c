@@ -11,8 +11,6 @@
 
 #include "vlan_push.skel.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 static const char policy[] =
 	"version: 1\n"
 	"capacity: {sources: 1024}\n"
@@ -142,9 +140,7 @@ static void test_segments(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	rig = crmg_rig_new(policy);
-	crmg_rig_set_clock(rig, START_NS);
-	return 0;
+	return set_up_policy(policy);
 }
 
 int main(void)

@@ -10,7 +10,6 @@
 
 #include "../lib/random.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define SECOND   CRMG_NS_PER_SEC
 #define HOUR     (3600 * SECOND)
 #define CAPACITY 1024

@@ -9,7 +9,6 @@
 
 #include "../lib/random.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define WINDOW   (1 << 23)	/* how far an acknowledgement may lie behind */
 
 #define POLICY(flows) \

@@ -11,7 +11,6 @@
 #include "../lib/random.h"
 
 #define DAY_NS  (86400 * CRMG_NS_PER_SEC)
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 
 static struct crmg_test_frame frame;
 

@@ -6,10 +6,8 @@
  */
 #include "leaving.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
-#define START_NS  (1000 * CRMG_NS_PER_SEC)
 #define MINUTE_NS (60 * CRMG_NS_PER_SEC)
 #define HOUR_NS   (60 * MINUTE_NS)
 #define DAY_NS    (24 * HOUR_NS)
@@ -338,36 +336,14 @@ static void test_given_way(void **state)
 	assert_int_equal(leave(stranger(1), 54, 100), 80);
 }
 
-/* Of a quota of 400 MB, frames of 1000 bytes, each CPU more than all of it. */
-static void *send_all(void *cpu)
-{
-	const struct crmg_rig_gso gso = { 1, 0, 1000 };
-	struct crmg_test_packet p = {
-		.src = SERVER4, .dst = PEER4, .sport = 55, .dport = 40000,
-		.protocol = IPPROTO_UDP,
-	};
-	struct crmg_test_frame *own = malloc(sizeof(*own));
-
-	pin_to_cpu(*(unsigned int *)cpu);
-	crmg_test_build(&p, own);
-	crmg_rig_tc_repeat(rig, own, &gso, 500000);
-	free(own);
-	return NULL;
-}
-
-/* Two CPUs at once: not one frame more than the quota, and none is counted wrong. */
+/* Of 400 MB each CPU sends more than all: not one frame more leaves, none is counted wrong. */
 static void test_two_cpus(void **state)
 {
-	unsigned int cpus[2] = { 0, 1 };
-	pthread_t threads[2];
 	struct crmg_row row;
 
 	(void)state;
 	begin(55);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, send_all, &cpus[i]), 0);
-	for (int i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
+	leave_on_two_cpus(PEER4, PEER4, 55, 500000);
 	row = crmg_rig_row(rig, "both", "both");
 	assert_int_equal(row.bytes_out, 400000000);
 	assert_int_equal(row.packets_out + row.dropped_out, 1000000);

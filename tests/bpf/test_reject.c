@@ -7,7 +7,6 @@
 
 #include "../lib/refparse.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define PSH CRMG_TEST_PSH
 
 #define POLICY(limits) \
@@ -243,13 +242,6 @@ static void test_shadow(void **state)
 }
 
 /* -------------------------------------------------------------------- tests */
-
-static int set_up_policy(const char *policy)
-{
-	rig = crmg_rig_new(policy);
-	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
 
 static int set_up(void **state)
 {

@@ -5,8 +5,6 @@
  */
 #include "talk.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 #define POLICY(limits) POLICY_OF("http", limits)
 #define POLICY_OF(protocol, limits) \
 	"version: 1\n" \
@@ -402,13 +400,6 @@ static void test_middle(void **state)
 }
 
 /* -------------------------------------------------------------------- tests */
-
-static int set_up_policy(const char *policy)
-{
-	rig = crmg_rig_new(policy);
-	crmg_rig_set_clock(rig, START_NS);
-	return 0;
-}
 
 static int set_up(void **state)
 {

@@ -8,7 +8,6 @@
 
 #include "../lib/refparse.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define PSH CRMG_TEST_PSH
 
 static const char policy[] =

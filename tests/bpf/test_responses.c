@@ -5,7 +5,6 @@
  */
 #include "talk.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define GET "GET / HTTP/1.1\r\nHost: api.example.org\r\n\r\n"
 
 static const char policy[] =
@@ -139,9 +138,7 @@ static void test_pipelined(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	rig = crmg_rig_new(policy);
-	crmg_rig_set_clock(rig, START_NS);
-	return 0;
+	return set_up_policy(policy);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

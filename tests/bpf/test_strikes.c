@@ -11,7 +11,7 @@
 #include "../lib/random.h"
 
 /* Far ahead of the real clock: what user space says of bans, it says of the future. */
-#define START_NS (3650ULL * 86400 * CRMG_NS_PER_SEC)
+#define TEN_YEARS_NS (3650ULL * 86400 * CRMG_NS_PER_SEC)
 #define MS       1000000ULL
 #define SECOND   CRMG_NS_PER_SEC
 #define HOUR     (3600 * SECOND)
@@ -43,7 +43,7 @@ static void start(const char *more, const char *mode, const char *balancer)
 		 "  - {name: public, service: api, limits: {packets: {rate: 100/s, burst: 100}}}\n"
 		 "allow: [192.0.2.10]\n", balancer, mode, more);
 	rig = crmg_rig_new(policy);
-	set_now(START_NS);
+	set_now(TEN_YEARS_NS);
 }
 
 #define BAN ", ban: {after: 10, within: 10s, for: 60s, factor: 2, max: 200s}"
@@ -404,7 +404,7 @@ static void test_small_excess_never_bans(void **state)
 		syn = client_segment(&c, SYN);
 		for (uint64_t n = 0; n < OFFERED * SECONDS; n++) {
 			if (n % cases[i].volley == 0)
-				set_now(START_NS + n * SECOND / OFFERED);
+				set_now(TEN_YEARS_NS + n * SECOND / OFFERED);
 			if (cases[i].syn_every && n % cases[i].syn_every == 0)
 				crmg_rig_xdp_packet(rig, &syn);
 			client_sends(&c, ACK);
@@ -520,7 +520,7 @@ static void test_forger_bans_nobody(void **state)
 		p.sport = (uint16_t)crmg_test_below(&random, 65536);
 		p.ack = (uint32_t)crmg_test_random(&random);
 		if (i % 100 == 0)
-			set_now(START_NS + i * MS / 10);
+			set_now(TEN_YEARS_NS + i * MS / 10);
 		crmg_rig_xdp_packet(rig, &p);
 	}
 	others_send(20000);
@@ -546,7 +546,7 @@ static void test_ban_survives_a_flood(void **state)
 	provoke(&c);
 	until = crmg_rig_slot(rig, "api", PEER4)->auto_until_s * SECOND;
 	for (uint64_t hours = 1; hours < 72; hours += 10) {
-		set_now(START_NS + hours * HOUR);
+		set_now(TEN_YEARS_NS + hours * HOUR);
 		for (uint32_t n = 0; n < 16 * 1024; n++) {
 			struct conversation other = conversation(rig, stranger(n), 1);
 

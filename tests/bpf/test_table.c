@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define CAPACITY 1024
 #define BURST    10
 

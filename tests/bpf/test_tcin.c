@@ -12,8 +12,6 @@
 
 #include "vlan_push.skel.h"
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
-
 static const char policy[] =
 	"version: 1\n"
 	"capacity: {sources: 1024}\n"

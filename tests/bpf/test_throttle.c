@@ -8,7 +8,6 @@
 
 #include <linux/pkt_cls.h>
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 #define MS_NS    (CRMG_NS_PER_SEC / 1000)
 #define RATE     64000
 #define SPENT    80000

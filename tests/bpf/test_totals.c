@@ -5,10 +5,8 @@
  */
 #include "leaving.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
-#define START_NS (1000 * CRMG_NS_PER_SEC)
 
 #define OTHER4 CRMG_TEST_V4(203, 0, 113, 8)
 #define THIRD4 CRMG_TEST_V4(203, 0, 113, 9)
@@ -277,38 +275,16 @@ static void test_contended(void **state)
 	assert_int_equal(leave(OTHER4, 443, 900), 400);
 }
 
-/* Of a total of 400 MB, in frames of 1000 bytes: each CPU more than all, to its own client. */
-static void *send_all(void *cpu)
-{
-	const struct crmg_rig_gso gso = { 1, 0, 1000 };
-	struct crmg_test_packet p = {
-		.src = SERVER4, .dst = stranger(*(unsigned int *)cpu), .sport = 54, .dport = 40000,
-		.protocol = IPPROTO_UDP,
-	};
-	struct crmg_test_frame *own = malloc(sizeof(*own));
-
-	pin_to_cpu(*(unsigned int *)cpu);
-	crmg_test_build(&p, own);
-	crmg_rig_tc_repeat(rig, own, &gso, 500000);
-	free(own);
-	return NULL;
-}
-
-/* Not one frame more than the quota, and none is counted wrong. */
+/* Of 400 MB each CPU sends more than all: not one frame more leaves, none is counted wrong. */
 static void test_two_cpus(void **state)
 {
-	unsigned int cpus[2] = { 0, 1 };
-	pthread_t threads[2];
 	struct crmg_row row;
 
 	(void)state;
 	begin(54);
 	meet(stranger(0), 54);
 	meet(stranger(1), 54);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, send_all, &cpus[i]), 0);
-	for (int i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
+	leave_on_two_cpus(stranger(0), stranger(1), 54, 500000);
 	row = crmg_rig_row(rig, "cpus", "cpus");
 	assert_true(row.bytes_out <= 400000000);
 	/* What was refused as CPUs were too slow is refused, and not charged. */
