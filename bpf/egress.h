@@ -160,6 +160,9 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 		return verdict;
 	if ((result | CRMG_OUT_SHARED(result)) & CRMG_OUT_EXCEEDED)
 		row->budgets_exceeded++;
+	/* Who only wants to be told is told of the budget, not of which CPU was faster. */
+	if (!acts && (result | CRMG_OUT_SHARED(result)) & CRMG_OUT_CONTENDED)
+		return verdict;
 	/* A large packet may be refused while a small one is not: then nothing is cut yet. */
 	if ((result | CRMG_OUT_SHARED(result)) & CRMG_OUT_CONTENDED)
 		reason = CRMG_REASON_CONTENTION;
