@@ -25,7 +25,6 @@ static const struct {
 	const char *instead;
 } later[] = {
 	{ "capture", NULL, "" },
-	{ "reveal", NULL, "" },
 };
 
 /* What to do instead of what is not there yet, or ""; NULL: there is no such thing. */

@@ -29,7 +29,7 @@ const struct crmg_command crmg_command_ledger = {
 		"bytes on the wire in and out, packets, connections, requests (where the policy limits\n"
 		"them) and refusals of each source, by service, policy and client, and how far the\n"
 		"policy was enforced meanwhile. ~REQUESTS are an estimate, under TLS. Addresses\n"
-		"are cut to /24 and /48, unless the policy's `privacy` says full. (others) is what no\n"
+		"are cut to /24 and /48, unless the policy's `privacy` says otherwise. (others) is what no\n"
 		"source is named for: whose address may be forged (no TCP handshake), who was\n"
 		"forgotten in the table before it was read, or who came while no daemon ran; with\n"
 		"them the sums are those of the policies.\n"
@@ -39,7 +39,7 @@ const struct crmg_command crmg_command_ledger = {
 		"is no record). A day begins at 00:00 UTC; days are kept as long as `privacy` says.",
 	.options = (const struct crmg_option[]){
 		CRMG_LEDGER_OPTIONS
-		{ "source", 0, false, "PREFIX", "only sources in it, or of which it is a part" },
+		{ "source", 0, false, "PREFIX", "only sources in it, or of which it is a part; or a pseudonym" },
 		{ "client", 0, false, "NAME", "only this client; any: who is in none" },
 		{ 0 },
 	},

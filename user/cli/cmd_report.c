@@ -53,7 +53,7 @@ const struct crmg_command crmg_command_report = {
 		"when that was not enforced or is not known, and what the figures do not say. With\n"
 		"--json what `crmgate ledger --source` prints.",
 	.options = (const struct crmg_option[]){
-		{ "source", 0, false, "PREFIX", "about whom; an address or a prefix" },
+		{ "source", 0, false, "PREFIX", "about whom; an address, a prefix or a pseudonym" },
 		CRMG_LEDGER_OPTIONS
 		{ 0 },
 	},

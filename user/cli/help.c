@@ -12,7 +12,7 @@ void crmg_help_all(FILE *out)
 		fprintf(out, "  %-10s %s\n", crmg_commands[i]->name, crmg_commands[i]->summary);
 	fputs("\n`crmgate help COMMAND` says more. Exit status: 0 done, 1 failed, 2 wrong usage or\n"
 	      "invalid policy, 3 refused (would lock out, or is busy), 4 something is not\n"
-	      "enforced (status --check, prove, doctor).\n", out);
+	      "enforced (status --check, prove, doctor, attach --rehearse).\n", out);
 }
 
 static void help_options(const struct crmg_option *options, FILE *out)

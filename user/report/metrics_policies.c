@@ -30,7 +30,7 @@ static void write_by_verdict(const struct crmg_family *family, const char *label
 			crmg_verdict_name(v), (uint64_t)by_verdict[v]);
 }
 
-/* Of what leaves something is only refused by a budget that cuts or throttles. */
+/* Of what leaves something is only refused by a budget that cuts or throttles, or a floor of TLS. */
 static void write_traffic(const struct crmg_family *family, const struct crmg_policy_row *item,
 			  const char *labels, const __u64 in[CRMG_VERDICT_COUNT],
 			  uint64_t outgoing, uint64_t dropped, FILE *out)
