@@ -50,7 +50,7 @@ crmg_conn_reset(struct crmg_step *step, const struct crmg_conn *conn, __u64 tag,
 {
 	bool asked = crmg_conn_state(tag) == CRMG_CONN_SYN;
 
-	if (!asked)
+	if (!asked && seq - conn->server_acked < CRMG_FLOW_WINDOW)
 		step->marks = CRMG_CONN_RESET;
 	if (seq == conn->client_next && (asked || seq == conn->server_acked) && !conn->doubted)
 		step->state = CRMG_CONN_CLOSED;
@@ -128,12 +128,13 @@ static __always_inline bool crmg_conn_speaks(__u64 tag, __u32 flags, __u64 now_n
 }
 
 /*
- * The server answered a SYN: `ack` is where what the client sends begins. If that is new, the
- * ports are used again, and nothing of the connection before holds.
+ * The server answered a SYN: `ack` is where what the client sends begins. Unless it is the
+ * answer sent again, the ports are used again, and nothing of the connection before holds.
  */
-static __always_inline void crmg_conn_answered(struct crmg_conn *conn, __u32 ack)
+static __always_inline void
+crmg_conn_answered(struct crmg_conn *conn, __u32 ack, bool again)
 {
-	if (ack == conn->client_first)
+	if (again && ack == conn->client_first)
 		return;
 	conn->client_next = ack;
 	conn->client_first = ack;
@@ -157,6 +158,7 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 {
 	struct crmg_conn *conn;
 	__u32 flags;
+	bool again;
 	__u64 tag;
 	int gauge;
 
@@ -189,13 +191,17 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 	w->step.clears = CRMG_CONN_RESET;
 	if (flags & CRMG_TCP_SYN)
 		w->step.clears |= CRMG_CONN_FIN_IN | CRMG_CONN_FIN_OUT | CRMG_CONN_MIDDLE;
+	/* It may be ours (reset.h), of which the server knows nothing. */
 	if (flags & CRMG_TCP_RST) {
 		w->step.state = CRMG_CONN_CLOSED;
+		w->step.clears = 0;
+		w->step.marks = CRMG_CONN_RESET;
 		return crmg_conn_move(w);
 	}
+	again = conn->server_next == crmg_ntohl(w->pkt.seq) + 1;
 	crmg_conn_said(conn, &w->pkt);
 	if (flags & CRMG_TCP_SYN) {
-		crmg_conn_answered(conn, crmg_ntohl(w->pkt.ack));
+		crmg_conn_answered(conn, crmg_ntohl(w->pkt.ack), again);
 		w->step.state = CRMG_CONN_SYN_ACK;
 	} else if (crmg_segment_taken(&w->pkt)) {
 		w->step.state = CRMG_CONN_OPEN;

@@ -211,20 +211,27 @@ static void test_reset_is_no_veil(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 5);
 }
 
-/* The ports of a connection whose end nobody saw: the next one begins anew. */
+/*
+ * The ports of a connection whose end nobody saw: the next one begins anew, also one that
+ * begins with the same number.
+ */
 static void test_ports_again(void **state)
 {
-	struct talk t = talk(PEER4, 1024);
-	struct crmg_test_packet syn = client_segment(&t.c, SYN);
+	static const uint32_t numbers[] = { 0x70000000, 1000 };
 
 	(void)state;
-	says(&t, "POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", 44);
-	syn.seq = 0x70000000;
-	crmg_rig_xdp_packet(rig, &syn);
-	t.next = syn.seq + 1;
-	server_says(&t, SYN | ACK, 0);
-	says(&t, GET GET, 2 * strlen(GET));
-	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(numbers); i++) {
+		struct talk t = talk(PEER4, (uint16_t)(1024 + i));
+		struct crmg_test_packet syn = client_segment(&t.c, SYN);
+
+		says(&t, "POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", 44);
+		syn.seq = numbers[i];
+		crmg_rig_xdp_packet(rig, &syn);
+		t.next = syn.seq + 1;
+		server_says(&t, SYN | ACK, 0);
+		says(&t, GET GET, 2 * strlen(GET));
+		assert_int_equal(requests(CRMG_VERDICT_PASS), 3 * (i + 1));
+	}
 }
 
 /* The table is full: who has no slot has no bucket, and leaves those of others alone. */
