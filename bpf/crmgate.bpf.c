@@ -285,7 +285,7 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 		return reason;
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
 	c->work->walk.held = judged && enforced && !c->work->walk.tls;
-	c->work->reply.can &= binding->on_exceed == CRMG_ACTION_REJECT;
+	c->work->reply.can &= enforced && binding->on_exceed == CRMG_ACTION_REJECT;
 	if (!reader(ctx, c->work)) {
 		if (crmg_answered(c->work) && reason != CRMG_REASON_PANIC)
 			return CRMG_REASON_REQUESTS;

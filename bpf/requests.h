@@ -289,7 +289,8 @@ crmg_asked_wait(const struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tol
 
 	if (all > tolerance)
 		all = tolerance;
-	return (backlog + all - tolerance + second - 1) / second;
+	/* Another CPU may have been refused in the meantime, or its source forgotten. */
+	return backlog + all > tolerance ? (backlog + all - tolerance + second - 1) / second : 0;
 }
 
 /* The segment goes on: what was read of it is known. */

@@ -1158,7 +1158,7 @@ CRMG_SIZE(struct crmg_stream, 80);
 
 #define CRMG_STREAM_REFUSED 1
 #define CRMG_STREAM_LOST    2	/* it is not known where a message begins */
-#define CRMG_STREAM_GUESSED 4	/* the last one began by the look of a line */
+#define CRMG_STREAM_GUESSED 8	/* the last one began by the look of a line */
 #define CRMG_STREAM_REJECTED 4	/* `rejected` holds: nothing more of it reaches the server */
 
 /*
