@@ -75,6 +75,19 @@ static __always_inline struct crmg_windows *crmg_total_at(const struct crmg_out 
 }
 
 /*
+ * Holds the windows of a scope. False: other CPUs were always faster, and the budget refuses.
+ * One that only tells is left out then, so that those that refuse are asked all the same.
+ */
+static __always_inline bool
+crmg_out_hold(const struct crmg_work *w, enum crmg_scope scope, struct crmg_windows **there)
+{
+	if (crmg_windows_hold(*there))
+		return true;
+	*there = NULL;
+	return !(w->acts & CRMG_OUT_OF(scope, CRMG_OUT_REFUSED));
+}
+
+/*
  * Charges what w->out says to the budgets of all scopes. Returns CRMG_OUT_OF(scope, CRMG_OUT_*)
  * of each. A function of its own, verified once.
  */
@@ -89,13 +102,13 @@ __noinline int crmg_totals_charge(struct crmg_work *w)
 		 crmg_windows_at(w->out[CRMG_SCOPE_SOURCE].at) : NULL;
 	policy = crmg_total_at(&w->out[CRMG_SCOPE_POLICY]);
 	service = crmg_total_at(&w->out[CRMG_SCOPE_SERVICE]);
-	if (!crmg_windows_hold(source))
+	if (!crmg_out_hold(w, CRMG_SCOPE_SOURCE, &source))
 		return CRMG_OUT_OF(CRMG_SCOPE_SOURCE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
-	if (!crmg_windows_hold(policy)) {
+	if (!crmg_out_hold(w, CRMG_SCOPE_POLICY, &policy)) {
 		result = CRMG_OUT_OF(CRMG_SCOPE_POLICY, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
 		goto source;
 	}
-	if (!crmg_windows_hold(service)) {
+	if (!crmg_out_hold(w, CRMG_SCOPE_SERVICE, &service)) {
 		result = CRMG_OUT_OF(CRMG_SCOPE_SERVICE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
 		goto policy;
 	}
