@@ -15,6 +15,7 @@ program() { ip -n "$LAB-host" -j -d link show crm0 | jq '.[0].xdp.prog.id'; }
 # A kernel without extensions: before an interface is touched.
 kernel() {
 	! attach "$few" --chain -q 2>/dev/null || { purge; t_skip 'this kernel has extensions'; }
+	expect_exit 1 attach "$few" --chain --rehearse
 	expect_exit 1 attach "$few" --chain
 	expect 'says why' "$OUTPUT" =~ 'crm0: (this kernel takes no program|the dispatcher of this)'
 	expect 'says what works' "$OUTPUT" =~ "'--mode tc'"

@@ -48,6 +48,23 @@ static int crmg_iface_known(struct crmg_attaching *a, size_t i, const struct crm
 	return 0;
 }
 
+/* Programs of the dispatcher and of links are loaded in different ways, and an instance has one. */
+static int crmg_chain_apart(const struct crmg_attaching *a, const char *name)
+{
+	const struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+
+	if (!ifaces || a->options->mode == CRMG_ATTACH_TC)
+		return 0;
+	for (size_t i = 0; i < CRMG_IFACES_MAX; i++)
+		if (ifaces[i].name[0] && ifaces[i].xdp_mode != CRMG_XDP_TC &&
+		    !!ifaces[i].chained != a->options->chain)
+			return crmg_err_set(a->err, -EBUSY, "%s is attached %s '--chain', and an "
+					    "instance has all its interfaces so: use another --instance "
+					    "for %s", ifaces[i].name,
+					    ifaces[i].chained ? "with" : "without", name);
+	return 0;
+}
+
 int crmg_attach_may(struct crmg_attaching *a)
 {
 	const struct crmg_attach_options *o = a->options;
@@ -63,7 +80,9 @@ int crmg_attach_may(struct crmg_attaching *a)
 			continue;
 		}
 		crmg_copy(fresh.name, sizeof(fresh.name), o->ifaces[i]);
-		code = crmg_xdp_free(a, fresh.name, crmg_xdp_id(fresh.ifindex));
+		code = crmg_chain_apart(a, fresh.name);
+		if (!code)
+			code = crmg_xdp_free(a, fresh.name, crmg_xdp_id(fresh.ifindex));
 		if (!code)
 			code = crmg_tcin_free(a, fresh.name, fresh.ifindex);
 		if (!code && o->tc == CRMG_TC_CHOICE_CLSACT)
@@ -224,7 +243,7 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 		       crmg_setup_new(model, o->image, &setup);
 	if (!code) {
 		crmg_takeover_setup(takeover, &setup);
-		code = crmg_load(kern, &setup, crmg_tcin_wanted(&a), &skel, err);
+		code = crmg_load(kern, &setup, &a, &skel, err);
 	}
 	if (!code) {
 		crmg_takeover_begin(takeover, kern);

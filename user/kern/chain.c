@@ -72,6 +72,31 @@ static struct chain_bpf *crmg_chain_object(bool base)
 	return skel;
 }
 
+/* True if the command itself names the interface, and so says how it is to be attached. */
+static bool crmg_is_named(const struct crmg_attach_options *o, const char *name)
+{
+	for (size_t i = 0; i < o->iface_count; i++)
+		if (strcmp(o->ifaces[i], name) == 0)
+			return true;
+	return false;
+}
+
+bool crmg_chain_wanted(const struct crmg_attaching *a)
+{
+	const struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+	const struct crmg_attach_options *o = a->options;
+
+	if (o->chain)
+		return true;
+	for (size_t i = 0; i < o->wanted_count; i++)
+		if (o->wanted[i].chained && !crmg_is_named(o, o->wanted[i].name))
+			return true;
+	for (size_t i = 0; ifaces && i < CRMG_IFACES_MAX; i++)
+		if (ifaces[i].name[0] && ifaces[i].chained)
+			return true;
+	return false;
+}
+
 /* Negative errno: this kernel has no extensions, or not for us. */
 static int crmg_chain_load(struct crmg_chaining *c)
 {
@@ -216,6 +241,19 @@ int crmg_chain_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 		       crmg_link_pin(a->kern, array, "xdp", iface->name, a->err);
 	}
 	/* Not pinned, it is empty from now on, and its extension is taken out with the rest. */
+	crmg_chaining_done(&c);
+	return code;
+}
+
+int crmg_chain_rehearse(struct crmg_attaching *a, const char *name)
+{
+	struct crmg_chaining c = { .array = -1 };
+	struct crmg_iface iface = { 0 };
+	int code;
+
+	crmg_copy(iface.name, sizeof(iface.name), name);
+	crmg_chain_quiet();
+	code = crmg_chain_ready(a, &iface, &c);
 	crmg_chaining_done(&c);
 	return code;
 }

@@ -32,11 +32,17 @@ int crmg_chain_find(const struct crmg_iface *iface, __u32 id, int array,
 
 /* ----------------------------------------------------------------- chain.c */
 
+/* True if interfaces of the instance are, or are to be, in dispatchers. */
+bool crmg_chain_wanted(const struct crmg_attaching *a);
+
 /*
  * Puts an extension into the dispatcher of an interface, or makes one; sets xdp_mode. Negative
  * errno, said in err.
  */
 int crmg_chain_attach(struct crmg_attaching *a, struct crmg_iface *iface);
+
+/* What it needs of the kernel and of libxdp, tried without an interface; name: for the error. */
+int crmg_chain_rehearse(struct crmg_attaching *a, const char *name);
 
 /* Another program into the array of an interface: no packet goes without, none is judged twice. */
 int crmg_chain_renew(const struct crmg_attaching *a, const struct crmg_iface *iface);

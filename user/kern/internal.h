@@ -267,15 +267,16 @@ int crmg_read_array(int fd, void *values, size_t value_size, size_t count);
 /* ------------------------------------------------------------------ load.c */
 
 struct crmgate_bpf;
+struct crmg_attaching;
 
 /*
  * Loads this build's programs for setup, on the maps of kern where it has them, and
  * with new ones otherwise (then pinned, and opened in kern); that of TC ingress, which the
- * verifier needs as long for as for XDP's, only if it is wanted. The skeleton is the
+ * verifier needs as long for as for XDP's, only if `a` wants it. The skeleton is the
  * caller's to destroy.
  */
-int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in,
-	      struct crmgate_bpf **ret, struct crmg_err *err);
+int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
+	      const struct crmg_attaching *a, struct crmgate_bpf **ret, struct crmg_err *err);
 
 /* What the programs' read-only data has to be for a setup. */
 void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret);
@@ -441,7 +442,6 @@ void crmg_audit_end(struct crmg_kern *kern);
 
 /* ---------------------------------------------------------------- attach.c */
 
-struct crmg_attaching;
 
 /* 0, or what would make an attach of the interfaces that are named refuse; said in err. */
 int crmg_attach_may(struct crmg_attaching *a);

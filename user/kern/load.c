@@ -9,7 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
-#include "internal.h"
+#include "chain.h"
 #include "crmgate.skel.h"
 
 #define CRMG_VERIFIER_LOG   (1 << 20)
@@ -214,8 +214,8 @@ static void crmg_state_init(struct crmg_kern *kern)
 	scratch->event_tat = scratch->reset_tat = now;
 }
 
-int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in,
-	      struct crmgate_bpf **ret, struct crmg_err *err)
+int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
+	      const struct crmg_attaching *a, struct crmgate_bpf **ret, struct crmg_err *err)
 {
 	crmg_autofree char *log = calloc(1, CRMG_VERIFIER_LOG);
 	bool fresh = kern->map[CRMG_MAP_SETUP] < 0;
@@ -230,9 +230,13 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup, bool tc_in
 	if (!skel)
 		return crmg_load_failed(-errno, log ? log : crmg_libbpf_line, setup->capacity, err);
 	crmg_knobs_of(setup, (struct crmg_knobs *)&skel->rodata->crmg_knobs);
-	bpf_program__set_autoload(skel->progs.crmg_tc_in, tc_in);
-	/* What an extension has, from whose array it may be called (chain.c). */
-	bpf_program__set_expected_attach_type(skel->progs.crmg_xdp, 0);
+	bpf_program__set_autoload(skel->progs.crmg_tc_in, crmg_tcin_wanted(a));
+	/*
+	 * What an extension has, from whose array it may be called (chain.c). A link takes only
+	 * programs of the type that it has.
+	 */
+	if (crmg_chain_wanted(a))
+		bpf_program__set_expected_attach_type(skel->progs.crmg_xdp, 0);
 	code = 0;
 	if (fresh) {
 		bpf_map__set_max_entries(skel->maps.tags, CRMG_TAG_LINES(setup->capacity));

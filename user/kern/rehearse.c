@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
+#include "chain.h"
 #include "prove.h"
 #include "takeover.h"
 #include "crmgate.skel.h"
@@ -98,7 +99,7 @@ static int crmg_rehearse_state(struct crmg_kern *kern, const struct crmg_takeove
 	if (!code)
 		code = fresh ? crmg_setup_new(model, o->image, &setup) : crmg_setup_read(kern, &setup, err);
 	if (!code)
-		code = crmg_load(kern, &setup, crmg_tcin_wanted(&a), &skel, err);
+		code = crmg_load(kern, &setup, &a, &skel, err);
 	if (!code && !fresh)
 		code = crmg_kern_image(kern, &image, err);
 	if (!code)
@@ -108,6 +109,8 @@ static int crmg_rehearse_state(struct crmg_kern *kern, const struct crmg_takeove
 		a.tc_prog = bpf_program__fd(skel->progs.crmg_tc);
 		a.tc_in_prog = bpf_program__fd(skel->progs.crmg_tc_in);
 		code = crmg_attach_may(&a);
+		if (!code && o->chain)
+			code = crmg_chain_rehearse(&a, o->ifaces[0]);
 	}
 	a.kern = kern;
 	if (!code)
