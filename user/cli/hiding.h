@@ -9,10 +9,10 @@
 struct crmg_hiding {
 	enum crmg_addresses how;
 	struct crmg_state state;	/* open if there are pseudonyms */
-	struct crmg_day_key key;	/* day_ns 0: none was read */
+	struct crmg_day_key key;	/* of no day until one was read */
 };
 
-#define CRMG_HIDING_INIT { .how = CRMG_ADDRESSES_FULL, .state = CRMG_STATE_INIT }
+#define CRMG_HIDING_INIT { .how = CRMG_ADDRESSES_FULL, .state = CRMG_STATE_INIT, .key.day_ns = UINT64_MAX }
 
 /* What the policy in force wants; to be asked again, since another one may come. */
 int crmg_hiding_look(struct crmg_hiding *hiding, const char *instance, struct crmg_kern *kern,

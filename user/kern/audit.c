@@ -98,6 +98,9 @@ int crmg_kern_tell(struct crmg_kern *kern, enum crmg_event_kind kind, const char
 		   const char *note, struct crmg_err *err)
 {
 	crmg_event_add(kern, kind, NULL, "", "%s%s%s", text, note[0] ? ": " : "", note);
+	/* A manager writes each at once. */
+	if (!kern->audit_count && kern->access != CRMG_KERN_MANAGE)
+		return crmg_err_set(err, -ENOMEM, "out of memory");
 	return crmg_audit_flush(kern, err);
 }
 

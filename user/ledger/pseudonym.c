@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <nettle/aes.h>
 
@@ -81,10 +82,18 @@ int crmg_day_key_get(const struct crmg_state *state, uint64_t day_ns, struct crm
 		     struct crmg_err *err)
 {
 	struct crmg_day_key key = { .day_ns = day_ns };
-	int code = crmg_day_key_read(state, day_ns, &key, err);
+	int code = crmg_day_key_read(state, day_ns, &key, err), lock;
 
-	if (code == -ENOENT)
-		code = make_key(state, &key, err);
+	if (code == -ENOENT) {
+		lock = crmg_state_lock(state, "keys", err);
+		if (lock < 0)
+			return lock;
+		/* Another one may have made it since: two keys of a day, and one reveals nothing. */
+		code = crmg_day_key_read(state, day_ns, &key, err);
+		if (code == -ENOENT)
+			code = make_key(state, &key, err);
+		close(lock);
+	}
 	if (!code)
 		*ret = key;
 	return code;
