@@ -85,6 +85,7 @@ links() { find "$(pins)" -name '*_crm[01]' -printf '%f %i\n' | sort; }
 
 apply_n() {
 	local n status calls complaints=0 generation now
+	attach "$first" -q
 	generation=$(metric crmgate_policy_generation)
 	for ((n = 1; n < 1000; n++)); do
 		failing "$n" apply "$second"
