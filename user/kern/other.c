@@ -102,7 +102,8 @@ int crmg_other_check(const char *instance, struct crmg_err *err)
 		return crmg_err_set(err, -EBUSY, "instance '%s' was attached by an older build: its "
 				    "state is of ABI %d, and that of this build (%s) of ABI %d; what "
 				    "is in force stays. 'crmgate attach IFACE' of this build takes it "
-				    "over, 'crmgate detach --all --purge' takes it off", instance, abi, CRMG_VERSION, CRMG_ABI);
+				    "over, 'crmgate detach --all --purge' takes it off", instance,
+				    abi, CRMG_VERSION, CRMG_ABI);
 	return crmg_err_set(err, -EBUSY, "instance '%s' was attached by a newer build: its state is of "
 			    "ABI %d, and this build (%s) only knows ABI %d; what is in force stays. "
 			    "Use the build that made it, or take it off with 'crmgate detach --all "

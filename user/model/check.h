@@ -60,6 +60,9 @@ void crmg_check_floor(const struct crmg_model *model, struct crmg_err *err);
 /* The same of what may be sent to sources. */
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
 
+/* Words for protocols, by enum crmg_protocol (check_answers.c). */
+extern const char *const crmg_check_protocols[];
+
 /* The same of what requests are answered. */
 void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err);
 

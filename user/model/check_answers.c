@@ -2,7 +2,7 @@
 /* check_answers.c - what policies say of what is answered to requests: does it fit the protocol? */
 #include "check.h"
 
-static const char *const protocol_names[] = {
+const char *const crmg_check_protocols[] = {
 #define X(ID, name, ...) [CRMG_PROTOCOL_##ID] = name,
 	CRMG_PROTOCOLS(X)
 #undef X
@@ -22,7 +22,7 @@ static void check_reject(const struct crmg_model *model, const struct crmg_model
 					 "'on_exceed: reject' answers requests of plain HTTP and needs "
 					 "protocol http; service '%s' of policy '%s' is %s: say reset",
 					 service->name, policy->name,
-					 protocol_names[service->protocol]);
+					 crmg_check_protocols[service->protocol]);
 	}
 	if (!policy->limits[CRMG_LIMIT_REQUESTS].set)
 		crmg_check_error(model, err, policy->place,

@@ -26,12 +26,6 @@ static const char *const transport_names[] = {
 #undef X
 };
 
-static const char *const protocol_names[] = {
-#define X(ID, name, ...) [CRMG_PROTOCOL_##ID] = name,
-	CRMG_PROTOCOLS(X)
-#undef X
-};
-
 static const char *const action_names[] = {
 #define X(ID, name, ...) [CRMG_ACTION_##ID] = name,
 	CRMG_ACTIONS(X)
@@ -99,7 +93,7 @@ static void check_protocol(const struct crmg_model *model, const struct crmg_mod
 			crmg_check_error(model, err, requests->place,
 					 "limit '%s' needs protocol http or tls; service '%s' of "
 					 "policy '%s' is %s", limit_names[CRMG_LIMIT_REQUESTS], service->name,
-					 policy->name, protocol_names[service->protocol]);
+					 policy->name, crmg_check_protocols[service->protocol]);
 	}
 }
 
