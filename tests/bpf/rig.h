@@ -22,4 +22,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* One that begins with `up`, and ends its rig. */
+#define TEST(name, up) cmocka_unit_test_setup_teardown(name, up, tear_down)
+
 #endif

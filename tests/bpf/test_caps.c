@@ -365,8 +365,6 @@ static int set_up_shadow(void **state)
 	return set_up_policy("mode: shadow\n" POLICY(1024, "open_connections: {max: 5}"));
 }
 
-#define TEST(name, up) cmocka_unit_test_setup_teardown(name, up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -426,8 +426,6 @@ static int set_up_shadow(void **state)
 	return set_up_policy("mode: shadow\n" POLICY("requests: {rate: 2/s, burst: 3}"));
 }
 
-#define TEST(name, up) cmocka_unit_test_setup_teardown(name, up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -141,15 +141,13 @@ static int set_up(void **state)
 	return set_up_policy(policy);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_classes),
-		TEST(test_no_answers),
-		TEST(test_once),
-		TEST(test_pipelined),
+		TEST(test_classes, set_up),
+		TEST(test_no_answers, set_up),
+		TEST(test_once, set_up),
+		TEST(test_pipelined, set_up),
 	};
 
 	return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
