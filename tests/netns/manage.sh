@@ -174,8 +174,18 @@ moved() {
 	ip -n "$LAB-host" link set crm1 netns "$LAB-good"
 	soon told lost 'crm1: moved to another network namespace'
 	lab_until problem interface_gone
+	expect_exit 4 crmgate prove
 	ip -n "$LAB-good" link set crm1 netns "$LAB-host"
-	lab_until enforced
+	soon told restored 'crm1: back, with its programs'
+	soon enforced
+	# The daemon sees nothing of it, and what a proof found meanwhile still does not stay.
+	kill -STOP "$manager"
+	ip -n "$LAB-host" link set crm1 netns "$LAB-good"
+	expect_exit 4 crmgate prove
+	ip -n "$LAB-good" link set crm1 netns "$LAB-host"
+	problem proof_failed
+	kill -CONT "$manager"
+	soon enforced
 	ip -n "$LAB-host" addr add "${LAB_BAD%.*}.1/24" dev crm1
 	ip -n "$LAB-host" link set crm1 up
 	refused 100

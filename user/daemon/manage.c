@@ -26,6 +26,9 @@
 
 #define PROVE_PERIOD_S 60
 
+/* A finding that has passed, as of an interface that was away just then, ends soon. */
+#define UNPROVEN_PERIOD_S 3
+
 /* After a failure to save: a full disk is not asked each second. */
 #define SAVE_AGAIN_NS (10 * CRMG_NS_PER_SEC)
 
@@ -113,6 +116,12 @@ static void prove(struct manager *m, struct crmg_err *err)
 		crmg_err_warn(err, "not enforced: %s", proof.text[0]);
 }
 
+static void prove_again(struct manager *m, struct crmg_err *err)
+{
+	if (m->kern && crmg_kern_unproven(m->kern))
+		prove(m, err);
+}
+
 static void prove_changed(struct manager *m, struct crmg_err *err)
 {
 	if (m->prove_now) {
@@ -168,6 +177,7 @@ static void keep_ledger(struct manager *m, struct crmg_err *err)
 static struct job jobs[] = {
 	{ 1, tend, 0 },
 	{ 1, prove_changed, 0 },
+	{ UNPROVEN_PERIOD_S, prove_again, 0 },
 	{ 1, contracts, 0 },
 	{ 1, save, 0 },
 	{ 1, keep_ledger, 0 },

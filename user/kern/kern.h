@@ -179,6 +179,9 @@ uint32_t crmg_kern_gone(const struct crmg_kern *kern);
 int crmg_kern_prove(const char *instance, int period_s, struct crmg_proof *ret,
 		    struct crmg_err *err);
 
+/* True if the last proof, whoever made it, found something that is not enforced. */
+bool crmg_kern_unproven(const struct crmg_kern *kern);
+
 /* The image in force; belongs to kern, valid until close or the next apply. */
 int crmg_kern_image(struct crmg_kern *kern, const struct crmg_image **ret,
 		    struct crmg_err *err);

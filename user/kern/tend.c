@@ -201,6 +201,21 @@ static void crmg_tend_absent(struct crmg_tend *t, struct crmg_iface *entry)
 	}
 }
 
+/* True if all that an interface should have is on it and pinned. */
+static bool crmg_tend_whole(struct crmg_tend *t, const struct crmg_iface *entry,
+			    const struct crmg_iface_state *state)
+{
+	const struct crmg_iface *first = t->kern->view[CRMG_MAP_IFACES].memory;
+	const struct crmg_iface_links *links = &t->kern->links[entry - first];
+	char pin[CRMG_PIN_LEN];
+
+	return state->present && state->xdp_ours && state->tc_ours && !state->xdp_foreign &&
+	       (links->xdp < 0 ||
+		crmg_pin_there(t->kern, crmg_pin_link("xdp", entry->name, pin, sizeof(pin)))) &&
+	       (links->tc < 0 ||
+		crmg_pin_there(t->kern, crmg_pin_link("tc", entry->name, pin, sizeof(pin))));
+}
+
 /* True if there is nothing to do, as far as can be seen without the lock. */
 static bool crmg_tend_well(struct crmg_tend *t, const struct crmg_iface *entry,
 			   const struct crmg_iface_state *state)
@@ -209,20 +224,26 @@ static bool crmg_tend_well(struct crmg_tend *t, const struct crmg_iface *entry,
 	const struct crmg_iface_links *links = &t->kern->links[entry - first];
 	const struct crmg_held_iface *memory = crmg_tend_memory(t, entry);
 	enum crmg_absence absence;
-	char pin[CRMG_PIN_LEN];
 
 	if (memory->again_ns > crmg_clock_ns(CLOCK_BOOTTIME))
 		return true;
-	if (!state->present) {
-		absence = crmg_tend_absence(entry, links);
-		return memory->lost && (absence == CRMG_ABSENT_MOVED ||
-			(absence == CRMG_ABSENT_GONE && links->xdp < 0 && links->tc < 0));
-	}
-	return state->xdp_ours && state->tc_ours && !state->xdp_foreign &&
-	       (links->xdp < 0 ||
-		crmg_pin_there(t->kern, crmg_pin_link("xdp", entry->name, pin, sizeof(pin)))) &&
-	       (links->tc < 0 ||
-		crmg_pin_there(t->kern, crmg_pin_link("tc", entry->name, pin, sizeof(pin))));
+	if (state->present)
+		return crmg_tend_whole(t, entry, state);
+	absence = crmg_tend_absence(entry, links);
+	return memory->lost && (absence == CRMG_ABSENT_MOVED ||
+		(absence == CRMG_ABSENT_GONE && links->xdp < 0 && links->tc < 0));
+}
+
+/* What was missed may come back with its programs: from another network namespace. */
+static void crmg_tend_back(struct crmg_tend *t, const struct crmg_iface *entry)
+{
+	struct crmg_held_iface *memory = crmg_tend_memory(t, entry);
+
+	if (!memory->lost)
+		return;
+	*memory = (struct crmg_held_iface){ 0 };
+	crmg_tend_event(t, CRMG_EVENT_RESTORED, "%s: back, with its programs", entry->name);
+	t->restored = true;
 }
 
 static void crmg_tend_iface(struct crmg_tend *t, struct crmg_iface *entry)
@@ -234,6 +255,10 @@ static void crmg_tend_iface(struct crmg_tend *t, struct crmg_iface *entry)
 	    t->kern->held->pin[HELD_TC].fd < 0)
 		return;
 	crmg_iface_read(t->kern, entry, &state);
+	if (crmg_tend_whole(t, entry, &state)) {
+		crmg_tend_back(t, entry);
+		return;
+	}
 	if (crmg_tend_well(t, entry, &state) || !crmg_tend_lock(t))
 		return;
 	/* Looked at again: a command may have been about to attach it, or to detach it. */
@@ -275,6 +300,13 @@ int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *
 	crmg_kern_unlock(kern);
 	*ret_restored = t.restored;
 	return code;
+}
+
+bool crmg_kern_unproven(const struct crmg_kern *kern)
+{
+	const struct crmg_proof *proof = kern->view[CRMG_MAP_PROOF].memory;
+
+	return __atomic_load_n(&proof->failures, __ATOMIC_RELAXED);
 }
 
 void crmg_kern_beat(struct crmg_kern *kern, bool alive)
