@@ -6,8 +6,7 @@
 #ifndef CRMGATE_BPF_TAGS_H
 #define CRMGATE_BPF_TAGS_H
 
-#define CRMG_READ_ONCE(x)     (*(volatile typeof(x) *)&(x))
-#define CRMG_WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
+#include "once.h"
 
 /*
  * 1 if a > b, else 0, for a, b < 2^31: without a branch, which the verifier would follow. The
