@@ -136,13 +136,14 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_TEST_SRC := $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
-TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/failbpf.c,$(sort $(wildcard tests/lib/*.c))))
+PRELOADED := tests/lib/failbpf.so tests/lib/stackbpf.so
+TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PRELOADED:%.so=%.c),$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
 	$(filter-out tests/pkg/lib.sh tests/pkg/guest.sh,$(sort $(wildcard tests/pkg/*.sh)))
 LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/lossy \
 	$(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o $(BUILD)/tools/count.bpf.o \
-	$(BUILD)/tests/lib/failbpf.so
+	$(PRELOADED:%=$(BUILD)/%)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)
@@ -162,7 +163,7 @@ $(BUILD)/vlan_push.skel.h: $(BUILD)/tests/bpf/vlan_push.bpf.o
 
 $(TEST_LIB) $(BPF_TEST_SRC:%.c=$(BUILD)/%.o): | $(TEST_SKEL)
 
-$(BUILD)/tests/lib/failbpf.so: tests/lib/failbpf.c
+$(PRELOADED:%=$(BUILD)/%): $(BUILD)/%.so: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS_ALL) -shared -fPIC -o $@ $<
