@@ -319,6 +319,26 @@ static void test_many(void **state)
 	free(written);
 }
 
+/* Of cut addresses nobody can tell more. */
+static void test_privacy(void **state)
+{
+	struct crmg_head *head;
+
+	(void)state;
+	fill();
+	head = (struct crmg_head *)fx.image.cells;
+	assert_int_equal(posture.found[CRMG_POSTURE_PRIVACY], 0);
+	head->keep_s = 14 * 86400;
+	head->addresses = CRMG_ADDRESSES_FULL;
+	find();
+	assert_int_equal(posture.found[CRMG_POSTURE_PRIVACY], 1);
+	assert_told(CRMG_POSTURE_PRIVACY, "", "the ledger, for 14d, and events that are kept have whole");
+	head->addresses = CRMG_ADDRESSES_PSEUDONYM;
+	find();
+	assert_int_equal(posture.found[CRMG_POSTURE_PRIVACY], 1);
+	assert_told(CRMG_POSTURE_PRIVACY, "", "until its key is destroyed, after 14d");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_proof),
+		cmocka_unit_test(test_privacy),
 		cmocka_unit_test(test_days),
 		cmocka_unit_test(test_shadow),
 		cmocka_unit_test(test_many),

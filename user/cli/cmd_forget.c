@@ -15,26 +15,23 @@ struct forgotten {
 };
 
 /*
- * The tables first, under the lock of the ledger: a daemon that writes a record now has read
- * them before, and another one finds nothing in them.
+ * Under the lock of the ledger: a daemon that writes a record now has read the tables before,
+ * and another one finds nothing in them.
  */
-static int erase(struct crmg_kern *kern, const struct crmg_state *state,
-		 const struct crmg_pfx *source, struct forgotten *ret, struct crmg_err *err)
+static int erase_tables(const struct crmg_args *args, const struct crmg_state *state,
+			const struct crmg_pfx *source, struct crmg_kern **ret_kern,
+			struct forgotten *ret, struct crmg_err *err)
 {
 	crmg_autoclose int lock = -1;
-	int code = 0;
+	int code;
 
 	if (state->dir >= 0) {
 		lock = crmg_state_lock(state, CRMG_LEDGER_LOCK, err);
-		code = lock < 0 ? lock : 0;
+		if (lock < 0)
+			return lock;
 	}
-	if (!code && kern)
-		code = crmg_kern_forget(kern, source, &ret->sources, err);
-	if (!code && state->dir >= 0)
-		code = crmg_ledger_forget(state, source, &ret->files, err);
-	if (!code && state->dir >= 0)
-		code = crmg_saved_drop_bad(state, &ret->bad, err);
-	return code;
+	code = crmg_cli_kern(args, ret_kern, err);
+	return !code && *ret_kern ? crmg_kern_forget(*ret_kern, source, &ret->sources, err) : code;
 }
 
 static int forget(const struct crmg_args *args, const struct crmg_pfx *source, const char *note,
@@ -43,11 +40,20 @@ static int forget(const struct crmg_args *args, const struct crmg_pfx *source, c
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	crmg_autokern struct crmg_kern *kern = NULL;
 	const char *text = "a source was erased";
-	int code = crmg_cli_open(args, &kern, &state, err), told;
+	int code = crmg_cli_folder(args, &state, err), told;
 
-	if (code)
+	if (!code)
+		code = erase_tables(args, &state, source, &kern, ret, err);
+	/* Busy, or not allowed: nothing was begun. */
+	if (code && !kern)
 		return code;
-	code = erase(kern, &state, source, ret, err);
+	/* The files may be many: no command waits for them. */
+	if (kern)
+		crmg_kern_unlock(kern);
+	if (!code && state.dir >= 0)
+		code = crmg_ledger_forget(&state, source, &ret->files, err);
+	if (!code && state.dir >= 0)
+		code = crmg_saved_drop_bad(&state, &ret->bad, err);
 	if (code)
 		text = "a source was erased in part: to be done again";
 	else if (!ret->files.entries && !ret->files.lines && !ret->bad && !ret->sources)

@@ -73,8 +73,13 @@ static int reveal(const struct crmg_args *args, const struct asked *asked, int *
 	struct crmg_revealed found = { 0 };
 	struct crmg_addr addr;
 	char text[64];
-	int code = crmg_cli_open(args, &kern, &state, err);
+	int code = crmg_cli_kern(args, &kern, err);
 
+	/* The ledger may be long, and reading it changes nothing: no command waits for that. */
+	if (kern)
+		crmg_kern_unlock(kern);
+	if (!code)
+		code = crmg_cli_folder(args, &state, err);
 	if (!code && state.dir < 0)
 		code = crmg_err_set(err, -ENOENT, "instance '%s' has no ledger and no keys",
 				    args->instance);

@@ -8,18 +8,21 @@
 #include "../base/util.h"
 #include "../report/names.h"
 
-int crmg_cli_open(const struct crmg_args *args, struct crmg_kern **ret_kern,
-		  struct crmg_state *ret_state, struct crmg_err *err)
+int crmg_cli_folder(const struct crmg_args *args, struct crmg_state *ret, struct crmg_err *err)
+{
+	int code = crmg_state_open(args->instance, false, ret, err);
+
+	return code == -ENOENT ? 0 : code;
+}
+
+int crmg_cli_kern(const struct crmg_args *args, struct crmg_kern **ret, struct crmg_err *err)
 {
 	struct crmg_err absent = CRMG_ERR_INIT;
-	int code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, ret_kern, &absent);
+	int code = crmg_kern_open(args->instance, CRMG_KERN_WRITE, ret, &absent);
 
 	if (code && code != -ENOENT)
 		crmg_err_set(err, code, "%s", absent.count ? absent.messages[0].text : strerror(-code));
 	crmg_err_clear(&absent);
-	if (code && code != -ENOENT)
-		return code;
-	code = crmg_state_open(args->instance, false, ret_state, err);
 	return code == -ENOENT ? 0 : code;
 }
 

@@ -6,12 +6,10 @@
 #include "../state/state.h"
 #include "cli.h"
 
-/*
- * Opens the state in the kernel and the state folder, those that are there: *ret_kern is NULL, or
- * ret_state->dir -1, if not.
- */
-int crmg_cli_open(const struct crmg_args *args, struct crmg_kern **ret_kern,
-		  struct crmg_state *ret_state, struct crmg_err *err);
+/* Opens the state folder, or the state in the kernel, to write; dir stays -1, or *ret NULL: there
+ * is none. */
+int crmg_cli_folder(const struct crmg_args *args, struct crmg_state *ret, struct crmg_err *err);
+int crmg_cli_kern(const struct crmg_args *args, struct crmg_kern **ret, struct crmg_err *err);
 
 /*
  * Tells the audit log what was done, and events where there are any, "TEXT: NOTE" (no note: "").

@@ -109,4 +109,5 @@ void crmg_audit_end(struct crmg_kern *kern)
 	crmg_audit_flush(kern, NULL);
 	if (kern->audit_begun)
 		crmg_audit_mark(kern)->writer = 0;
+	kern->audit_begun = false;
 }

@@ -40,6 +40,8 @@ void crmg_kern_close(struct crmg_kern **kern);
 
 /* Takes the lock of the instance for a kern that has it not: 0, or -EBUSY, said in err. */
 int crmg_kern_lock(struct crmg_kern *kern, struct crmg_err *err);
+
+/* Gives it up before the end. Who has it no more may still read, and tell (crmg_kern_tell()). */
 void crmg_kern_unlock(struct crmg_kern *kern);
 
 /* AUTO: native; beside an XDP program of somebody else TC ingress; else generic. */

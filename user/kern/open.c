@@ -241,6 +241,7 @@ int crmg_kern_lock(struct crmg_kern *kern, struct crmg_err *err)
 
 void crmg_kern_unlock(struct crmg_kern *kern)
 {
+	crmg_audit_end(kern);
 	if (kern->lock >= 0)
 		close(kern->lock);
 	kern->lock = -1;

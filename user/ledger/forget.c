@@ -44,7 +44,7 @@ static size_t drop_source(struct crmg_ledger_interval *interval, const struct su
 	return dropped;
 }
 
-/* A line (without newline) goes to out as it is, without the source, or not at all. */
+/* A line (without newline) goes to out, if any, as it is, without the source, or not at all. */
 static int copy_line(const char *text, size_t size, const struct subject *subject, FILE *out,
 		     struct crmg_ledger_forgotten *ret)
 {
@@ -61,9 +61,11 @@ static int copy_line(const char *text, size_t size, const struct subject *subjec
 		return code;
 	dropped = drop_source(&interval, subject);
 	ret->entries += dropped;
-	if (dropped)
+	if (dropped && out)
 		line = crmg_ledger_format(&interval);
 	crmg_ledger_interval_clear(&interval);
+	if (!out)
+		return 0;
 	if (dropped && !line)
 		return -ENOMEM;
 	if (dropped)
@@ -88,34 +90,66 @@ static int copy_lines(const char *data, size_t size, const struct subject *subje
 	return code;
 }
 
+/* What a day has of the subject, and a copy without it. -ENOENT, not said: there is no such day. */
+static int read_day(const struct crmg_state *state, const char *name, const struct subject *subject,
+		    FILE *out, struct crmg_ledger_forgotten *ret, struct crmg_err *err)
+{
+	crmg_autofree char *data = NULL;
+	size_t size;
+	int code = crmg_state_read(state, name, 2 * CRMG_LEDGER_DAY_MAX, &data, &size, err);
+
+	*ret = (struct crmg_ledger_forgotten){ 0 };
+	return code ? code : copy_lines(data, size, subject, out, ret);
+}
+
+static int write_day(const struct crmg_state *state, const char *name,
+		     const struct subject *subject, struct crmg_ledger_forgotten *ret,
+		     struct crmg_err *err)
+{
+	crmg_autofree char *copy = NULL;
+	size_t copied;
+	FILE *out = open_memstream(&copy, &copied);
+	int code;
+
+	if (!out)
+		return -ENOMEM;
+	code = read_day(state, name, subject, out, ret, err);
+	if (fclose(out) && !code)
+		code = -ENOMEM;
+	return !code && (ret->entries || ret->lines) ?
+	       crmg_state_write(state, name, copy, copied, err) : code;
+}
+
+/*
+ * Looked at before the lock is taken: of most days there is nothing to write, and a daemon that
+ * waits for the lock is ended as one that hangs (WatchdogSec).
+ */
 static int forget_day(const struct crmg_state *state, uint64_t day_ns,
 		      const struct crmg_pfx *source, struct crmg_ledger_forgotten *ret,
 		      struct crmg_err *err)
 {
 	struct crmg_ledger_forgotten found = { 0 };
 	struct subject subject = { .source = *source };
-	crmg_autofree char *data = NULL, *copy = NULL;
 	char name[CRMG_DAY_FILE_LEN];
-	size_t size, copied;
-	FILE *out;
+	crmg_autoclose int lock = -1;
 	int code = crmg_day_key_read(state, day_ns, &subject.key, err);
 
 	subject.has_key = !code;
+	crmg_day_file(CRMG_DAY_RECORDS, day_ns, name);
 	if (!code || code == -ENOENT)
-		code = crmg_state_read(state, crmg_day_file(CRMG_DAY_RECORDS, day_ns, name),
-				       2 * CRMG_LEDGER_DAY_MAX, &data, &size, err);
+		code = read_day(state, name, &subject, NULL, &found, err);
 	if (code)
 		return code == -ENOENT ? 0 : code;
-	out = open_memstream(&copy, &copied);
-	if (!out)
-		return -ENOMEM;
-	code = copy_lines(data, size, &subject, out, &found);
-	if (fclose(out) && !code)
-		code = -ENOMEM;
+	lock = crmg_state_lock(state, CRMG_LEDGER_LOCK, err);
+	if (lock < 0)
+		return lock;
 	/* Of one that was killed here names may be left. */
 	crmg_state_discard(state, name);
-	if (!code && (found.entries || found.lines))
-		code = crmg_state_write(state, name, copy, copied, err);
+	if (found.entries || found.lines)
+		code = write_day(state, name, &subject, &found, err);
+	/* Too old, and removed meanwhile. */
+	if (code == -ENOENT)
+		return 0;
 	if (!code) {
 		ret->entries += found.entries;
 		ret->lines += found.lines;

@@ -14,7 +14,8 @@ struct crmg_ledger_forgotten {
  * What records have of a source, of a part of it and of what it is a part of, is from now on
  * of no source that is named; a pseudonym is found by the key of its day. Damaged lines go. A
  * file is replaced as a whole: after a crash some of them are done, and the next call does
- * the others. The caller holds CRMG_LEDGER_LOCK.
+ * the others. Takes CRMG_LEDGER_LOCK for the day that is written, and no longer. A record that
+ * is added meanwhile must not name the source: it is out of the tables before.
  */
 int crmg_ledger_forget(const struct crmg_state *state, const struct crmg_pfx *source,
 		       struct crmg_ledger_forgotten *ret, struct crmg_err *err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/util.h"
+#include "../compile/map.h"
 #include "files.h"
 
 int crmg_reveal_address(const struct crmg_state *state, uint64_t day_ns,
@@ -32,6 +33,7 @@ struct looking {
 	struct crmg_day_key key;
 	bool has_key;
 	struct crmg_revealed *found;
+	struct crmg_map index;		/* hash of a pseudonym's text -> index in found->items */
 	struct crmg_err *err;
 };
 
@@ -47,19 +49,22 @@ static int take_key(struct looking *looking, uint64_t day_ns)
 	return code == -ENOENT ? 0 : code;
 }
 
-/* A source is in each record of its day again; days come one after the other. */
-static int add_once(struct crmg_revealed *found, const char *text)
+/* A source is in each record of its day again. */
+static int add_once(struct looking *looking, const char *text)
 {
+	struct crmg_revealed *found = looking->found;
+	uint64_t key = crmg_hash(text, strlen(text), 0);
 	struct crmg_revealed_item *item;
+	uint32_t at;
 
-	for (size_t i = found->count; i-- > 0;)
-		if (strcmp(found->items[i].text, text) == 0)
+	for (; (at = crmg_map_find(&looking->index, key)) != CRMG_MAP_NONE; key++)
+		if (strcmp(found->items[at].text, text) == 0)
 			return 0;
 	item = crmg_grow(&found->items, &found->count, sizeof(*item));
 	if (!item)
 		return -ENOMEM;
 	crmg_copy(item->text, sizeof(item->text), text);
-	return 0;
+	return crmg_map_put(&looking->index, key, found->count - 1);
 }
 
 static int look(const struct crmg_ledger_interval *interval, void *context)
@@ -81,8 +86,7 @@ static int look(const struct crmg_ledger_interval *interval, void *context)
 		    crmg_pseudonym_open(&looking->key, &pseudonym, &prefix.addr) ||
 		    !crmg_prefixes_meet(&prefix, looking->source))
 			continue;
-		code = add_once(looking->found,
-				crmg_format_pseudonym(day_ns, &pseudonym, text));
+		code = add_once(looking, crmg_format_pseudonym(day_ns, &pseudonym, text));
 	}
 	return code;
 }
@@ -95,6 +99,8 @@ int crmg_reveal_pseudonyms(const struct crmg_state *state, const struct crmg_pfx
 		.key.day_ns = UINT64_MAX,
 	};
 	struct crmg_ledger_damage damage;
+	int code = crmg_ledger_read(state, 0, UINT64_MAX, look, &looking, &damage, err);
 
-	return crmg_ledger_read(state, 0, UINT64_MAX, look, &looking, &damage, err);
+	crmg_map_free(&looking.index);
+	return code;
 }

@@ -63,6 +63,22 @@ static void judge_proof(struct crmg_search *s)
 		      "--manage does, each minute");
 }
 
+/* Of cut addresses nothing more is known; what `privacy` has no say in is on every page. */
+static void judge_privacy(struct crmg_search *s)
+{
+	const struct crmg_head *head = crmg_image_head(s->snap->image);
+	char keep[CRMG_NUM_LEN];
+
+	crmg_format_time(head->keep_s * CRMG_NS_PER_SEC, keep, sizeof(keep));
+	if (head->addresses == CRMG_ADDRESSES_FULL)
+		crmg_found(s, CRMG_POSTURE_PRIVACY, NULL, "addresses: full: the ledger, for %s, and "
+			   "events that are kept have whole addresses", keep);
+	if (head->addresses == CRMG_ADDRESSES_PSEUDONYM)
+		crmg_found(s, CRMG_POSTURE_PRIVACY, NULL, "addresses: pseudonym: root can tell whose a "
+			   "pseudonym is (reveal, which the audit log has) until its key is destroyed, "
+			   "after %s", keep);
+}
+
 static void judge_contracts(struct crmg_search *s)
 {
 	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], owner[CRMG_ESCAPED(CRMG_OWNER_MAX)];
@@ -305,6 +321,7 @@ int crmg_posture_find(const struct crmg_snapshot *snap, const struct crmg_proble
 		return -ENOMEM;
 	judge_proof(&s);
 	judge_problems(&s);
+	judge_privacy(&s);
 	judge_contracts(&s);
 	for (size_t i = 0; i < ret->rows.count; i++)
 		judge_row(&s, &ret->rows.items[i]);

@@ -26,6 +26,7 @@
 	X(NO_BUDGET,     "no_budget",     "Sources that may be sent any amount (no bytes_out)") \
 	X(BUDGET_ALERTS, "budget_alerts", "Budgets that only tell (on_budget: alert)") \
 	X(NO_BAN,        "no_ban",        "Policies without automatic bans") \
+	X(PRIVACY,       "privacy",       "Files that tell who a source was (privacy)") \
 	X(ALLOWED,       "allowed",       "Prefixes that are never refused (allow)") \
 	X(CONTRACT_ENDS, "contract_ends", "Contracts of clients that end within a quarter, or ended") \
 	X(NEAR_BUDGET,   "near_budget",   "Budgets near their end") \

@@ -6,6 +6,7 @@
 
 #include "../base/util.h"
 #include "names.h"
+#include "show.h"
 #include "sources.h"
 #include "status.h"
 #include "text.h"
@@ -103,7 +104,7 @@ json_t *crmg_posture_json(const struct crmg_posture *posture, const char *instan
 	const struct crmg_snapshot *snap = posture->snap;
 
 	return json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
+		"{s:i, s:s, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
 		"schema", 1,
 		"version", CRMG_VERSION,
 		"instance", instance,
@@ -115,6 +116,7 @@ json_t *crmg_posture_json(const struct crmg_posture *posture, const char *instan
 			"automatic", crmg_json_count(snap->by_state[CRMG_SOURCE_BANNED]),
 			"automatic_made",
 				crmg_json_count(snap->host.counter[CRMG_HOST_AUTO_BANS]),
+		"privacy", crmg_privacy_json(crmg_image_head(snap->image)),
 		"checks", checks_json(posture),
 		"findings", findings_json(posture),
 		"not_judged", remarks_json(),
@@ -178,6 +180,16 @@ static void clean_text(const struct crmg_posture *posture, FILE *out)
 	}
 }
 
+static void privacy_text(const struct crmg_head *head, FILE *out)
+{
+	char keep[CRMG_NUM_LEN];
+
+	fprintf(out, "privacy:  addresses %s in the ledger and in events that are kept, for %s; whole in the "
+		"kernel's\n          tables, bans.json and budgets.json, and for root and group crmgate\n",
+		crmg_addresses_name(head->addresses),
+		crmg_format_time(head->keep_s * CRMG_NS_PER_SEC, keep, sizeof(keep)));
+}
+
 void crmg_posture_text(const struct crmg_posture *posture, const char *instance, bool colour,
 		       FILE *out)
 {
@@ -191,6 +203,7 @@ void crmg_posture_text(const struct crmg_posture *posture, const char *instance,
 	fprintf(out, "bans:     %u manual, %u automatic now; %llu automatic ones made so far\n",
 		snap->ban_count, snap->by_state[CRMG_SOURCE_BANNED],
 		snap->host.counter[CRMG_HOST_AUTO_BANS]);
+	privacy_text(crmg_image_head(snap->image), out);
 	for (unsigned int i = 0; i < CRMG_POSTURE_COUNT; i++)
 		if (posture->found[i])
 			check_text(posture, i, colour, out);

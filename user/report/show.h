@@ -36,6 +36,9 @@ int crmg_summary_text(const struct crmg_image *image, unsigned int cpus, bool co
 /* The line about memory that stands before a load. */
 void crmg_memory_text(const struct crmg_image *image, unsigned int cpus, FILE *out);
 
+/* What the policy says of `privacy`. */
+json_t *crmg_privacy_json(const struct crmg_head *head);
+
 /* The part `limits` as text; it has up to five tables. */
 int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out);
 

@@ -44,11 +44,17 @@ static size_t count_of(const struct crmg_image *image, enum crmg_section_id id)
 	return count;
 }
 
+json_t *crmg_privacy_json(const struct crmg_head *head)
+{
+	return json_pack("{s:s, s:o}", "addresses", crmg_addresses_name(head->addresses),
+			 "keep_seconds", crmg_json_count(head->keep_s));
+}
+
 static json_t *policy_json(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
 
-	return json_pack("{s:o, s:o, s:o, s:s, s:{s:o, s:o}, s:{s:i, s:i}, s:{s:s, s:o}, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:s, s:{s:o, s:o}, s:{s:i, s:i}, s:o, s:o, s:o}",
 		"file", crmg_json_text(head->file, sizeof(head->file)),
 		"generation", crmg_json_count(head->generation),
 		"applied_at", crmg_json_time(head->applied_at_ns),
@@ -56,8 +62,7 @@ static json_t *policy_json(const struct crmg_image *image)
 		"capacity", "sources", crmg_json_count(head->capacity),
 			"flows", crmg_json_count(head->flows),
 		"sources", "ipv4_prefix", head->v4_prefix, "ipv6_prefix", head->v6_prefix,
-		"privacy", "addresses", crmg_addresses_name(head->addresses),
-			"keep_seconds", crmg_json_count(head->keep_s),
+		"privacy", crmg_privacy_json(head),
 		"prefixes", crmg_json_count(count_of(image, CRMG_SECTION_PREFIXES)),
 		"bindings", crmg_json_count(head->bindings));
 }
