@@ -268,20 +268,17 @@ crmg_capped(const struct crmg_case *c, enum crmg_found found)
 /* Reads the payload of w->pkt, under the context that its frame is in. */
 typedef int crmg_reader(void *ctx, struct crmg_work *w);
 
-/* Requests come last: what anything else refuses the server never sees, so it is not read. */
+/* What is read of requests, and what comes of it; judged: reason would let the segment pass. */
 static __always_inline enum crmg_reason
-crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crmg_reader *reader)
+crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void *ctx,
+	  crmg_reader *reader)
 {
 	const struct crmg_binding *binding = c->standing.binding;
 	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
-	bool judged = c->slot && reason < CRMG_REASON_FIRST_REFUSAL && reason != CRMG_REASON_PANIC;
 	bool enforced = binding->mode == CRMG_MODE_ENFORCE;
 	enum crmg_reason asked;
 	__u32 early, how = 0;
 
-	if (!crmg_counts_requests(c->work, binding) ||
-	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
-		return reason;
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
 	c->work->walk.held = judged && enforced && !c->work->walk.tls;
 	c->work->reply.can &= enforced && binding->on_exceed == CRMG_ACTION_REJECT;
@@ -299,6 +296,23 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 		how |= CRMG_ASKED_ENFORCED;
 	asked = crmg_requests(c->work, limit->cost, limit->tolerance, how);
 	return crmg_forget(c->work, judged ? asked : reason);
+}
+
+/* Requests come last: what anything else refuses the server never sees, so it is not read. */
+static __always_inline enum crmg_reason
+crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crmg_reader *reader)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	bool judged = c->slot && reason < CRMG_REASON_FIRST_REFUSAL && reason != CRMG_REASON_PANIC;
+	__u32 hides = judged && crmg_unreadable(&c->work->pkt);
+
+	if (!crmg_counts_requests(c->work, binding) ||
+	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
+		return reason;
+	if (hides && binding->mode == CRMG_MODE_ENFORCE)
+		return CRMG_REASON_UNREADABLE;
+	reason = crmg_read(c, reason, judged, ctx, reader);
+	return hides && reason < CRMG_REASON_FIRST_REFUSAL ? CRMG_REASON_UNREADABLE : reason;
 }
 
 /* Decides on w->pkt, a packet for this service; len and packets of w->source are set. */

@@ -44,6 +44,13 @@ static __always_inline bool crmg_is_floor(enum crmg_reason reason)
 	return reason == CRMG_REASON_PLAINTEXT || reason == CRMG_REASON_TLS_VERSION;
 }
 
+/* True if what a packet is, and not how many there are, is the reason. */
+static __always_inline bool crmg_is_form(enum crmg_reason reason)
+{
+	return crmg_is_floor(reason) || reason == CRMG_REASON_SANITY ||
+	       reason == CRMG_REASON_UNREADABLE;
+}
+
 /*
  * Bans by hand hold in every mode; all else is refused only by a policy that enforces, and a
  * floor only if it refuses.
@@ -222,8 +229,8 @@ crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 	return (struct crmg_telling){
 		.detail = c->detail,
 		.standing = &c->standing,
-		.kind = reason >= CRMG_REASON_CONNECTIONS && reason != CRMG_REASON_SANITY &&
-			!crmg_is_floor(reason) ? CRMG_EVENT_EXCEEDED : CRMG_EVENT_REFUSED,
+		.kind = reason >= CRMG_REASON_CONNECTIONS && !crmg_is_form(reason) ?
+			CRMG_EVENT_EXCEEDED : CRMG_EVENT_REFUSED,
 		.reason = reason,
 		.verdict = verdict,
 		.v4 = c->work->pkt.v4,
@@ -323,7 +330,8 @@ crmg_refusal_verdict(const struct crmg_case *c, enum crmg_reason reason)
 	if (answer == CRMG_ANSWER_ENDED)
 		return CRMG_VERDICT_REJECT;
 	if (answer == CRMG_ANSWER_LATER || reason == CRMG_REASON_SANITY ||
-	    reason == CRMG_REASON_EARLY || !crmg_may_reset(c, reason))
+	    reason == CRMG_REASON_EARLY || reason == CRMG_REASON_UNREADABLE ||
+	    !crmg_may_reset(c, reason))
 		return CRMG_VERDICT_DROP;
 	return answer == CRMG_ANSWER_TEXT ? CRMG_VERDICT_REJECT : CRMG_VERDICT_RESET;
 }

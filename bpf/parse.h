@@ -40,6 +40,7 @@
 #define CRMG_TCP_SYN 0x02
 #define CRMG_TCP_RST 0x04
 #define CRMG_TCP_ACK 0x10
+#define CRMG_TCP_URG 0x20
 
 enum crmg_parsed {
 	CRMG_PARSED_OTHER,	/* cannot be for a service */
@@ -64,7 +65,8 @@ struct crmg_pkt {
 	__u8 v4;
 	__u8 malformed;		/* the ports can be read, but headers or lengths lie */
 	__u8 tcp_header;	/* bytes, as it says; 0: no TCP */
-	__u8 pad[3];
+	__u8 fragment;		/* 1: the first of a datagram, of which the rest follows */
+	__u8 pad[2];
 };
 
 static __always_inline struct crmg_addr crmg_addr_v4(__be32 addr)
@@ -80,7 +82,7 @@ static __always_inline struct crmg_addr crmg_addr_v6(const void *bytes)
 	return (struct crmg_addr){ crmg_be64_to_cpu(a->hi), crmg_be64_to_cpu(a->lo) };
 }
 
-/* TCP or UDP header at p; first: of a fragmented datagram, of which the rest follows. */
+/* TCP or UDP header at p; first: as pkt->fragment. */
 static __always_inline enum crmg_parsed
 crmg_parse_l4(const __u8 *p, const __u8 *end, __u8 proto, bool first, struct crmg_pkt *pkt)
 {
@@ -88,6 +90,7 @@ crmg_parse_l4(const __u8 *p, const __u8 *end, __u8 proto, bool first, struct crm
 	__u32 header;
 
 	pkt->tcp_header = 0;
+	pkt->fragment = first;
 	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
 		return CRMG_PARSED_OTHER;
 	header = proto == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);

@@ -15,6 +15,16 @@ crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *bindi
 }
 
 /*
+ * True if the server may read something else than what the segment shows. Of a fragment the rest
+ * comes later, and has no ports. A byte that is urgent is taken out of what the server reads
+ * (RFC 6093), and a segment without data can say which: Linux takes the pointer of a bare ACK.
+ */
+static __always_inline bool crmg_unreadable(const struct crmg_pkt *pkt)
+{
+	return pkt->fragment | (pkt->tcp_flags & CRMG_TCP_URG);
+}
+
+/*
  * The stream of a connection; of one that was not read before, or as something else, from where
  * it is: met in its handshake it begins with a message, else that is not known.
  */

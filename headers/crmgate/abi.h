@@ -52,7 +52,8 @@
 	X(REQUESTS,    "requests",    "too many requests of HTTP") \
 	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet") \
 	X(PLAINTEXT,   "plaintext",   "no TLS, where the policy wants it") \
-	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants")
+	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants") \
+	X(UNREADABLE,  "unreadable",  "a fragment or urgent data: nobody can tell what its server reads")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED

@@ -50,6 +50,7 @@ static void compare(enum crmg_parsed parsed, const struct crmg_pkt *pkt, const s
 	if (ref->class != CRMG_REF_L4)
 		return;
 	require(pkt->malformed == ref->malformed, "malformed");
+	require(pkt->fragment == ref->fragment, "fragment");
 	require(pkt->transport == ref->transport, "transport");
 	require(same_addr(&pkt->src, &ref->src), "source");
 	require(same_addr(&pkt->dst, &ref->dst), "destination");

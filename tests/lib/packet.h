@@ -27,6 +27,7 @@
 #define CRMG_TEST_RST 0x04
 #define CRMG_TEST_PSH 0x08
 #define CRMG_TEST_ACK 0x10
+#define CRMG_TEST_URG 0x20
 
 #define CRMG_TEST_V4(a, b, c, d) ((struct crmg_addr) { 0, CRMG_V4_MAPPED_LO | \
 	(uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d) })

@@ -182,6 +182,7 @@ struct crmg_ref crmg_ref_parse(const uint8_t *frame, size_t len)
 	ref.sport = (uint16_t)big(frame + r.at, 2);
 	ref.dport = (uint16_t)big(frame + r.at + 2, 2);
 	ref.malformed = lies(&r, &ip);
+	ref.fragment = ip.first_fragment;
 	if (ip.protocol == IPPROTO_TCP && !ref.malformed)
 		ref.tcp_flags = frame[r.at + 13];
 	return ref;

@@ -22,6 +22,7 @@ struct crmg_ref {
 	enum crmg_ref_class class;
 	/* all below: only with CRMG_REF_L4 */
 	bool malformed;
+	bool fragment;		/* the first of several */
 	enum crmg_transport transport;
 	struct crmg_addr src;
 	struct crmg_addr dst;
