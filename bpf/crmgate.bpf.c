@@ -278,16 +278,17 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 	bool enforced = binding->mode == CRMG_MODE_ENFORCE;
 	enum crmg_reason asked;
 	__u32 early, how = 0;
+	bool read;
 
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
-	c->work->walk.held = judged && enforced && !c->work->walk.tls;
+	c->work->walk.held = judged && enforced;
 	c->work->reply.can &= enforced && binding->on_exceed == CRMG_ACTION_REJECT;
-	if (!reader(ctx, c->work)) {
-		if (crmg_answered(c->work) && reason != CRMG_REASON_PANIC)
-			return CRMG_REASON_REQUESTS;
-		early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;
+	read = reader(ctx, c->work);
+	early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;
+	if (!read && crmg_answered(c->work) && reason != CRMG_REASON_PANIC)
+		return CRMG_REASON_REQUESTS;
+	if (!read || early)
 		return early ? CRMG_REASON_EARLY : reason;
-	}
 	if (c->slot)
 		how |= CRMG_ASKED_KNOWN;
 	if (judged)

@@ -143,7 +143,7 @@ crmg_greeting_open(struct __sk_buff *skb, struct crmg_work *w)
 	k->ack = 0;
 	k->have = 0;
 	k->ext_end = 0;
-	k->aside = k->lost = k->late = 0;
+	k->aside = k->lost = k->late = k->astray = 0;
 	k->tls = k->leaves = 1;
 	k->version = CRMG_WALK_NO_VERSION;
 	__builtin_memset(&k->stream, 0, sizeof(k->stream));

@@ -19,12 +19,19 @@ static __always_inline bool crmg_tls_plausible(const __u8 *head)
 	       head[2] <= 4 && (head[3] << 8 | head[4]) <= CRMG_TLS_MAX;
 }
 
+/* True if the server waits for something that would tell where the next header is. */
+static __always_inline bool crmg_tls_missing(const struct crmg_walk *k)
+{
+	return k->stream.tls.flags & CRMG_TLS_IN_STARTED &&
+	       !crmg_tls_before(k->stream.next + k->stream.tls.have, k->acked);
+}
+
 /*
  * Goes on at a segment that begins with a header, where others are missing; of what arrives
  * they may still come, so the hole is kept. There is one at a time: what comes behind another
- * is read for what it shows alone, or whoever makes two would hide what is in the first. The
- * first segment of a connection that was met in its middle begins like this too. False: it
- * does not.
+ * has to wait, or is read for what it shows alone where nothing is refused, or whoever makes two
+ * would hide what is in the first. The first segment of a connection that was met in its middle
+ * begins like this too. False: it does not.
  */
 static __always_inline bool crmg_tls_resync(struct crmg_walk *k, void *ctx, crmg_tls_load *load)
 {
@@ -82,6 +89,7 @@ static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 	k->ext_end = 0;
 	k->late = 0;
 	k->lost = 0;
+	k->astray = 0;
 	if (!out->overhead)
 		out->overhead = CRMG_TLS_OVERHEAD_13;
 	if (!started || (__s32)(next - k->base - k->at) < 0) {
@@ -97,11 +105,45 @@ static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 	return true;
 }
 
-/* What cannot be read is part of an answer. */
-static __always_inline void crmg_tls_unread(struct crmg_walk *k)
+/*
+ * It is not known where in the segment a header is. What leaves is part of an answer. What
+ * arrives ahead of what is missing has to wait: it would take the next header with it, and all
+ * that comes behind. What the server has is not waited for, so a segment is as good as a record.
+ */
+static __always_inline void crmg_tls_astray(struct crmg_walk *k)
 {
 	if (k->leaves && k->stream.tls.flags & CRMG_TLS_IN_FINISHED)
 		crmg_tls_answer(k, k->base + k->end);
+	k->aside = k->leaves || crmg_tls_missing(k);
+	if (k->aside)
+		return;
+	k->astray = 1;
+	k->begun = crmg_tls_opaque(k, k->base + k->at, k->end - k->at);
+	k->first = k->base + k->at;
+}
+
+/*
+ * A hole is read to its end. There the header was that made it one; if it is not, somebody made
+ * something look like a header, to have it read instead: where nothing is refused the headers
+ * before it are believed, else the segment is not taken. 1: there is no more to read.
+ */
+static __always_inline long crmg_tls_filled(struct crmg_walk *k)
+{
+	struct crmg_tls_in *in = &k->stream.tls;
+	bool fits = k->base + k->at == in->hole_end && !k->have;
+
+	in->hole = in->hole_end = 0;
+	if (fits) {
+		k->at = k->start;
+		k->late = !crmg_tls_goes_on(k);
+		return k->late;
+	}
+	k->late = 0;
+	if (!k->held)
+		return 0;
+	k->aside = 1;
+	k->begun = 0;
+	return 1;
 }
 
 /* A header, in bytes[]; false: it is none. */
@@ -138,21 +180,16 @@ static __always_inline long crmg_tls_step(struct crmg_walk *k, void *ctx, crmg_t
 	if (k->lost) {
 		k->lost = 0;
 		if (crmg_tls_resync(k, ctx, load))
-			return 0;
-		crmg_tls_unread(k);
-		k->aside = 1;
+			return k->aside && k->held;
+		crmg_tls_astray(k);
 		return 1;
 	}
 	if (k->ext_end) {
 		crmg_tls_extension(k, ctx, load);
 		return 0;
 	}
-	if (k->late && !crmg_tls_before(k->base + k->at, in->hole_end)) {
-		in->hole = in->hole_end = 0;
-		k->at = k->start;
-		k->late = !crmg_tls_goes_on(k);
-		return k->late;
-	}
+	if (k->late && !crmg_tls_before(k->base + k->at, in->hole_end))
+		return crmg_tls_filled(k);
 	if (k->at >= k->end)
 		return 1;
 	if (!k->have && k->at + CRMG_TLS_HEADER <= k->end) {
@@ -179,6 +216,12 @@ static __always_inline void crmg_tls_end(struct crmg_walk *k)
 
 	if (k->aside)
 		return;
+	if (k->astray) {
+		/* As far behind as signed sequence numbers hold, lest it seem ahead. */
+		if (k->first - k->stream.next > CRMG_WALK_HOP)
+			k->stream.next = k->first - CRMG_WALK_HOP;
+		return;
+	}
 	if (k->leaves) {
 		out->next = next;
 		out->have = k->have;

@@ -258,6 +258,24 @@ static __always_inline __u32 crmg_tls_closes(struct crmg_walk *k, __u32 header)
 	return 1;
 }
 
+/*
+ * Requests in so many bytes of which it is not known where a record begins: one if they come
+ * behind an answer, or first; and of HTTP/2 what was answered since.
+ */
+static __always_inline __u32 crmg_tls_opaque(struct crmg_walk *k, __u32 at, __u32 bytes)
+{
+	struct crmg_tls_in *in = &k->stream.tls;
+	__u32 plain = bytes < CRMG_TLS_FULL ? bytes : CRMG_TLS_FULL - 1;
+
+	in->flags &= ~(CRMG_TLS_IN_FULL | CRMG_TLS_IN_PENDING);
+	in->flags |= CRMG_TLS_IN_FINISHED;
+	if (!crmg_tls_is_http2(k, plain))
+		return crmg_tls_http1(k, at, plain);
+	if (in->flags & CRMG_TLS_IN_OPEN && !crmg_tls_answered(k))
+		return 0;
+	return crmg_tls_http2(k, plain);
+}
+
 /* Requests that a record begins, whose header has this sequence number. */
 static __always_inline __u32
 crmg_tls_came(struct crmg_walk *k, __u32 header, __u8 type, __u32 len)

@@ -43,7 +43,8 @@ struct crmg_walk {
 	__u8 leaves;	/* 1: the server sends it */
 	__u8 late;	/* 1: it fills a hole */
 	__u8 version;	/* minor number of that which a hello names; CRMG_WALK_NO_VERSION */
-	__u8 lost;	/* 1: it has to be seen whether it begins with a header */
+	__u8 lost;	/* 1: it has to be seen whether it begins with a header, ... */
+	__u8 astray;	/* ... and it does not, and nothing tells where one is */
 	__u8 bytes[CRMG_WALK_BYTES + 8];
 };
 

@@ -110,7 +110,6 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 		return slows || (cuts && binding->quotas &&
 				 binding->on_budget == CRMG_ON_BUDGET_CUT);
 	case CRMG_REASON_EARLY:
-		return crmg_counts_requests(binding) && binding->protocol == CRMG_PROTOCOL_HTTP;
 	case CRMG_REASON_UNREADABLE:
 		return crmg_counts_requests(binding);
 	case CRMG_REASON_PLAINTEXT:
