@@ -138,10 +138,11 @@ struct bench_driver *bench_driver_new(const char *iface)
 	driver->skel = skel;
 	driver->program[BENCH_XDP][BENCH_FLOOR] = bpf_program__fd(skel->progs.floor_xdp);
 	driver->program[BENCH_XDP][BENCH_SLOT] = bpf_program__fd(skel->progs.slot_xdp);
+	driver->program[BENCH_XDP][BENCH_EXACT] = bpf_program__fd(skel->progs.exact_xdp);
 	driver->program[BENCH_XDP][BENCH_LRU] = bpf_program__fd(skel->progs.lru_xdp);
 	driver->program[BENCH_XDP][BENCH_CRMGATE] = bench_program(iface, BENCH_XDP);
 	driver->program[BENCH_TC][BENCH_FLOOR] = bpf_program__fd(skel->progs.floor_tc);
-	driver->program[BENCH_TC][BENCH_SLOT] = -1;
+	driver->program[BENCH_TC][BENCH_SLOT] = driver->program[BENCH_TC][BENCH_EXACT] = -1;
 	driver->program[BENCH_TC][BENCH_LRU] = -1;
 	driver->program[BENCH_TC][BENCH_CRMGATE] = bench_program(iface, BENCH_TC);
 	for (int cpu = 0; cpu < BENCH_CPUS; cpu++)

@@ -16,6 +16,7 @@
 enum bench_target {
 	BENCH_FLOOR,	/* drops, or passes: the cost of the driver itself */
 	BENCH_SLOT,	/* reference.h */
+	BENCH_EXACT,	/* the same */
 	BENCH_LRU,	/* reference.h */
 	BENCH_CRMGATE,
 	BENCH_TARGETS,

@@ -152,6 +152,8 @@ static void warm_flood(struct bench_driver *driver, const struct row *row,
 static const struct row rows[] = {
 	{ "one array slot", BENCH_SLOT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
 	  DATA4(PORT_SERVICE) },
+	{ "two limits, exact", BENCH_EXACT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
+	  DATA4(PORT_SERVICE) },
 	{ "LRU hash", BENCH_LRU, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
 	  DATA4(PORT_SERVICE) },
 	{ "known", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,

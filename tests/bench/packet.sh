@@ -78,7 +78,7 @@ column() {
 sources() {
 	local n
 	for n in 1 1024 65536 524288 1048576; do
-		column "$n" 'one array slot' 'LRU hash' known
+		column "$n" 'one array slot' 'two limits, exact' 'LRU hash' known
 	done
 	column $((1 << 24)) 'one array slot, flood' 'LRU hash, flood' 'known, flood'
 }
@@ -154,8 +154,12 @@ ratio() {
 more() { jq --arg policy "$1" '.[] | select(.policy == $policy) | .more' "$LAB_DIR/sizes.json"; }
 
 flat=$(jq '[0.05, .[0].band] | max' "$LAB_DIR/sizes.json")
+figure 'two exact limits and nothing else, 1 source, to LRU' '<=' 0.4 \
+	"$(ratio sources 1 'two limits, exact')"
 figure 'known source, 1 source, to LRU' '<=' 0.4 "$(ratio sources 1 known)"
 figure 'known source, 65536 sources, to LRU' '<=' 0.65 "$(ratio sources 65536 known)"
+figure 'two exact limits and nothing else, 2^19 sources, to LRU' '<=' 0.5 \
+	"$(ratio sources 524288 'two limits, exact')"
 figure 'known source, 2^19 in 2^20 slots, to LRU' '<=' 0.5 "$(ratio sources 524288 known)"
 figure 'forged SYN flood, 2^24 sources, to LRU' '<=' 0.2 \
 	"$(ratio sources 16777216 'known, flood' 'LRU hash, flood')"
