@@ -46,6 +46,7 @@
 #include "segments.h"
 #include "probe.h"
 #include "answers.h"
+#include "failures.h"
 #include "requests.h"
 #include "budgets.h"
 #include "proved.h"
@@ -282,6 +283,7 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
 	c->work->walk.held = judged && enforced;
+	c->work->failures = binding->limit[CRMG_LIMIT_AUTH_FAILURES];
 	c->work->reply.can &= enforced && binding->on_exceed == CRMG_ACTION_REJECT;
 	read = reader(ctx, c->work);
 	early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;

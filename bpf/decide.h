@@ -51,6 +51,12 @@ static __always_inline bool crmg_is_form(enum crmg_reason reason)
 	       reason == CRMG_REASON_UNREADABLE;
 }
 
+/* True if the reason is that a request is too much (requests.h). */
+static __always_inline bool crmg_is_asked(enum crmg_reason reason)
+{
+	return reason == CRMG_REASON_REQUESTS || reason == CRMG_REASON_AUTH_FAILURES;
+}
+
 /*
  * Bans by hand hold in every mode; all else is refused only by a policy that enforces, and a
  * floor only if it refuses.
@@ -180,7 +186,7 @@ static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
 	__u32 id;
 
 #pragma unroll
-	for (id = 0; id < CRMG_BUCKET_LIMITS; id++)
+	for (id = 0; id < CRMG_LIMIT_COUNT; id++)
 		if (reason == crmg_limit_reason(id))
 			return id;
 	return CRMG_LIMIT_COUNT;
@@ -324,8 +330,8 @@ static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_
 static __always_inline enum crmg_verdict
 crmg_refusal_verdict(const struct crmg_case *c, enum crmg_reason reason)
 {
-	__u32 answer = reason == CRMG_REASON_REQUESTS ? CRMG_READ_ONCE(c->work->reply.answer) :
-							CRMG_ANSWER_NONE;
+	__u32 answer = crmg_is_asked(reason) ? CRMG_READ_ONCE(c->work->reply.answer) :
+					       CRMG_ANSWER_NONE;
 
 	if (answer == CRMG_ANSWER_ENDED)
 		return CRMG_VERDICT_REJECT;

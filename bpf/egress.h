@@ -286,7 +286,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		if (binding->protocol == CRMG_PROTOCOL_TLS)
 			crmg_read_leaves(skb, w);
 		else
-			crmg_response_count(row, crmg_read_status(skb, w));
+			crmg_response(skb, &c, row);
 	}
 	return TC_ACT_UNSPEC;
 refused:

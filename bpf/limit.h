@@ -325,6 +325,26 @@ crmg_rescale(__u64 backlog, __u64 old, __u64 new, __u64 tolerance)
 	return to < tolerance ? to : tolerance;
 }
 
+/* The backlog of a bucket that was written for a limit of cost `old` (0: never), as `new` has it. */
+static __always_inline __u64
+crmg_backlog_as(__u64 tat, __u64 now, __u64 old, __u64 new, __u64 tolerance)
+{
+	__u64 backlog = crmg_backlog(tat, now);
+
+	return old != new && old && backlog ? crmg_rescale(backlog, old, new, tolerance) : backlog;
+}
+
+/* Seconds until `cost` more conform, or as much of it as ever does. */
+static __always_inline __u32 crmg_wait_s(__u64 backlog, __u64 cost, __u64 tolerance)
+{
+	const __u64 second = CRMG_NS_PER_SEC << CRMG_UNITS_PER_NS_SHIFT;
+
+	if (cost > tolerance)
+		cost = tolerance;
+	/* Another CPU may have been refused in the meantime, or its source forgotten. */
+	return backlog + cost > tolerance ? (backlog + cost - tolerance + second - 1) / second : 0;
+}
+
 /* True if a limit of `set` is not the one for which a bucket was written. */
 static __always_inline bool
 crmg_limits_changed(const __u64 *cost, const struct crmg_limit *limit, __u32 set)

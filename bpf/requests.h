@@ -11,7 +11,7 @@
 static __always_inline bool
 crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *binding)
 {
-	return binding->limits & 1 << CRMG_LIMIT_REQUESTS && crmg_has_conn(w, binding);
+	return binding->limits & CRMG_LIMITS_ASKED && crmg_has_conn(w, binding);
 }
 
 /*
@@ -186,25 +186,14 @@ static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *
 		asked->cost = cost;
 		asked->requests = 0;
 		asked->refused = 0;
+		asked->failed_cost = 0;
 		CRMG_WRITE_ONCE(asked->check, w->source.hash.check);
 	}
 	return asked;
 }
 
-/* Of a bucket in which `tat` was found, for a limit of this cost. */
-static __always_inline __u64
-crmg_asked_backlog(const struct crmg_asked *asked, __u64 tat, __u64 now, __u64 cost,
-		   __u64 tolerance)
-{
-	__u64 backlog = crmg_backlog(tat, now);
-
-	if (asked->cost != cost && asked->cost && backlog)
-		backlog = crmg_rescale(backlog, asked->cost, cost, tolerance);
-	return backlog;
-}
-
 /*
- * Charges n requests that came as one. If that is more than the burst they are not refused for
+ * Charges n requests that came as one; cost 0: they are only counted. If that is more than the burst they are not refused for
  * ever: a bucket that is full lets them pass, and is empty for as long as they are worth.
  */
 static __always_inline enum crmg_charge
@@ -212,8 +201,10 @@ crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 toleran
 {
 	const struct crmg_limit limit = { cost, tolerance };
 	__u64 old = CRMG_READ_ONCE(asked->tat), all;
-	__u64 backlog = crmg_asked_backlog(asked, old, now, cost, tolerance);
+	__u64 backlog = crmg_backlog_as(old, now, asked->cost, cost, tolerance);
 
+	if (!cost)
+		return CRMG_CHARGED;
 	all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
 	if (backlog + (all < tolerance ? all : tolerance) > tolerance)
 		return CRMG_REFUSED;
@@ -225,19 +216,20 @@ crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 toleran
 	return CRMG_CHARGED;
 }
 
-/* Seconds until so many requests would not be refused. */
+/* Seconds until so many requests would not be refused, by the limit that refused them. */
 static __always_inline __u32
-crmg_asked_wait(const struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tolerance, __u32 n)
+crmg_asked_wait(const struct crmg_work *w, const struct crmg_asked *asked, __u64 cost,
+		__u64 tolerance, __u32 n, bool failed)
 {
-	const __u64 second = CRMG_NS_PER_SEC << CRMG_UNITS_PER_NS_SHIFT;
-	__u64 backlog = crmg_asked_backlog(asked, CRMG_READ_ONCE(asked->tat), now, cost, tolerance);
+	__u64 now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	const struct crmg_limit limit = { cost, tolerance };
-	__u64 all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
 
-	if (all > tolerance)
-		all = tolerance;
-	/* Another CPU may have been refused in the meantime, or its source forgotten. */
-	return backlog + all > tolerance ? (backlog + all - tolerance + second - 1) / second : 0;
+	if (failed)
+		return crmg_wait_s(crmg_failures_backlog(w, asked, now), w->failures.cost,
+				   w->failures.tolerance);
+	return crmg_wait_s(crmg_backlog_as(CRMG_READ_ONCE(asked->tat), now, asked->cost, cost,
+					   tolerance),
+			   crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n), tolerance);
 }
 
 #define CRMG_ASKED_KNOWN    1	/* the source has a slot, so it has a bucket */
@@ -255,6 +247,8 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 	struct crmg_asked *asked;
 	struct crmg_walk *k;
 	__u32 try, begun;
+	bool failed;
+	__u64 now;
 
 	if (!w)
 		return CRMG_REASON_OK;
@@ -264,9 +258,12 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 		return CRMG_REASON_OK;
 	begun = k->begun;
 	asked = k->begun && how & CRMG_ASKED_KNOWN ? crmg_asked_at(w, cost) : NULL;
-	for (try = 0; asked && how & CRMG_ASKED_JUDGED && try < CRMG_CAS_TRIES; try++) {
-		charge = crmg_asked_charge(asked, w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT, cost,
-					   tolerance, k->begun);
+	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	failed = asked && how & CRMG_ASKED_JUDGED && crmg_failures_full(w, asked, now);
+	if (failed)
+		charge = CRMG_REFUSED;
+	for (try = 0; asked && !failed && how & CRMG_ASKED_JUDGED && try < CRMG_CAS_TRIES; try++) {
+		charge = crmg_asked_charge(asked, now, cost, tolerance, k->begun);
 		if (charge != CRMG_CONTENDED)
 			break;
 	}
@@ -285,9 +282,11 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 	if (charge == CRMG_CHARGED)
 		return CRMG_REASON_OK;
 	if (asked && how & CRMG_ASKED_ENFORCED && w->reply.can)
-		crmg_answer_ask(w, stream,
-				crmg_asked_wait(asked, w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT,
-						cost, tolerance, begun));
+		crmg_answer_ask(w, stream, crmg_asked_wait(w, asked, cost, tolerance, begun, failed));
+	/* It is the source's own: who only forges its address has no connection. */
+	w->exceeded = failed;
+	if (failed)
+		return CRMG_REASON_AUTH_FAILURES;
 	return charge == CRMG_REFUSED ? CRMG_REASON_REQUESTS : CRMG_REASON_CONTENTION;
 }
 
@@ -296,8 +295,10 @@ static __always_inline void crmg_asked_fill(__u32 index, __u64 now_ns)
 {
 	struct crmg_asked *asked = bpf_map_lookup_elem(&asked_map, &index);
 
-	if (asked)
+	if (asked) {
 		CRMG_WRITE_ONCE(asked->tat, now_ns << CRMG_UNITS_PER_NS_SHIFT);
+		CRMG_WRITE_ONCE(asked->failed_cost, 0);
+	}
 }
 
 #endif

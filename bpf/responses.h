@@ -46,12 +46,22 @@ __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 	return code;
 }
 
-static __always_inline void crmg_response_count(struct crmg_row *row, __u32 code)
+/* Counts the answer that a segment may begin with, and charges the source if it is a failure. */
+static __always_inline void
+crmg_response(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *row)
 {
-	__u32 class = code / 100 - 1;
+	__u32 code = crmg_read_status(skb, c->work), class = code / 100 - 1;
 
-	if (class < CRMG_CLASS_COUNT)
-		row->responses[class & (CRMG_ROW_CLASSES - 1)]++;
+	if (class >= CRMG_CLASS_COUNT)
+		return;
+	row->responses[class & (CRMG_ROW_CLASSES - 1)]++;
+	if (!crmg_is_failure(code))
+		return;
+	row->failures++;
+	if (!c->slot)
+		return;
+	c->work->failures = c->standing.binding->limit[CRMG_LIMIT_AUTH_FAILURES];
+	crmg_failed(c->work);
 }
 
 #endif

@@ -70,6 +70,7 @@ struct crmg_work {
 	struct crmg_step step;
 	struct crmg_walk walk;
 	struct crmg_reply reply;
+	struct crmg_limit failures;	/* cost 0: none (failures.h) */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */
 	struct crmg_clock clock;

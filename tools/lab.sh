@@ -133,6 +133,7 @@ lab_nginx() {
 		-subj /CN=crm.example -addext subjectAltName=DNS:crm.example \
 		-keyout "$LAB_DIR/key.pem" -out "$LAB_DIR/cert.pem" 2>/dev/null
 	head -c 2000000 /dev/zero >"$LAB_DIR/export.bin"
+	echo 'alice:{PLAIN}secret' >"$LAB_DIR/passwords"
 	cat >"$LAB_DIR/nginx.conf" <<-EOF
 		user root;
 		daemon off;
@@ -163,6 +164,11 @@ lab_nginx() {
 				location /code/200 { return 200; }
 				location /code/401 { return 401; }
 				location /code/503 { return 503; }
+				location /api/private {
+					auth_basic crm;
+					auth_basic_user_file $LAB_DIR/passwords;
+					alias $LAB_DIR/passwords;
+				}
 				location /api/export { alias $LAB_DIR/export.bin; }
 			}
 			${1-}

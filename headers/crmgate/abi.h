@@ -53,7 +53,8 @@
 	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet") \
 	X(PLAINTEXT,   "plaintext",   "no TLS, where the policy wants it") \
 	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants") \
-	X(UNREADABLE,  "unreadable",  "a fragment or urgent data: nobody can tell what its server reads")
+	X(UNREADABLE,  "unreadable",  "a fragment or urgent data: nobody can tell what its server reads") \
+	X(AUTH_FAILURES, "auth_failures", "too many requests were answered 401 or 403")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -63,13 +64,15 @@
  * decision. ID names the reason too. A charge of n units costs
  * n * cost >> shift time units (see struct crmg_limit). The first
  * CRMG_BUCKET_LIMITS are charged for each arriving packet, by all scopes; the others are
- * of a source only, and have a bucket elsewhere (map "asked").
+ * of a source only, and have a bucket elsewhere (map "asked"). AUTH_FAILURES is charged by what
+ * leaves, and refuses the requests behind.
  */
 #define CRMG_LIMITS(X) \
 	X(CONNECTIONS, "connections", "connections", 0,  "new TCP connections (SYN without ACK)") \
 	X(PACKETS,     "packets",     "packets",     0,  "arriving packets") \
 	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included") \
-	X(REQUESTS,    "requests",    "requests",    0,  "requests of HTTP")
+	X(REQUESTS,    "requests",    "requests",    0,  "requests of HTTP") \
+	X(AUTH_FAILURES, "auth_failures", "failures", 0, "requests of plain HTTP answered 401 or 403")
 
 /*
  * X(ID, "name", "help"): what each source may have so many of at once, in the order of
@@ -468,9 +471,13 @@ CRMG_SIZE(struct crmg_budget, 64);
 
 /*
  * Bit i: a refusal by limit kind i can be a strike. `connections` refuses only SYNs, and
- * those can be forged; what is no limit of a bucket, not yet.
+ * those can be forged; `requests`, not yet.
  */
-#define CRMG_STRIKE_LIMITS (((1U << CRMG_BUCKET_LIMITS) - 1) & ~(1U << CRMG_LIMIT_CONNECTIONS))
+#define CRMG_STRIKE_LIMITS \
+	(1U << CRMG_LIMIT_PACKETS | 1U << CRMG_LIMIT_BYTES | 1U << CRMG_LIMIT_AUTH_FAILURES)
+
+/* Bit i: with a limit of kind i the requests of a policy are read. */
+#define CRMG_LIMITS_ASKED (1U << CRMG_LIMIT_REQUESTS | 1U << CRMG_LIMIT_AUTH_FAILURES)
 
 /* ban: of a policy. */
 struct crmg_ban_terms {
@@ -884,8 +891,10 @@ struct crmg_asked {
 	__u64 cost;		/* of tat when it was written; 0: no limit */
 	__u64 requests;		/* that passed */
 	__u64 refused;		/* each once, however often it was sent */
+	__u64 failed_tat;	/* the bucket of its failures, 1/256 ns; written by TC */
+	__u64 failed_cost;	/* of failed_tat; 0: none was charged */
 };
-CRMG_SIZE(struct crmg_asked, 40);
+CRMG_SIZE(struct crmg_asked, 56);
 
 /*
  * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of
@@ -1210,6 +1219,7 @@ struct crmg_row {
 	__u64 requests[CRMG_VERDICT_COUNT];	/* of HTTP; under TLS an estimate */
 	__u64 versions[CRMG_ROW_VERSIONS];	/* connections, by enum crmg_tls_version */
 	__u64 responses[CRMG_ROW_CLASSES];	/* of plain HTTP, by enum crmg_class */
+	__u64 failures;				/* requests of plain HTTP answered 401 or 403 */
 };
 
 /*

@@ -27,6 +27,7 @@ static const char policy[] =
 	"  busy: {transport: tcp, ports: [9008]}\n"
 	"  asked: {transport: tcp, ports: [9009], protocol: http}\n"
 	"  floor: {transport: tcp, ports: [9010], protocol: tls}\n"
+	"  guarded: {transport: tcp, ports: [9011], protocol: http}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
@@ -52,6 +53,8 @@ static const char policy[] =
 	"  - {name: busy, service: busy, clients: any,\n"
 	"     limits: {open_connections: {max: 3}, half_open: {max: 2}}}\n"
 	"  - {name: asked, service: asked, clients: any, limits: {requests: {rate: 1/s, burst: 1}}}\n"
+	"  - {name: guarded, service: guarded, clients: any,\n"
+	"     limits: {auth_failures: {rate: 1/h, burst: 1}}}\n"
 	"  - {name: floor, service: floor, clients: any,\n"
 	"     tls: {minimum: \"1.2\", minimum_action: refuse, plaintext: refuse}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
@@ -373,6 +376,8 @@ static const struct row rows[] = {
 	  .ext = { { 44, 8 } }, .payload = 4 }, PASSED(OK, "asked", "asked") },
 	{ "a first fragment where they do not", .packet = { TCP4(PUBLIC4, 443, ACK),
 	  .more_fragments = true, .payload = 4 }, PASSED(OK, "api", "public") },
+	{ "a request after one too many that failed", .packet = GUESS_AT(1001 + REQUEST_LEN),
+	  .prepare = guess, .lie = request, DROPPED(AUTH_FAILURES, "guarded", "guarded") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

@@ -81,19 +81,47 @@ static void shake_hands(struct crmg_rig *rig)
 	handshake(&c);
 }
 
-/* One request, the first of its connection, and as many as there may be. */
-static void ask(struct crmg_rig *rig)
+/* One request, the first of its connection. */
+static void ask_at(struct crmg_rig *rig, uint16_t dport)
 {
 	struct conversation c = conversation(rig, PUBLIC4, 40000);
 	struct crmg_test_packet p = REQUEST_AT(1001);
 	struct crmg_test_frame f;
 
-	c.dport = p.dport;
+	p.dport = c.dport = dport;
 	c.next = REQUEST_ACK - 1;
 	handshake(&c);
 	crmg_test_build(&p, &f);
 	request(&f);
 	crmg_rig_xdp(rig, &f, NULL);
+}
+
+/* As many as there may be. */
+static void ask(struct crmg_rig *rig)
+{
+	ask_at(rig, 9009);
+}
+
+/* A segment behind it, and the answer to one that the server took for a guess. */
+#define GUESS_AT(number) \
+	{ TCP4(PUBLIC4, 9011, ACK), .seq = number, .ack = REQUEST_ACK + REFUSAL_LEN, \
+	  .payload = REQUEST_LEN }
+#define REFUSAL "HTTP/1.1 401 No\n"
+#define REFUSAL_LEN (sizeof(REFUSAL) - 1)
+
+static void guess(struct crmg_rig *rig)
+{
+	const struct crmg_test_packet answer = {
+		.src = SERVER4, .dst = PUBLIC4, .protocol = IPPROTO_TCP, .sport = 9011,
+		.dport = 40000, .seq = REQUEST_ACK, .ack = 1001 + REQUEST_LEN, .tcp_flags = ACK,
+		.payload = REFUSAL_LEN,
+	};
+	struct crmg_test_frame f;
+
+	ask_at(rig, 9011);
+	crmg_test_build(&answer, &f);
+	memcpy(f.data + f.len - REFUSAL_LEN, REFUSAL, REFUSAL_LEN);
+	crmg_rig_tc(rig, &f, NULL);
 }
 
 #endif

@@ -69,4 +69,25 @@ static inline void answers(struct talk *t)
 	server_says(t, ACK, 10);
 }
 
+/* The server sends this text at this number. */
+static inline void server_says_at(const struct talk *t, uint32_t seq, const char *text)
+{
+	const struct crmg_test_packet p = {
+		.src = t->c.client.hi ? SERVER6 : SERVER4, .dst = t->c.client,
+		.protocol = IPPROTO_TCP, .sport = t->c.dport, .dport = t->c.sport,
+		.seq = seq, .ack = t->next, .tcp_flags = ACK, .payload = (uint32_t)strlen(text),
+	};
+	static struct crmg_test_frame frame;
+
+	crmg_test_build(&p, &frame);
+	memcpy(frame.data + frame.len - p.payload, text, p.payload);
+	crmg_rig_tc(rig, &frame, NULL);
+}
+
+static inline void server_says_text(struct talk *t, const char *text)
+{
+	server_says_at(t, t->c.next, text);
+	t->c.next += (uint32_t)strlen(text);
+}
+
 #endif

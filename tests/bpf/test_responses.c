@@ -13,27 +13,6 @@ static const char policy[] =
 	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n"
 	"policies: [{name: public, service: api, clients: any, limits: {requests: {rate: 1G/s}}}]\n";
 
-/* The server sends this text at this number. */
-static void sends_at_number(const struct talk *t, uint32_t seq, const char *text)
-{
-	const struct crmg_test_packet p = {
-		.src = t->c.client.hi ? SERVER6 : SERVER4, .dst = t->c.client,
-		.protocol = IPPROTO_TCP, .sport = t->c.dport, .dport = t->c.sport,
-		.seq = seq, .ack = t->next, .tcp_flags = ACK, .payload = (uint32_t)strlen(text),
-	};
-	static struct crmg_test_frame frame;
-
-	crmg_test_build(&p, &frame);
-	memcpy(frame.data + frame.len - p.payload, text, p.payload);
-	crmg_rig_tc(rig, &frame, NULL);
-}
-
-static void server_sends_text(struct talk *t, const char *text)
-{
-	sends_at_number(t, t->c.next, text);
-	t->c.next += (uint32_t)strlen(text);
-}
-
 static void asks(struct talk *t)
 {
 	assert_int_equal(says(t, GET, strlen(GET)), XDP_PASS);
@@ -61,9 +40,9 @@ static void check_classes(struct crmg_addr client)
 
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(answers_of); i++) {
 		asks(&t);
-		server_sends_text(&t, answers_of[i]);
+		server_says_text(&t, answers_of[i]);
 		/* What follows is of the answer, whatever it looks like. */
-		server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+		server_says_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
 	}
 }
 
@@ -88,12 +67,12 @@ static void test_no_answers(void **state)
 
 	(void)state;
 	/* Nobody asked for it. */
-	server_sends_text(&t, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 408 Request Timeout\r\n\r\n");
 	asks(&t);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(others); i++)
-		server_sends_text(&t, others[i]);
+		server_says_text(&t, others[i]);
 	check_answered(0, 0, 0, 0, 0);
-	server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
 	check_answered(0, 1, 0, 0, 0);
 }
 
@@ -105,13 +84,13 @@ static void test_once(void **state)
 
 	(void)state;
 	asks(&t);
-	server_sends_text(&t, "HTTP/1.1 100 Continue\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 100 Continue\r\n\r\n");
 	first = t.c.next;
-	server_sends_text(&t, "HTTP/1.1 201 Created\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 201 Created\r\n\r\n");
 	asks(&t);
-	sends_at_number(&t, first, "HTTP/1.1 201 Created\r\n\r\n");
+	server_says_at(&t, first, "HTTP/1.1 201 Created\r\n\r\n");
 	check_answered(1, 1, 0, 0, 0);
-	server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
 	check_answered(1, 2, 0, 0, 0);
 }
 
@@ -123,15 +102,15 @@ static void test_pipelined(void **state)
 	(void)state;
 	says(&t, GET GET GET, 3 * strlen(GET));
 	for (int i = 0; i < 4; i++)
-		server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
+		server_says_text(&t, "HTTP/1.1 200 OK\r\n\r\n");
 	check_answered(0, 3, 0, 0, 0);
 	says(&t, GET GET GET, 3 * strlen(GET));
-	server_sends_text(&t, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.1 401 No\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.1 401 No\r\n\r\n");
 	check_answered(0, 4, 0, 0, 0);
 	/* Whoever asks again has all answers: what is left of the body is none. */
 	asks(&t);
-	server_sends_text(&t, "HTTP/1.1 403 Forbidden\r\n\r\n");
-	server_sends_text(&t, "HTTP/1.1 403 Forbidden\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 403 Forbidden\r\n\r\n");
+	server_says_text(&t, "HTTP/1.1 403 Forbidden\r\n\r\n");
 	check_answered(0, 4, 0, 1, 0);
 }
 

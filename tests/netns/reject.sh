@@ -20,6 +20,7 @@ limited() {
 }
 
 URL=http://$LAB_CRM:8080/api/contacts
+PRIVATE=http://$LAB_CRM:8080/api/private
 
 # codes CURL OPTION...: five requests of one curl, the codes of their answers in a row.
 codes() {
@@ -117,6 +118,37 @@ answers() {
 	purge
 }
 
+guarded() {
+	policy guarded <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [8080], protocol: http}}
+		policies:
+		  - {name: public, service: api, clients: any, ban: {after: 2, for: 1h},
+		     limits: {auth_failures: {rate: 1/h, burst: 3}}}
+	EOF
+}
+
+banned() { [[ $(metric 'crmgate_bans{origin="auto"}') -eq 1 ]]; }
+
+# Passwords are guessed: so many are tried as the limit says, and a ban comes of the next tries.
+guessed() {
+	attach "$(guarded)" -q
+	expect 'codes' "$(URLS=$PRIVATE codes -u alice:secret)" == '200 200 200 200 200 '
+	: >"$LAB_DIR/access.log"
+	URLS=$PRIVATE codes -u alice:guess >"$LAB_DIR/codes" || :
+	expect 'codes' "$(<"$LAB_DIR/codes")" =~ '401 401 401 000'
+	lab_until banned
+	expect 'tried' "$(served)" -eq 3
+	expect 'code' "$(in_good curl -s -o "$LAB_DIR/got" -w '%{http_code}' -u alice:secret "$PRIVATE")" == 200
+	expect 'metric' "$(metric 'crmgate_auth_failures_total{policy="public"}')" -eq 3
+	expect_json "$(crmgate status -j)" '.policies[] | select(.name == "public") |
+		.auth_failures == 3 and .reasons.auth_failures >= 2'
+	expect_json "$(crmgate why "$LAB_BAD" -j)" '.services[0] | .requests == 8 and .banned_until and
+		(.limits[] | select(.name == "auth_failures") | .available == 0)'
+	purge
+}
+
 t 'issue 5: 429 in place of the server, and no socket is left' fresh answered
 t 'issue 5: over IPv6' fresh over_ipv6
 t 'issue 5: in generic mode' fresh answered --mode generic
@@ -124,4 +156,5 @@ t 'issue 5: 429 to a large body' fresh large_body
 t 'issue 5: 429 to a client of python' fresh python
 t 'issue 5: at TC ingress a reset' fresh at_tc
 t 'issue 6: what is answered, by class' fresh answers
+t 'issue 6: who guesses passwords is banned' fresh guessed
 t_done

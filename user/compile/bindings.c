@@ -222,7 +222,7 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		if (binding->cap[i])
 			return CRMG_BINDING_CONNS;
-	if (binding->limits & 1 << CRMG_LIMIT_REQUESTS)
+	if (binding->limits & CRMG_LIMITS_ASKED)
 		return CRMG_BINDING_CONNS;
 	if (binding->mode == CRMG_MODE_ENFORCE && binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		return CRMG_BINDING_CONNS;

@@ -258,7 +258,6 @@ static const struct crmg_key limit_keys[] = {
 	CRMG_CAPS(X)
 #undef X
 	{ "handshake_failures", NULL, 0, false },
-	{ "auth_failures", NULL, 0, false },
 	{ "bytes_out", read_bytes_out, BYTES_OUT_ID, false },
 };
 

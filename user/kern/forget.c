@@ -48,6 +48,12 @@ static bool crmg_forget_meets(const struct crmg_forgetting *forgetting,
 	return (addr->hi || addr->lo) && crmg_prefixes_meet(&pfx, &forgetting->source);
 }
 
+/* Requests, or failures. */
+static bool crmg_asked_holds(const struct crmg_asked *asked, uint64_t now)
+{
+	return asked->tat > now || (asked->failed_cost && asked->failed_tat > now);
+}
+
 /* Something of it still limits the source. */
 static bool crmg_forget_holds(const struct crmg_forgetting *forgetting, uint32_t index)
 {
@@ -62,7 +68,7 @@ static bool crmg_forget_holds(const struct crmg_forgetting *forgetting, uint32_t
 			return true;
 	return crmg_auto_ban_end(snap, &source) ||
 	       (snap->asked[index].check == source.slot.check &&
-		snap->asked[index].tat > snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT) ||
+		crmg_asked_holds(&snap->asked[index], snap->mono_ns << CRMG_UNITS_PER_NS_SHIFT)) ||
 	       crmg_windows_count(&snap->windows[index], snap->mono_ns);
 }
 

@@ -24,15 +24,37 @@ static void check_reject(const struct crmg_model *model, const struct crmg_model
 					 service->name, policy->name,
 					 crmg_check_protocols[service->protocol]);
 	}
-	if (!policy->limits[CRMG_LIMIT_REQUESTS].set)
+	if (!policy->limits[CRMG_LIMIT_REQUESTS].set &&
+	    !policy->limits[CRMG_LIMIT_AUTH_FAILURES].set)
 		crmg_check_error(model, err, policy->place,
 				 "'on_exceed: reject' answers requests that are too many, of which "
 				 "policy '%s' has no limit: give it limit 'requests', or say reset",
 				 policy->name);
 }
 
+/* What the server answers is seen in plain text. */
+static void check_failures(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			   struct crmg_err *err)
+{
+	const struct crmg_model_limit *failures = &policy->limits[CRMG_LIMIT_AUTH_FAILURES];
+
+	if (!failures->set)
+		return;
+	for (size_t s = 0; s < policy->service_count; s++) {
+		const struct crmg_model_service *service = &model->services[policy->services[s]];
+
+		if (service->protocol != CRMG_PROTOCOL_HTTP)
+			crmg_check_error(model, err, failures->place,
+					 "limit 'auth_failures' needs protocol http; service '%s' of "
+					 "policy '%s' is %s", service->name, policy->name,
+					 crmg_check_protocols[service->protocol]);
+	}
+}
+
 void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err)
 {
-	for (size_t i = 0; i < model->policy_count; i++)
+	for (size_t i = 0; i < model->policy_count; i++) {
 		check_reject(model, &model->policies[i], err);
+		check_failures(model, &model->policies[i], err);
+	}
 }

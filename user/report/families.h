@@ -43,7 +43,7 @@ const char *crmg_label_value(const char *text, size_t max, char buf[CRMG_LABEL_L
 
 /* X(name): the families of (service, policy). */
 #define CRMG_POLICY_FAMILIES(X) \
-	X(packets) X(bytes) X(connections) X(requests) X(estimated) X(responses) X(versions) \
+	X(packets) X(bytes) X(connections) X(requests) X(estimated) X(responses) X(failures) X(versions) \
 	X(drops) X(would_drop) X(mode) X(limits) X(caps) X(quotas) X(notified) X(exceeded)
 
 /* X(name): those of a client. */

@@ -118,6 +118,15 @@ void crmg_metric_responses(const struct crmg_family *family, const struct crmg_s
 	}
 }
 
+void crmg_metric_failures(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			  FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		if (crmg_has_responses(&ctx->rows->items[i]))
+			fprintf(out, "%s{%s} %" PRIu64 "\n", family->name, ctx->labels[i],
+				(uint64_t)ctx->rows->items[i].row->failures);
+}
+
 /* Those with which each connection of TLS counts once, from 0 on. */
 void crmg_metric_versions(const struct crmg_family *family, const struct crmg_scrape *ctx,
 			  FILE *out)

@@ -154,8 +154,9 @@ static void judge_limits(struct crmg_search *s, const struct crmg_policy_row *ro
 		      binding->flags & CRMG_BINDING_WIDER ? " but shared ones" : "");
 	if (binding->kind == CRMG_BINDING_POLICY && row->service &&
 	    crmg_has_requests(row->service) && !(binding->limits >> CRMG_LIMIT_REQUESTS & 1))
-		crmg_found(s, CRMG_POSTURE_NO_REQUESTS, row, "no limit of requests, so they are not "
-			   "counted either");
+		crmg_found(s, CRMG_POSTURE_NO_REQUESTS, row, "no limit of requests%s",
+			   crmg_counts_requests(binding) ? "" :
+			   ", so they are not counted either");
 	if (binding->kind == CRMG_BINDING_POLICY && !binding->ban.after)
 		crmg_found(s, CRMG_POSTURE_NO_BAN, row, "who exceeds a limit is never banned for it%s",
 		      binding->flags & CRMG_BINDING_BALANCER ? " (a balancer)" : "");

@@ -21,7 +21,7 @@ struct remark {
 
 /* What this version cannot judge, so that nobody takes silence for an answer. */
 static const struct remark not_judged[] = {
-	{ "auth_failures", "authentication failures: not counted in this version" },
+	{ "auth_failures", "authentication failures under TLS: the answers cannot be read" },
 };
 
 static const char *const judged_on[] = {

@@ -134,7 +134,7 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 
 bool crmg_counts_requests(const struct crmg_binding *binding)
 {
-	return binding->limits >> CRMG_LIMIT_REQUESTS & 1 && binding->flags & CRMG_BINDING_CONNS;
+	return binding->limits & CRMG_LIMITS_ASKED && binding->flags & CRMG_BINDING_CONNS;
 }
 
 const char *crmg_asked_key(bool estimated)

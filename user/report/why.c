@@ -81,7 +81,7 @@ struct budget {
 	bool known;			/* its bucket can be found */
 	const __u64 *tat;		/* NULL: nothing was charged */
 	const __u64 *cost;
-	const struct crmg_asked *asked;	/* bucket of requests; NULL: the same */
+	const struct crmg_asked *asked;	/* buckets of requests; NULL: the same */
 	struct crmg_pfx sharers;
 };
 
@@ -177,6 +177,9 @@ static unsigned __int128 level_of(const struct crmg_snapshot *snap, const struct
 	if (limit == CRMG_LIMIT_REQUESTS && budget->asked) {
 		tat = budget->asked->tat;
 		cost = budget->asked->cost;
+	} else if (limit == CRMG_LIMIT_AUTH_FAILURES && budget->asked) {
+		tat = budget->asked->failed_tat;
+		cost = budget->asked->failed_cost;
 	} else if (limit < CRMG_BUCKET_LIMITS && budget->tat) {
 		tat = budget->tat[limit];
 		cost = budget->cost[limit];

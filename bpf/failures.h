@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * failures.h - requests that a server answered 401 or 403, which is what guessing looks
+ * like. They fill a bucket of their source where they leave; while it is full, requests of the
+ * source are refused. So it gets no more than burst + rate * t of them. Layout: abi.h, "asked".
+ */
+#ifndef CRMGATE_BPF_FAILURES_H
+#define CRMGATE_BPF_FAILURES_H
+
+static __always_inline bool crmg_is_failure(__u32 code)
+{
+	return code == 401 || code == 403;
+}
+
+static __always_inline __u64
+crmg_failures_backlog(const struct crmg_work *w, const struct crmg_asked *asked, __u64 now)
+{
+	return crmg_backlog_as(CRMG_READ_ONCE(asked->failed_tat), now,
+			       CRMG_READ_ONCE(asked->failed_cost), w->failures.cost,
+			       w->failures.tolerance);
+}
+
+/* True if one more failure would be too many, under the limit in w->failures; cost 0: none. */
+static __always_inline bool
+crmg_failures_full(const struct crmg_work *w, const struct crmg_asked *asked, __u64 now)
+{
+	return w->failures.cost && CRMG_READ_ONCE(asked->failed_cost) &&
+	       crmg_failures_backlog(w, asked, now) + w->failures.cost > w->failures.tolerance;
+}
+
+/*
+ * Charges a failure, also if it does not conform; but then by that one only. The request was
+ * charged before, so the source has an entry, or lost it since. Of CPUs that come at once one
+ * may not count: that is in favour of the source. A function of its own, verified once.
+ */
+__noinline int crmg_failed(struct crmg_work *w)
+{
+	struct crmg_asked *asked;
+	__u64 now, backlog;
+	__u32 at;
+
+	if (!w || !w->failures.cost)
+		return 0;
+	at = w->source.index;
+	asked = bpf_map_lookup_elem(&asked_map, &at);
+	if (!asked || CRMG_READ_ONCE(asked->check) != w->source.hash.check)
+		return 0;
+	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	backlog = CRMG_READ_ONCE(asked->failed_cost) ? crmg_failures_backlog(w, asked, now) : 0;
+	if (backlog > w->failures.tolerance)
+		backlog = w->failures.tolerance;
+	CRMG_WRITE_ONCE(asked->failed_tat, now + backlog + w->failures.cost);
+	CRMG_WRITE_ONCE(asked->failed_cost, w->failures.cost);
+	return 0;
+}
+
+#endif
