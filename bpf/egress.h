@@ -193,6 +193,24 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	return verdict;
 }
 
+/* What a server answers to plain HTTP; and what nobody asked for is charged, as it was asked. */
+static __always_inline void
+crmg_answers(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *row,
+	     struct crmg_client_row *client, bool judged)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
+
+	crmg_response(skb, c, row);
+	if (!CRMG_READ_ONCE(c->work->unasked))
+		return;
+	row->requests[CRMG_VERDICT_PASS]++;
+	if (client)
+		client->requests++;
+	if (c->slot && judged && binding->mode != CRMG_MODE_OFF)
+		crmg_asked_owe(c->work, limit->cost, limit->tolerance);
+}
+
 /*
  * What a server says first in a connection: counted by version, and refused below the floor of
  * the policy. The verdict.
@@ -286,7 +304,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		if (binding->protocol == CRMG_PROTOCOL_TLS)
 			crmg_read_leaves(skb, w);
 		else
-			crmg_response(skb, &c, row);
+			crmg_answers(skb, &c, row, client, !CRMG_READ_ONCE(control->panic));
 	}
 	return TC_ACT_UNSPEC;
 refused:

@@ -4,7 +4,11 @@
  * bytes are bodies the headers say, so bodies are left out, unread. Lines may be split
  * anywhere. Where it is not known where a message begins, as behind a gap, the next line that
  * ends in a version of HTTP/1 is taken for a request. A line that does not, where one has to, is
- * one; but what follows it is something else: another protocol, after an upgrade.
+ * one; but what follows it is something else: another protocol, after an upgrade. Of that a
+ * segment behind something that the server has sent is a request.
+ *
+ * What is read need not be what the server reads: it throws away what has a wrong checksum, an old
+ * timestamp, no room. What it answers it was asked for (responses.h, httpmeet.h).
  */
 #ifndef CRMGATE_BPF_HTTP_H
 #define CRMGATE_BPF_HTTP_H
@@ -116,23 +120,25 @@ static __always_inline void crmg_http_lose(struct crmg_stream *stream)
 static __always_inline bool
 crmg_http_is_found(const struct crmg_walk *k, const struct crmg_http_stream *h)
 {
-	return k->held || (!k->begun && k->sent != h->turn);
+	return k->held || k->turned || (!k->begun && k->sent != h->turn);
 }
 
 /* The end of the request line. */
 static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_http_stream *h)
 {
-	const __u32 doubts = CRMG_STREAM_LOST | CRMG_STREAM_GUESSED;
+	const __u32 doubts = CRMG_STREAM_LOST | CRMG_STREAM_GUESSED | CRMG_STREAM_OTHER;
 	__u32 marks = k->stream.marks;
 	bool sure = !(marks & doubts);
 	bool is = crmg_http_is_request(h->tail) && (sure || crmg_http_is_found(k, h));
 
-	if (is || sure)
+	if ((is || sure) && !k->turned)
 		crmg_walk_request(k);
 	if (!is) {
 		crmg_http_lose(&k->stream);
+		k->stream.marks |= sure ? CRMG_STREAM_OTHER : 0;
 		return;
 	}
+	k->turned = 0;
 	k->stream.marks &= ~doubts;
 	if (marks & CRMG_STREAM_LOST && !k->held)
 		k->stream.marks |= CRMG_STREAM_GUESSED;
@@ -345,37 +351,6 @@ static __always_inline void crmg_http_step(struct crmg_walk *k)
 	crmg_walk_hop(k, &h->left);
 	if (!h->left)
 		crmg_http_passed(h);
-}
-
-/*
- * Where in the segment there is something to read; false: nowhere. What came ahead of its turn
- * is not read, as nobody can tell where in a message it is; once the server has what is
- * missing, that was not seen, and reading goes on without it.
- */
-static __always_inline bool crmg_http_meet(struct crmg_walk *k)
-{
-	__u32 seq = k->base + k->at, next = k->stream.next;
-	struct crmg_http_stream *h = &k->stream.http;
-
-	/* Of a body that is longer than what was left out at once: nothing is missed. */
-	if (h->state == CRMG_HTTP_BODY && (__s32)(seq - next) > 0 && seq - next < h->left) {
-		h->left -= seq - next;
-		next = seq;
-	}
-	if ((__s32)(seq - next) > 0) {
-		k->aside = k->acked && (__s32)(k->acked - next) <= 0;
-		if (k->aside)
-			return false;
-		/* Of a line that was begun the end was not seen. */
-		if (h->state == CRMG_HTTP_LINE && !(k->stream.marks & CRMG_STREAM_LOST))
-			crmg_walk_request(k);
-		crmg_http_lose(&k->stream);
-		return true;
-	}
-	if (next - seq >= k->end - k->at)
-		return false;
-	k->at += next - seq;
-	return true;
 }
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef CRMGATE_BPF_READ_H
 #define CRMGATE_BPF_READ_H
 
-#include "http.h"
+#include "httpmeet.h"
 #include "once.h"
 #include "tls.h"
 

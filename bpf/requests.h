@@ -75,8 +75,12 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 		return 0;
 	if (!conn && crmg_conn_doubtful(tag))
 		conn = crmg_conn_of(&w->step);
-	if (!conn || !crmg_conn_takes(conn, tag, &w->pkt))
+	if (!conn)
 		return 0;
+	if (!crmg_conn_takes(conn, tag, &w->pkt)) {
+		k->aside = crmg_conn_lags(conn, tag, &w->pkt);
+		return 0;
+	}
 	stream = crmg_stream_of(conn, k->entry, k->tls);
 	if (!stream)
 		return 0;
@@ -214,6 +218,35 @@ crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 toleran
 		return CRMG_CONTENDED;
 	asked->cost = cost;
 	return CRMG_CHARGED;
+}
+
+/*
+ * Charges a request that has passed unread, as its answer shows, whatever is left: who hides some
+ * pays with those that come. A function of its own, verified once.
+ */
+__noinline int crmg_asked_owe(struct crmg_work *w, __u64 cost, __u64 tolerance)
+{
+	const struct crmg_limit limit = { cost, tolerance };
+	struct crmg_asked *asked = w ? crmg_asked_at(w, cost) : NULL;
+	__u64 now, old, backlog;
+	__u32 try;
+
+	if (!asked)
+		return 0;
+	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	for (try = 0; cost && try < CRMG_CAS_TRIES; try++) {
+		old = CRMG_READ_ONCE(asked->tat);
+		backlog = crmg_backlog_as(old, now, asked->cost, cost, tolerance) +
+			  crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, 1);
+		if (backlog > CRMG_BACKLOG_MAX / 2)
+			backlog = CRMG_BACKLOG_MAX / 2;
+		if (__sync_val_compare_and_swap(&asked->tat, old, now + backlog) == old)
+			break;
+	}
+	if (cost)
+		asked->cost = cost;
+	__sync_fetch_and_add(&asked->requests, 1);
+	return 0;
 }
 
 /* Seconds until so many requests would not be refused, by the limit that refused them. */

@@ -22,8 +22,24 @@ static __always_inline __u32 crmg_status_code(const __u8 *line)
 }
 
 /*
+ * An answer begins. 1: no request was read for it. Several that begin in one segment are one, so
+ * there may be fewer answers than requests, but never more. 408 is what the server says to who
+ * has asked for nothing.
+ */
+static __always_inline __u32 crmg_answer_unasked(struct crmg_stream *stream, __u32 code)
+{
+	__u32 answers = stream->answers + (code >= 200 && code != 408), unasked = stream->unasked;
+
+	CRMG_WRITE_ONCE(stream->answers, answers);
+	if ((__s32)(answers - CRMG_READ_ONCE(stream->count) - unasked) <= 0)
+		return 0;
+	CRMG_WRITE_ONCE(stream->unasked, unasked + 1);
+	return 1;
+}
+
+/*
  * The code of the answer that a segment begins with, after crmg_conn_left(); 0: it begins with
- * none. 100 is not the answer yet.
+ * none, or none is due. 100 is not the answer yet. w->unasked: see crmg_answer_unasked().
  */
 __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 {
@@ -31,16 +47,23 @@ __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 	struct crmg_stream *stream;
 	__u32 at, code;
 
-	if (!w || w->step.way >= CRMG_WAYS || CRMG_READ_ONCE(w->sent) & CRMG_SENT_AGAIN)
+	if (!w)
+		return 0;
+	w->unasked = 0;
+	if (w->step.way >= CRMG_WAYS || CRMG_READ_ONCE(w->sent) & CRMG_SENT_AGAIN)
 		return 0;
 	at = w->pkt.l4 + w->pkt.tcp_header;
 	conn = crmg_conn_of(&w->step);
 	stream = crmg_stream_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
 	if (!conn || !stream || CRMG_READ_ONCE(conn->read) != CRMG_READ_HTTP ||
-	    stream->count == stream->answered || at + CRMG_STATUS_LEN > w->pkt.ip_end ||
+	    at + CRMG_STATUS_LEN > w->pkt.ip_end ||
 	    bpf_skb_load_bytes(skb, at, w->walk.bytes, CRMG_STATUS_LEN))
 		return 0;
 	code = crmg_status_code(w->walk.bytes);
+	if (code)
+		w->unasked = crmg_answer_unasked(stream, code);
+	if (stream->count == stream->answered)
+		return 0;
 	if (code >= 200)
 		CRMG_WRITE_ONCE(stream->answered, stream->answered + 1);
 	return code;

@@ -41,6 +41,22 @@ crmg_conn_takes(const struct crmg_conn *conn, __u64 tag, const struct crmg_pkt *
 }
 
 /*
+ * True if it may take it though it acknowledges nothing of the last 8 MiB: Linux does as long as
+ * that is within the largest window that the client ever had, which scaling bounds to 1 GiB. Where
+ * only a part of what the server sends is seen, what is acknowledged is ahead, and not behind.
+ */
+static __always_inline bool
+crmg_conn_lags(const struct crmg_conn *conn, __u64 tag, const struct crmg_pkt *pkt)
+{
+	__u32 ahead = crmg_ntohl(pkt->seq) + crmg_segment_taken(pkt) - conn->server_acked - 1;
+	__u32 behind = conn->server_next - crmg_ntohl(pkt->ack);
+
+	return (pkt->tcp_flags & (CRMG_TCP_ACK | CRMG_TCP_RST | CRMG_TCP_SYN)) == CRMG_TCP_ACK &&
+	       crmg_conn_state(tag) != CRMG_CONN_SYN && ahead < CRMG_FLOW_WINDOW &&
+	       behind >= CRMG_FLOW_WINDOW && behind <= CRMG_WALK_HOP;
+}
+
+/*
  * A RST. RFC 5961: only the number that the server waits for ends a connection, one with
  * another is answered. Which that is, is known where what came and what the server has agree;
  * else it is open until the server was silent. So is one that a RST had ended wrongly before.

@@ -34,6 +34,7 @@ struct crmg_walk {
 	__u32 aside;	/* 1: something before it is missing, and is still to come */
 	__u32 held;	/* 1: such a segment is refused, so no gap is made on purpose */
 	__u32 acked;	/* of what arrives: what the server has acknowledged; 0: not known */
+	__u8 turned;	/* 1: HTTP: the segment counted, by its turn, before it was read */
 	/* TLS: */
 	__u32 start;	/* offset of the payload */
 	__u32 ack;

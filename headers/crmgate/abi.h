@@ -1102,6 +1102,8 @@ struct crmg_http_stream {
 	__u8 name;		/* enum crmg_http_name, of which a header may be ... */
 	__u8 at;		/* ... that agreed so far */
 	__u32 turn;		/* what the server had sent when the last request passed */
+	__u32 unasked;		/* as in the stream, as far as what arrives has heard of it */
+	__u32 pad;
 };
 
 /* Instead, of a connection in which a request was answered in place of the server (reject.h). */
@@ -1160,7 +1162,11 @@ struct crmg_stream {
 	};
 	union {
 		struct crmg_tls_out out;
-		__u32 answered;		/* HTTP: requests that the server has answered, as `count` */
+		struct {
+			__u32 answered;	/* HTTP: requests that the server has answered, as `count` */
+			__u32 answers;	/* that were seen to begin, of all requests */
+			__u32 unasked;	/* those of them that no request was read for; by TC */
+		};
 	};
 	__u8 hole_held[4];	/* TLS: the beginning of the header where the hole is */
 };
@@ -1169,6 +1175,7 @@ CRMG_SIZE(struct crmg_stream, 80);
 #define CRMG_STREAM_REFUSED 1
 #define CRMG_STREAM_LOST    2	/* it is not known where a message begins */
 #define CRMG_STREAM_GUESSED 8	/* the last one began by the look of a line */
+#define CRMG_STREAM_OTHER   16	/* what came was no HTTP/1, where a message begins */
 #define CRMG_STREAM_REJECTED 4	/* `rejected` holds: nothing more of it reaches the server */
 
 /*

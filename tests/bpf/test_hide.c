@@ -82,6 +82,101 @@ static void test_fragments(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);
 }
 
+/* ------------------------------------------------- what the server does not take */
+
+#define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+/* The server acknowledges what came, and begins so many answers, each in a segment. */
+static void server_answers(struct talk *t, unsigned int answers)
+{
+	while (answers--)
+		server_says_text(t, OK_ANSWER);
+}
+
+/*
+ * A header of a body that has no end, which the server throws away (a wrong checksum, say), and
+ * in its place requests, that seem to be sent again: not read, but answered. They are counted
+ * then, and paid for; and what comes behind is read again.
+ */
+static void test_decoy(void **state)
+{
+	static const char decoy[] = "POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n";
+	struct talk t = talk(PEER4, 1024), other = talk(PEER6, 1024);
+
+	(void)state;
+	assert_int_equal(says_at(&t, t.next, decoy, strlen(decoy)), XDP_PASS);
+	assert_int_equal(says(&t, GET GET GET, 3 * strlen(GET)), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 1);
+	server_answers(&t, 3);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	assert_int_equal(says(&other, GET, strlen(GET)), XDP_PASS);
+	/* Three at 2/s: the fourth has room after half a second. */
+	crmg_rig_set_clock(rig, START_NS + CRMG_NS_PER_SEC / 2);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	server_answers(&t, 1);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 5);
+	assert_int_equal(requests(CRMG_VERDICT_DROP), 2);
+}
+
+/* However many are hidden they are owed, and who asks for nothing is told so for nothing. */
+static void test_debt(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	server_says_text(&t, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	server_answers(&t, 1 + 20);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 21);
+	crmg_rig_set_clock(rig, START_NS + 18 * CRMG_NS_PER_SEC / 2);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	crmg_rig_set_clock(rig, START_NS + 19 * CRMG_NS_PER_SEC / 2);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+}
+
+/*
+ * A client with a large window may acknowledge what was sent long ago, and the server takes what
+ * comes with it. It waits, as what comes early; who has all that was sent does not.
+ */
+static void test_lagging(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+	uint32_t first = t.c.next;
+
+	(void)state;
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	t.c.next += 9 << 20;
+	answers(&t);
+	first = t.c.next - first;
+	t.c.next -= first;
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	assert_int_equal(refused(CRMG_REASON_EARLY), 1);
+	t.c.next += first;
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);
+}
+
+/* What is no HTTP/1 counts by its turn: what comes behind an answer is a request. */
+static void test_another_protocol(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says(&t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
+	for (int i = 1; i < 10; i++) {
+		assert_int_equal(requests(CRMG_VERDICT_PASS), i);
+		answers(&t);
+		says(&t, "\1\2\3", 3);
+		says(&t, "\n\n", 2);
+	}
+	/* HTTP/1 is read as such again. */
+	answers(&t);
+	says(&t, "\n" GET GET, 2 * strlen(GET) + 1);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 12);
+}
+
 /* ------------------------------------------------------- TLS, out of order */
 
 #define RECORD_LEN 105
@@ -144,6 +239,12 @@ static int set_up(void **state)
 	return set_up_policy(POLICY("requests: {rate: 1G/s}"));
 }
 
+static int set_up_three(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("requests: {rate: 2/s, burst: 3}"));
+}
+
 static int set_up_shadow(void **state)
 {
 	(void)state;
@@ -168,6 +269,10 @@ int main(void)
 		TEST(test_urgent, set_up),
 		TEST(test_urgent_shadow, set_up_shadow),
 		TEST(test_fragments, set_up),
+		TEST(test_decoy, set_up_three),
+		TEST(test_debt, set_up_three),
+		TEST(test_another_protocol, set_up),
+		TEST(test_lagging, set_up),
 		TEST(test_tls_swapped, set_up_tls),
 		TEST(test_tls_swapped_shadow, set_up_tls_shadow),
 	};
