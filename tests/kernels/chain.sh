@@ -14,7 +14,7 @@ takes=$((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6012))
 
 dispatcher() { in_host xdp-loader status crm1; }
 others() { in_host xdp-loader load -m native crm1 "$LAB_TOOLS/count.bpf.o"; }
-seen() { bpftool map dump name count_seen | jq 'map(.value) | add'; }
+counted() { bpftool map dump name count_seen | jq 'map(.value) | add'; }
 enforced() { crmgate status --check -q; }
 place() { crmgate status -j | jq -c '.interfaces[] | select(.name == "crm1") | .chain'; }
 
@@ -41,9 +41,9 @@ beside() {
 	others
 	expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":2}'
 	enforced
-	before=$(seen)
+	before=$(counted)
 	judges 198.51.100.67
-	expect 'what passed' "$(seen)" -eq $((before + 5))
+	expect 'what passed' "$(counted)" -eq $((before + 5))
 }
 
 # An attach while packets come: each is judged, and none twice.
@@ -81,15 +81,46 @@ taken_off() {
 }
 told() { grep -q "CAP_SYS_ADMIN.*attach crm1 --chain" <(crmgate events -j); }
 
-detached() {
-	local before
+# Whoever may not change the dispatcher changes nothing, and says who may.
+no_capability() {
+	local command
 	others
+	for command in 'detach --all' 'detach crm1' 'detach --all --purge'; do
+		# shellcheck disable=SC2086 # words of a command
+		expect_exit 1 in_host setpriv --bounding-set=-sys_admin "$CRMGATE" $command \
+			--instance "$LAB_INSTANCE"
+		expect "$command" "$OUTPUT" =~ 'crm[01]: only who has CAP_SYS_ADMIN can take.*as root'
+		enforced
+	done
+	judges 198.51.100.72
+}
+
+# Nothing tells which interfaces they were, and of one not even its array.
+unread() {
+	rm "$(pins)/ifaces" "$(pins)/xdp_crm1"
+	expect_exit 1 in_host setpriv --bounding-set=-sys_admin "$CRMGATE" detach --all --purge \
+		--instance "$LAB_INSTANCE"
+	expect 'says what is missing' "$OUTPUT" =~ 'only who has CAP_SYS_ADMIN'
+	expect_exit 0 purge
+	expect 'says what it did' "$OUTPUT" =~ 'cannot be read'
+	left_alone
+	expect 'state' "$(find /sys/fs/bpf/crmgate -name "$LAB_INSTANCE")" == ''
+}
+
+detached() {
 	purge
+	left_alone
+}
+
+# The program of somebody else, which sees all that comes.
+left_alone() {
+	local before
 	expect 'the other program' "$(dispatcher)" =~ 'count'
 	expect 'ours' "$(dispatcher | grep -c crmg_chain || :)" -eq 0
-	before=$(seen)
+	expect 'on the other interface' "$(in_host ip -d link show crm0 | grep -c prog/xdp || :)" -eq 0
+	before=$(counted)
 	lab_flood --dst "$LAB_SINK" --count 20 >"$LAB_DIR/sent"
-	lab_until is $((before + $(jq .arrived "$LAB_DIR/sent"))) seen
+	lab_until is $((before + $(jq .arrived "$LAB_DIR/sent"))) counted
 }
 
 # Into what xdp-loader has made; and not by default.
@@ -100,9 +131,6 @@ joined() {
 	expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":2}'
 	judges 198.51.100.71
 	expect_exit 3 in_host "$CRMGATE" attach crm1 --chain --instance "$LAB_INSTANCE-2"
-	purge
-	expect 'the other program' "$(dispatcher)" =~ 'count'
-	in_host xdp-loader unload crm1 --all
 }
 
 refused() {
@@ -118,8 +146,10 @@ if ((takes)); then
 	t 'before the program of somebody else, which sees what passes' beside
 	t 'attached again under a flood, each packet judged once' renewed
 	t 'taken off, found, and attached again' taken_off
+	t 'not detached by whoever lacks the capability' no_capability
 	t 'detached, the other program stays' detached
 	t 'into a dispatcher that is there' joined
+	t 'purged though its interfaces cannot be read' unread
 else
 	t 'refused by a dispatcher from before 6.12' refused
 fi

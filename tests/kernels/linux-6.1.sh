@@ -4,4 +4,4 @@
 # linux-6.1.sh - the oldest kernel that crmgate is written for; egress by clsact.
 . "$(dirname "$0")/lib.sh"
 
-kernel_test 6.1
+kernel_test 6.1 "${programs[@]}"

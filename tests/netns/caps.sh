@@ -44,6 +44,20 @@ enough() {
 	purge
 }
 
+# What this process may not open, or has no room for, is no state that cannot be read.
+not_purged() {
+	local errno
+	crmgate attach crm0 --policy "$file" -q
+	for errno in 1 13 24 12; do
+		FAILBPF_PIN=ifaces FAILBPF_FROM=1 FAILBPF_ERRNO=$errno \
+			LD_PRELOAD=$BUILD/tests/lib/failbpf.so expect_exit 1 purge
+		expect 'says why' "$OUTPUT" =~ "cannot open pin 'ifaces': "
+		crmgate status --check -q
+	done
+	purge
+	clean
+}
+
 # Who has no capability reads what is in force also while another policy comes into force.
 reads_during_apply() {
 	local apply reads=0
@@ -66,5 +80,6 @@ t 'B22 without CAP_PERFMON' missing perfmon,sys_admin CAP_PERFMON
 t 'B22 without CAP_NET_ADMIN' missing net_admin,sys_admin CAP_NET_ADMIN
 t 'B22 without root' no_root
 t 'B22 the three capabilities are enough' enough
+t 'B22 what may not be read is not purged' not_purged
 t 'none is needed to read, also during an apply' reads_during_apply
 t_done

@@ -15,7 +15,7 @@ static int crmg_iface_renewable(struct crmg_attaching *a, size_t i, const struct
 {
 	enum crmg_tc_choice tc = a->options->tc;
 	struct crmg_iface now = *iface;
-	int code = crmg_iface_reachable(iface, a->err);
+	int code = crmg_iface_removable(iface, a->err);
 
 	now.ifindex = a->indexes[i];
 	if (code || tc == CRMG_TC_CHOICE_TCX ||

@@ -200,17 +200,21 @@ static int crmg_chain_enter(struct crmg_attaching *a, struct crmg_iface *iface,
 	return code ? crmg_chain_failed(a, iface, code) : 0;
 }
 
-/* Takes extensions of ours with an empty array out: what detach leaves, or a killed command. */
-static void crmg_chain_sweep(unsigned int ifindex)
+/*
+ * Takes extensions of ours out that call program `judge`, and those with an empty array: what
+ * detach leaves, or a killed command.
+ */
+static void crmg_chain_sweep(unsigned int ifindex, __u32 judge)
 {
 	struct xdp_multiprog *dispatcher = xdp_multiprog__get_from_ifindex((int)ifindex);
 	struct xdp_program *program = NULL;
-	bool judges;
+	long calls;
 
 	if (!dispatcher || libxdp_get_error(dispatcher))
 		return;
 	while ((program = xdp_multiprog__next_prog(program, dispatcher)))
-		if (crmg_chain_is_ours(xdp_program__fd(program), &judges) && !judges)
+		if (crmg_chain_is_ours(xdp_program__fd(program), &calls) &&
+		    (!calls || calls == judge))
 			xdp_program__detach(program, (int)ifindex,
 					    xdp_multiprog__attach_mode(dispatcher), 0);
 	xdp_multiprog__close(dispatcher);
@@ -219,12 +223,11 @@ static void crmg_chain_sweep(unsigned int ifindex)
 int crmg_chain_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 {
 	struct crmg_chaining c = { .array = -1 };
-	/* As libxdp opens those that are there; it would take a refusal for "none". */
-	crmg_autoclose int by_id = bpf_prog_get_fd_by_id(a->xdp_id);
 	int code, array = -1;
 
-	if (by_id < 0)
-		return crmg_err_set(a->err, -errno, "%s: only who has CAP_SYS_ADMIN can put a program "
+	/* libxdp opens those that are there by id; it would take a refusal for "none". */
+	if (!crmg_chain_may())
+		return crmg_err_set(a->err, -EPERM, "%s: only who has CAP_SYS_ADMIN can put a program "
 				    "into the dispatcher of libxdp: 'crmgate attach %s --chain' as "
 				    "root does it", iface->name, iface->name);
 	crmg_chain_quiet();
@@ -273,13 +276,27 @@ void crmg_chain_remove(struct crmg_kern *kern, const struct crmg_iface *iface)
 	crmg_autoclose int array = crmg_link_open(kern, "xdp", iface->name);
 	__u32 zero = 0;
 
-	crmg_chain_quiet();
 	if (array >= 0)
 		bpf_map_delete_elem(array, &zero);
-	if (iface->netns != crmg_netns())
-		return;
-	crmg_chain_sweep(iface->ifindex);
+	/* A pin that is gone may have left an array that somebody else holds. */
+	if (iface->netns == crmg_netns())
+		crmg_chain_leave(iface->ifindex, iface->xdp_prog_id);
+}
+
+void crmg_chain_leave(unsigned int ifindex, __u32 judge)
+{
+	crmg_chain_quiet();
+	crmg_chain_sweep(ifindex, judge);
 	/* Pins of libxdp's that are left of an interface that is gone. */
-	if (!crmg_xdp_id(iface->ifindex))
-		libxdp_clean_references((int)iface->ifindex);
+	if (!crmg_xdp_id(ifindex))
+		libxdp_clean_references((int)ifindex);
+}
+
+int crmg_chain_may_leave(const struct crmg_iface *iface, struct crmg_err *err)
+{
+	if (!crmg_chain_is_dispatcher(iface->ifindex, crmg_xdp_id(iface->ifindex)) ||
+	    crmg_chain_may())
+		return 0;
+	return crmg_err_set(err, -EPERM, "%s: only who has CAP_SYS_ADMIN can take a program out of "
+			    "the dispatcher of libxdp: run this command as root", iface->name);
 }

@@ -17,8 +17,14 @@ bool crmg_chain_is_dispatcher(unsigned int ifindex, __u32 id);
 /* True if in dispatcher `id` an extension of crmgate's calls a program. */
 bool crmg_chain_judges(unsigned int ifindex, __u32 id);
 
-/* True if a program is an extension of ours; *ret_judges: its array has a program to call. */
-bool crmg_chain_is_ours(int prog, bool *ret_judges);
+/*
+ * True if a program is an extension of ours; *ret_judge: id of what it calls, as of
+ * crmg_chain_program().
+ */
+bool crmg_chain_is_ours(int prog, long *ret_judge);
+
+/* Has this process the capability (CAP_SYS_ADMIN) to change what is in a dispatcher? */
+bool crmg_chain_may(void);
 
 /* Id of the program in an array; 0: none. Negative errno: not known. */
 long crmg_chain_program(int array);
@@ -49,5 +55,14 @@ int crmg_chain_renew(const struct crmg_attaching *a, const struct crmg_iface *if
 
 /* Takes our extension out of the dispatcher; what others have there stays. */
 void crmg_chain_remove(struct crmg_kern *kern, const struct crmg_iface *iface);
+
+/*
+ * The same for an interface of this namespace of which no more is known than the id of the
+ * program that judges (0: not even that).
+ */
+void crmg_chain_leave(unsigned int ifindex, __u32 judge);
+
+/* -EPERM, said in err: it is, or may be, in a dispatcher and cannot be taken out by us. */
+int crmg_chain_may_leave(const struct crmg_iface *iface, struct crmg_err *err);
 
 #endif

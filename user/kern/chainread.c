@@ -53,28 +53,34 @@ long crmg_chain_program(int array)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-bool crmg_chain_is_ours(int prog, bool *ret_judges)
+bool crmg_chain_is_ours(int prog, long *ret_judge)
 {
 	__u32 id = crmg_chain_array(prog);
 	crmg_autoclose int array = id ? bpf_map_get_fd_by_id(id) : -1;
 
-	/* One that may not be looked at is taken to be in use. */
-	*ret_judges = id && (array < 0 || crmg_chain_program(array));
+	*ret_judge = !id ? 0 : array < 0 ? -errno : crmg_chain_program(array);
 	return id;
+}
+
+bool crmg_chain_may(void)
+{
+	/* No program has id 0: whoever may ask is told so. */
+	return bpf_prog_get_fd_by_id(0) >= 0 || errno != EPERM;
 }
 
 bool crmg_chain_judges(unsigned int ifindex, __u32 id)
 {
-	bool judges = false;
+	long judge = 0;
 
-	for (unsigned int at = 0; at < CRMG_CHAIN_MAX && !judges; at++) {
+	/* One that may not be looked at is taken to be in use. */
+	for (unsigned int at = 0; at < CRMG_CHAIN_MAX && !judge; at++) {
 		crmg_autoclose int fd = crmg_chain_open(ifindex, id, at);
 
 		if (fd < 0)
 			break;
-		(void)crmg_chain_is_ours(fd, &judges);
+		(void)crmg_chain_is_ours(fd, &judge);
 	}
-	return judges;
+	return judge;
 }
 
 int crmg_chain_find(const struct crmg_iface *iface, __u32 id, int array,

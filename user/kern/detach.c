@@ -3,34 +3,47 @@
 #include <string.h>
 
 #include "../base/util.h"
-#include "internal.h"
+#include "chain.h"
 #include "saved.h"
 
-/* Takes off the interfaces that are named, or all. */
+int crmg_iface_removable(const struct crmg_iface *iface, struct crmg_err *err)
+{
+	int code = crmg_iface_reachable(iface, err);
+
+	return code || !iface->chained ? code : crmg_chain_may_leave(iface, err);
+}
+
+/* True for an entry that is one of those that are named, or of all if none is. */
+static bool crmg_detach_is_named(const struct crmg_iface *iface, char *const *names, size_t count)
+{
+	if (!iface->name[0] || !count)
+		return iface->name[0];
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], iface->name))
+			return true;
+	return false;
+}
+
+/* Takes off the interfaces that are named, or all: each of them, or none. */
 static int crmg_detach_named(struct crmg_kern *kern, char *const *names, size_t count,
 			     struct crmg_err *err)
 {
 	struct crmg_iface *ifaces = kern->view[CRMG_MAP_IFACES].memory;
 	int code = 0;
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < count; i++)
 		if (!crmg_iface_find(kern, names[i]))
 			code = crmg_err_set(err, -ENOENT, "%s is not attached; 'crmgate status' "
 					    "lists what is", names[i]);
-	for (i = 0; !code && i < CRMG_IFACES_MAX; i++) {
-		struct crmg_iface *iface = &ifaces[i];
-
-		for (j = 0; j < count && strcmp(names[j], iface->name); j++)
-			;
-		if (!iface->name[0] || (count && j == count))
-			continue;
-		code = crmg_iface_reachable(iface, err);
-		if (code)
-			return code;
-		crmg_event_add(kern, CRMG_EVENT_DETACH, NULL, "", "%s", iface->name);
-		crmg_iface_remove(kern, iface);
-	}
+	for (i = 0; !code && i < CRMG_IFACES_MAX; i++)
+		if (crmg_detach_is_named(&ifaces[i], names, count))
+			code = crmg_iface_removable(&ifaces[i], err);
+	for (i = 0; !code && i < CRMG_IFACES_MAX; i++)
+		if (crmg_detach_is_named(&ifaces[i], names, count)) {
+			crmg_event_add(kern, CRMG_EVENT_DETACH, NULL, "", "%s", ifaces[i].name);
+			crmg_iface_remove(kern, &ifaces[i]);
+		}
 	return code;
 }
 
@@ -68,6 +81,13 @@ static int crmg_detach_known(struct crmg_kern *kern, char *const *names, size_t 
 	return code;
 }
 
+/* True if it says what this process lacks: with that a state may well be read. */
+static bool crmg_detach_lacks(int code)
+{
+	return code == -EPERM || code == -EACCES || code == -EMFILE || code == -ENFILE ||
+	       code == -ENOMEM;
+}
+
 int crmg_kern_detach(const char *instance, char *const *names, size_t count, bool purge,
 		     struct crmg_err *err)
 {
@@ -93,7 +113,8 @@ int crmg_kern_detach(const char *instance, char *const *names, size_t count, boo
 				    crmg_advice(-EROFS));
 	else if (!code)
 		code = crmg_detach_known(kern, names, count, purge, err);
-	else if (!purge || (code = crmg_purge_all(instance, err)) == -ENOENT)
+	else if (!purge || crmg_detach_lacks(code) ||
+		 (code = crmg_purge_all(instance, err)) == -ENOENT)
 		crmg_err_set(err, code, "%s", why.messages[0].text);
 	if (!code && purge)
 		(void)crmg_saved_remove(instance, err);

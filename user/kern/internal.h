@@ -520,6 +520,9 @@ void crmg_iface_unlink(struct crmg_kern *kern, const struct crmg_iface *iface);
 /* -EXDEV if it cannot be taken off from this network namespace. */
 int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err);
 
+/* The same, and -EPERM if it cannot with the capabilities of this process. */
+int crmg_iface_removable(const struct crmg_iface *iface, struct crmg_err *err);
+
 /* ------------------------------------------------------------------ tcin.c */
 
 /*
