@@ -15,7 +15,6 @@ takes=$((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6012))
 dispatcher() { in_host xdp-loader status crm1; }
 others() { in_host xdp-loader load -m native crm1 "$LAB_TOOLS/count.bpf.o"; }
 counted() { bpftool map dump name count_seen | jq 'map(.value) | add'; }
-enforced() { crmgate status --check -q; }
 place() { crmgate status -j | jq -c '.interfaces[] | select(.name == "crm1") | .chain'; }
 
 # judges SOURCE: five of its packets pass, no more.
@@ -68,23 +67,21 @@ renewed() {
 taken_off() {
 	local manager
 	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
-		--listen 127.0.0.1:9750
+		--listen "$DAEMON_AT"
 	in_host xdp-loader unload crm1 --all
-	lab_until told
+	lab_until told manage "CAP_SYS_ADMIN.*attach crm1 --chain"
 	expect_exit 4 crmgate status --check
 	expect 'says what is missing' "$OUTPUT" =~ 'crm1: the program is not in the dispatcher'
 	expect_exit 4 crmgate prove -q
 	lab_stop "$manager"
-	in_host "$CRMGATE" attach crm1 --chain -q --instance "$LAB_INSTANCE"
+	crmgate attach crm1 --chain -q
 	enforced
 	judges 198.51.100.70
 }
-told() { grep -q "CAP_SYS_ADMIN.*attach crm1 --chain" <(crmgate events -j); }
 
 # Whoever may not change the dispatcher changes nothing, and says who may.
 no_capability() {
 	local command
-	others
 	for command in 'detach --all' 'detach crm1' 'detach --all --purge'; do
 		# shellcheck disable=SC2086 # words of a command
 		expect_exit 1 in_host setpriv --bounding-set=-sys_admin "$CRMGATE" $command \

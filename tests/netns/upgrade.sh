@@ -136,10 +136,51 @@ foreign_filter() {
 	in_host tc qdisc del dev crm1 clsact
 }
 
+# All that the instance has, of an older build too, also where there are no links.
+by_instance() {
+	local before
+	expect_exit 1 crmgate attach --all
+	expect 'says what to do' "$OUTPUT" =~ 'nothing is attached.*name interfaces'
+	test ! -e "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
+	attach "$file" -q --mode tc --tc clsact
+	before=$(filters)
+	expect 'filters' "$(wc -w <<<"$before")" -eq 4
+	with "$NEXT" attach --all -q
+	expect 'state' "$(ls "/sys/fs/bpf/crmgate/$LAB_INSTANCE")" == "v$((ABI + 1))"
+	expect 'filters of before' "$(comm -12 <(echo "$before") <(filters))" == ''
+	expect 'filters' "$(filters | wc -w)" -eq 4
+	expect_exit 0 with "$NEXT" status --check
+}
+filters() { in_host bpftool -j net show | jq '.[].tc[].id' | sort; }
+
+# What was taken off is put back, by the programs that are in force.
+missing() {
+	local before command
+	attach "$file" -q
+	before=$(program)
+	expect_exit 0 crmgate attach --missing
+	in_host bpftool link detach pinned "$(pins)/xdp_crm0"
+	rm "$(pins)/tc_crm1"
+	lab_until unenforced
+	crmgate attach --missing -q
+	expect_exit 0 crmgate status --check
+	expect 'program' "$(program)" == "$before"
+	expect_json "$(crmgate events -j | jq -s .)" '[.[] | select(.event == "restored") |
+		.detail] | sort == ["crm0: attached (xdp)", "crm1: attached (tc)"]'
+	for command in 'attach' 'attach crm0 --all' 'attach --all --missing' 'attach --all --mode tc' \
+		'attach --missing --chain' 'attach --missing --rehearse'; do
+		# shellcheck disable=SC2086 # words of a command
+		expect_exit 2 crmgate $command
+	done
+}
+unenforced() { ! enforced; }
+
 t 'B2 a hundred upgrades during ten million packets' anew hundred_upgrades
 t 'B2 the program is that of the other build, the state is kept' anew another_program
 t 'B5 a program that the verifier refuses' anew refused
 t 'B4 an older build finds the state of a newer one' anew newer_state
+t 'B21 attach --all: each interface of the instance, filters too' anew by_instance
+t 'B8 attach --missing: what was taken off' anew missing
 t 'B9 a renamed interface is attached by its new name' anew renamed
 t 'B8 a foreign filter in our place stays' anew foreign_filter
 t_done

@@ -23,7 +23,7 @@ crmgate() { inside crmgate "$@"; }
 build_deb() { DEB_BUILD_OPTIONS=nocheck make --no-print-directory deb BUILD="$BUILD"; }
 lintian_is_clean() { lintian --allow-root --fail-on error "$BUILD"/deb/*.changes; }
 
-# repack VERSION [PROGRAM]: the package, called newer; with a script instead of the program.
+# repack VERSION [PROGRAM]: the package, called newer; with another program or a script instead.
 repack() {
 	local files=$LAB_DIR/package.$1
 	dpkg-deb -R "$BUILD"/deb/crmgate_*.deb "$files"
@@ -41,6 +41,7 @@ repack_all() {
 	repack 2
 	repack 3 "$LAB_DIR/no-attach"
 	repack 4
+	repack 5 "$BUILD/tests/upgrade/next/crmgate"
 }
 
 # install_package VERSION: what dpkg and the scripts say is in $LAB_DIR/said, too.
@@ -192,6 +193,21 @@ remove_detaches() {
 	expect_json "$(crmgate bans -j)" '.bans | length == 1'
 }
 
+# A build with other tables takes over what there is no link of: filters in a clsact qdisc.
+upgrade_takes_filters_over() {
+	local before
+	crmgate detach --all -q
+	crmgate attach crm0 crm1 --mode tc --tc clsact -q
+	before=$(filters)
+	expect 'filters' "$(wc -w <<<"$before")" == 4
+	install_package 5
+	expect 'folders' "$(cd "$GUEST_PINS/default" && echo v*)" == "v$(("$(abi)" + 1))"
+	expect 'programs of before' "$(comm -12 <(sort <<<"$before") <(filters | sort))" == ''
+	expect 'filters' "$(filters | wc -w)" == 4
+	enforced
+}
+filters() { in_host bpftool -j net show | jq '.[].tc[].id'; }
+
 purge_cleans() {
 	inside dpkg -P crmgate
 	expect program "$(program crm1)" == null
@@ -226,5 +242,6 @@ t 'B21 upgrade keeps enforcing, and the policy file' upgrade_keeps_enforcing
 t 'B21 upgrade keeps enforcing when the newer program is refused' upgrade_refused
 t 'B21 remove is refused while it cannot detach' remove_refused
 t 'B21 remove detaches every instance, and keeps what was learned' remove_detaches
+t 'B21 upgrade takes over filters of an older build, too' upgrade_takes_filters_over
 t 'B21 purge leaves nothing but the user' purge_cleans
 t_done

@@ -89,6 +89,35 @@ static int show_result(const struct crmg_args *args)
 	return crmg_cli_text(args, crmg_interfaces_text(&snap, crmg_cli_colour(), stdout));
 }
 
+/* 0, or the exit status: which interfaces are meant? */
+static int named(const struct crmg_args *args)
+{
+	static const char *const own[] = { "mode", "chain", "tc" };
+	bool all = crmg_arg(args, "all"), missing = crmg_arg(args, "missing");
+
+	if (all + missing + (args->operand_count > 0) != 1)
+		return crmg_cli_usage(args, "name interfaces, or --all, or --missing");
+	for (size_t i = 0; (all || missing) && i < CRMG_ARRAY_SIZE(own); i++)
+		if (crmg_arg(args, own[i]))
+			return crmg_cli_usage(args, "--%s: each interface stays attached as it is; "
+					      "name those that are to be attached anew", own[i]);
+	if (missing && (crmg_arg(args, "policy") || crmg_arg(args, "rehearse")))
+		return crmg_cli_usage(args, "--missing only puts back what was there");
+	return CRMG_EXIT_OK;
+}
+
+static int mend(const struct crmg_args *args)
+{
+	struct crmg_err err = CRMG_ERR_INIT;
+	int code = crmg_kern_mend(args->instance, &err);
+
+	if (code < 0)
+		return crmg_cli_fail(args, code, &err);
+	crmg_cli_warnings(args, &err);
+	crmg_cli_prove(args);
+	return show_result(args);
+}
+
 static int run(const struct crmg_args *args)
 {
 	struct crmg_err err = CRMG_ERR_INIT;
@@ -99,6 +128,10 @@ static int run(const struct crmg_args *args)
 	struct crmg_proof proof;
 	int code = 0;
 
+	if (named(args))
+		return CRMG_EXIT_USAGE;
+	if (crmg_arg(args, "missing"))
+		return mend(args);
 	if (choose(args, "mode", modes, &mode) || choose(args, "tc", tcs, &tc))
 		return CRMG_EXIT_USAGE;
 	if (crmg_arg(args, "chain") && mode == CRMG_ATTACH_TC)
@@ -142,15 +175,19 @@ const struct crmg_command crmg_command_attach = {
 	.help = "All interfaces that are named, or none; they share one state with those attached\n"
 		"before. On an interface that is attached already, this build's programs take the\n"
 		"place of the old ones without a gap; what an older build left in tables of another\n"
-		"layout is taken over. Without --policy the policy in force stays, or nothing is\n"
-		"limited. No program of somebody else is replaced: where XDP has one, auto judges at\n"
-		"TC ingress instead, with the same decisions. --chain takes a place in the dispatcher\n"
-		"of libxdp, before programs that say nothing of their priority; they see what passes.\n"
-		"It says why where the kernel, or the program that is there, does not allow it.\n"
+		"layout is taken over. --all does that on every interface of the instance; --missing\n"
+		"only puts back what was taken off, as daemon --manage does.\n"
+		"Without --policy the policy in force stays, or nothing is limited. No program of\n"
+		"somebody else is replaced: where XDP has one, auto judges at TC ingress instead, with\n"
+		"the same decisions. --chain takes a place in the dispatcher of libxdp, before programs\n"
+		"that say nothing of their priority; they see what passes. It says why where the\n"
+		"kernel, or the program that is there, does not allow it.\n"
 		"--rehearse loads this build's programs beside those that are attached, runs the\n"
 		"packets of a proof through them, and changes nothing. Exit status 4: one came to\n"
 		"something else than the policy says.",
 	.options = (const struct crmg_option[]){
+		{ "all", 0, false, NULL, "this build's programs on every interface of the instance" },
+		{ "missing", 0, false, NULL, "put back programs that were taken off" },
 		{ "policy", 0, false, "FILE", "put this policy in force" },
 		{ "shadow", 0, false, NULL, "decide and count, but refuse nothing" },
 		{ "mode", 0, false, "MODE", "auto (default), native, generic XDP, or tc" },
@@ -159,7 +196,6 @@ const struct crmg_command crmg_command_attach = {
 		{ "tc", 0, false, "KIND", "auto (default), tcx, or clsact" },
 		{ 0 },
 	},
-	.min_operands = 1,
 	.max_operands = CRMG_IFACES_MAX,
 	.run = run,
 };

@@ -345,6 +345,15 @@ static void crmg_attach_forget(struct crmg_kern *kern, const struct crmg_takeove
 		crmg_pin_drop(kern->instance, CRMG_NEXT_FOLDER);
 }
 
+/* -ENOENT, said: what is attached is to be renewed, and nothing is. */
+static int crmg_attach_any(const struct crmg_attach_options *o, const struct crmg_takeover *takeover,
+			   struct crmg_err *err)
+{
+	return o->iface_count || o->complete || takeover->old ? 0 :
+	       crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s': name interfaces",
+			    o->instance);
+}
+
 int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 {
 	crmg_autofree struct crmg_takeover *takeover = calloc(1, sizeof(*takeover));
@@ -367,7 +376,7 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 		code = crmg_attach_open(o, lock, takeover, &kern, &fresh, err);
 	if (code)
 		goto done;
-	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
+	code = fresh ? crmg_attach_any(o, takeover, err) : crmg_kern_open_maps(kern, err);
 	if (!code && !fresh)
 		crmg_kern_settle(kern, err);
 	if (!code)

@@ -159,6 +159,9 @@ int crmg_pin_open(const struct crmg_kern *kern, const char *name, bool writable)
 /* Takes the lock of an instance: a descriptor, or -EBUSY (said in err). */
 int crmg_lock(const char *instance, struct crmg_err *err);
 
+/* The same, after at most a second; -EBUSY is not said. */
+int crmg_lock_wait(const char *instance, struct crmg_err *err);
+
 /* The same, and says which generation is in force while it is busy (open.c). */
 int crmg_lock_or_say(const char *instance, struct crmg_err *err);
 

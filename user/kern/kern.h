@@ -147,6 +147,12 @@ int crmg_panic(const char *instance, bool on, const char *by, struct crmg_err *e
  */
 int crmg_kern_tend(struct crmg_kern *kern, bool *ret_restored, struct crmg_err *err);
 
+/*
+ * The same once, for a command: with its capabilities, of which a daemon has few. -ENOLINK, said
+ * in err, with what it did not put back.
+ */
+int crmg_kern_mend(const char *instance, struct crmg_err *err);
+
 /* A sign of life of the managing daemon; false: it ends. */
 void crmg_kern_beat(struct crmg_kern *kern, bool alive);
 

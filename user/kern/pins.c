@@ -20,6 +20,10 @@
 #define CRMG_BPFFS    "/sys/fs/bpf"
 #define CRMG_RUN_DIR  "/run/crmgate"
 
+/* A lock that somebody has for long is not waited for. */
+#define CRMG_LOCK_TRIES    100
+#define CRMG_LOCK_PAUSE_NS 10000000
+
 /* Name of a pin until it has its owner: whatever has it belongs to a command that is running. */
 #define CRMG_PIN_NEW  "new"
 
@@ -293,6 +297,19 @@ int crmg_lock(const char *instance, struct crmg_err *err)
 	if (code != -EBUSY)
 		return crmg_err_set(err, code, "cannot lock %s: %s", path, strerror(-code));
 	return code;
+}
+
+int crmg_lock_wait(const char *instance, struct crmg_err *err)
+{
+	const struct timespec pause = { .tv_nsec = CRMG_LOCK_PAUSE_NS };
+	int lock = -EBUSY;
+
+	for (int try = 0; lock == -EBUSY && try < CRMG_LOCK_TRIES; try++) {
+		if (try)
+			nanosleep(&pause, NULL);
+		lock = crmg_lock(instance, err);
+	}
+	return lock;
 }
 
 /* Removes all pins of a folder, but for the one that is named. */

@@ -15,7 +15,6 @@
 #include "prove.h"
 
 #define CRMG_PROVE_TRIES   3	/* while the policy changes under it */
-#define CRMG_LOCK_TRIES    100	/* of 10 ms, while another proof runs */
 
 static void crmg_unproven(struct crmg_prover *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -363,17 +362,11 @@ static int crmg_prove_locked(struct crmg_kern *kern, int period_s, struct crmg_p
 int crmg_prove_lock(const char *instance, struct crmg_err *err)
 {
 	char name[CRMG_NAME_LEN + 8];
-	int lock = -EBUSY;
+	int lock;
 
 	/* No name of an instance has a dot. */
 	snprintf(name, sizeof(name), "%s.proof", instance);
-	for (int try = 0; lock == -EBUSY && try < CRMG_LOCK_TRIES; try++) {
-		const struct timespec pause = { .tv_nsec = 10000000 };
-
-		if (try)
-			nanosleep(&pause, NULL);
-		lock = crmg_lock(name, err);
-	}
+	lock = crmg_lock_wait(name, err);
 	if (lock == -EBUSY)
 		crmg_err_set(err, lock, "another proof of enforcement does not come to its end");
 	return lock;
