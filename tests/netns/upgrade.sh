@@ -105,6 +105,36 @@ newer_state() {
 	expect_exit 0 with "$THIS" status --check
 }
 
+# A table of another size gets what the older one had; one that only counts may begin anew,
+# but where what must not get lost cannot be read, nothing is taken over.
+other_sizes() {
+	local before
+	attach "$file" -q
+	before=$(program)
+	crmgate ban 203.0.113.77 --for 1h -q
+	expect 'entries' "$(entries bans)" -eq 65536
+	replaced bans
+	expect_exit 3 with "$NEXT" attach crm0
+	expect 'says what to do' "$OUTPUT" =~ 'cannot read what it left.*detach --all --purge'
+	expect 'program' "$(program)" == "$before"
+	mv "$(pins)/aside" "$(pins)/bans"
+	expect_exit 0 crmgate status --check
+	replaced throttles
+	replaced kept
+	with "$NEXT" attach --all -q
+	expect 'entries' "$(CRMGATE=$NEXT entries bans)" -eq 131072
+	expect_json "$(with "$NEXT" bans -j)" '.bans | map(.prefix) == ["203.0.113.77"]'
+	with "$NEXT" ban 203.0.113.78 -q
+	expect_exit 0 with "$NEXT" status --check
+}
+entries() { bpftool -j map show pinned "$(pins)/$1" | jq .max_entries; }
+
+# replaced PIN: by a map that no build has made.
+replaced() {
+	mv "$(pins)/$1" "$(pins)/aside"
+	bpftool map create "$(pins)/$1" type array key 4 value 12 entries 3 name "$1"
+}
+
 # A renamed interface is found again by its new name.
 renamed() {
 	attach "$file" -q
@@ -180,6 +210,7 @@ t 'B2 the program is that of the other build, the state is kept' anew another_pr
 t 'B5 a program that the verifier refuses' anew refused
 t 'B4 an older build finds the state of a newer one' anew newer_state
 t 'B21 attach --all: each interface of the instance, filters too' anew by_instance
+t 'B3 a table of another size' anew other_sizes
 t 'B8 attach --missing: what was taken off' anew missing
 t 'B9 a renamed interface is attached by its new name' anew renamed
 t 'B8 a foreign filter in our place stays' anew foreign_filter
