@@ -136,7 +136,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_TEST_SRC := $(sort $(wildcard tests/bpf/test_*.c))
 BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
-PRELOADED := tests/lib/failbpf.so tests/lib/stackbpf.so
+PRELOADED := $(patsubst %,tests/lib/%.so,failbpf jump stackbpf)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PRELOADED:%.so=%.c),$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
 SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \

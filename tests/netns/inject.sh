@@ -123,6 +123,46 @@ detach_n() {
 	expect 'complaints' "$complaints" -eq 0
 }
 
+# memory_group: one of this test's own, in $group, and the file of its limit, in $limit.
+memory_group() {
+	local at=/sys/fs/cgroup/memory
+	limit=memory.limit_in_bytes
+	if [[ ! -e $at/$limit ]]; then
+		at=/sys/fs/cgroup limit=memory.max
+		grep -qsw memory "$at/cgroup.controllers" || t_skip 'no control group has memory'
+		echo +memory >"$at/cgroup.subtree_control"
+	fi
+	group=$at/crmgate-$$
+	mkdir "$group"
+	# A process that was killed may be there for a moment.
+	trap 'lab_until rmdir "$group"' EXIT
+}
+# limited MIB COMMAND...: crmgate COMMAND that may have so much memory.
+limited() {
+	echo $(($1 << 20)) >"$group/$limit"
+	in_host sh -c 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"' - "$group" "$CRMGATE" "$2" \
+		--instance "$LAB_INSTANCE" "${@:3}"
+}
+
+# Tables that do not fit are said in words; a command with no memory for itself is killed by the
+# kernel. Either way what is in force stays.
+memory_limit() {
+	local generation
+	memory_group
+	expect_exit 1 limited 64 attach crm0 crm1 \
+		--policy "$(SOURCES=1048576 public 'deny: true' large)"
+	expect 'says why' "$OUTPUT" =~ 'out of memory for the tables.*needs 356 MiB; lower capacity'
+	nothing_left
+	attach "$first" -q
+	generation=$(metric crmgate_policy_generation)
+	expect_exit '@(1|137)' limited 4 apply "$second"
+	expect 'generation' "$(metric crmgate_policy_generation)" -eq "$generation"
+	expect_exit 0 crmgate status --check
+	crmgate apply "$second" -q
+	purge -q
+}
+
+t 'B11 a limit of memory' memory_limit
 t 'B11 attach, the n-th bpf() call fails' attach_n
 t 'B11 attach where pins were removed, the n-th bpf() call fails' attach_again_n
 t 'B11 apply, the n-th bpf() call fails' apply_n

@@ -101,6 +101,41 @@ signals() {
 	done
 }
 
+# B19: the clock on the wall jumps a day on, two back, and is right again. A ban for an hour stays
+# one, an apply waits as long as it was told to, and whoever manages has nothing to complain of.
+clock_jumps() {
+	local seconds before
+	purge
+	attach "$(public 'limits: {packets: {rate: 1M/s}}')" -q
+	echo 0 >"$LAB_DIR/jump"
+	lab_spawn manager host env JUMP="$LAB_DIR/jump" LD_PRELOAD="$BUILD/tests/lib/jump.so" \
+		"$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" --listen "$DAEMON_AT"
+	trap 'kill -KILL "$manager" || :' EXIT
+	lab_until managed
+	jumped ban "$LAB_FAR" --for 1h -q
+	for seconds in 86400 -86400 0; do
+		jumped apply "$file" --confirm 60s -q
+		echo "$seconds" >"$LAB_DIR/jump"
+		expect_json "$(jumped bans -j)" '.bans |
+			map(.remaining_seconds | . > 3000 and . <= 3600) == [true]'
+		expect_json "$(jumped status -j)" '.policy.pending_confirm'
+		jumped rollback -q
+		before=$(banned)
+		flood public --src "$LAB_FAR" --count 50
+		expect 'refused' "$(banned)" -eq $((before + $(jq .arrived <<<"$sent")))
+		jumped prove -q
+		lab_until no_problem
+		jumped status --check -q
+	done
+	lab_stop "$manager"
+	lab_until ended
+	jumped audit verify
+	jumped unban "$LAB_FAR" -q
+	crmgate apply "$file" -q
+}
+jumped() { JUMP=$LAB_DIR/jump LD_PRELOAD=$BUILD/tests/lib/jump.so crmgate "$@"; }
+banned() { metric 'crmgate_drops_total{policy="public",reason="banned"}'; }
+
 # A16: no daemon runs, a lock file of a dead process lies about.
 stale_lock() {
 	mkdir -p /run/crmgate
@@ -126,6 +161,7 @@ t 'B2 attach again under a flood leaves no gap' attach_again
 t 'B5 a refused program leaves the old one' refused_program
 t 'B13 a second daemon says who runs' two_daemons
 t 'B15 signal storms' signals
+t 'B19 the clock on the wall jumps' clock_jumps
 t 'A16 no daemon, stale lock' stale_lock
 t 'A16 a user without rights is told so' stranger
 t_done
