@@ -36,6 +36,7 @@ enum crmg_http_state {
 #define CRMG_HTTP_CHUNKED 1	/* the body is in parts, each with its size */
 #define CRMG_HTTP_DIGITS  2	/* of which, or of a length, one digit was read */
 #define CRMG_HTTP_LISTED  4	/* `tail` is a length that was read before this one */
+#define CRMG_HTTP_BLANKS  8	/* of a line: it goes on behind the tail with blanks */
 
 enum crmg_http_name { CRMG_HTTP_CONTENT_LENGTH, CRMG_HTTP_TRANSFER_ENCODING };
 
@@ -90,7 +91,8 @@ static __always_inline bool crmg_http_blank(__u32 c)
 
 /*
  * Goes on with the tail of a line by as many bytes as are the high ones of `word`, one at least.
- * Blanks at their end are left out, as a line may end in any number of them.
+ * Blanks at their end are left out, as a line may end in any number of them; if it does not end
+ * there, one stands for them.
  */
 static __always_inline void crmg_http_tail(struct crmg_http_stream *h, __u64 word, __u32 bytes)
 {
@@ -100,6 +102,12 @@ static __always_inline void crmg_http_tail(struct crmg_http_stream *h, __u64 wor
 		word <<= 8;
 		bytes--;
 	}
+	if (bytes && h->marks & CRMG_HTTP_BLANKS) {
+		h->tail = h->tail >> 8 | (__u64)' ' << 56;
+		h->marks &= ~CRMG_HTTP_BLANKS;
+	}
+	if (i)
+		h->marks |= CRMG_HTTP_BLANKS;
 	h->tail = bytes < 8 ? h->tail >> bytes * 8 | word : word;
 }
 
@@ -289,7 +297,8 @@ static __always_inline void crmg_http_coding(struct crmg_http_stream *h, __u32 c
 
 static __always_inline void crmg_http_size(struct crmg_http_stream *h, __u32 c)
 {
-	__u32 digit = c - '0' < 10 ? c - '0' : crmg_http_lower(c) - 'a' + 10;
+	__u32 letter = crmg_http_lower(c) - 'a';
+	__u32 digit = c - '0' < 10 ? c - '0' : letter < 6 ? letter + 10 : 16;
 
 	if (digit < 16 && h->left < CRMG_HTTP_LENGTH_MAX) {
 		h->left = h->left << 4 | digit;

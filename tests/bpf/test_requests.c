@@ -39,6 +39,7 @@ static const struct row {
 	  "12\r\nGET / HTTP/1.1\r\n\r\n\r\n0\r\n\r\n" GET, 2 },
 	{ "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, Chunked \r\nContent-Length: 9\r\n\r\n"
 	  "3;ext=\"1\"\r\nabc\r\n1\nd\nA \r\n0123456789\r\n000\r\nTrailer: x\r\nY: z\r\n\r\n" GET, 2 },
+	{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n[\r\n0\r\n\r\n" GET, 2 },
 	/* A list of lengths. If they differ the server takes none, and it is not known what follows. */
 	{ "POST / HTTP/1.1\r\nContent-Length: 7, 7,,07 ,\r\n\r\nGET /\r\n" GET, 2 },
 	{ "POST / HTTP/1.1\r\nContent-Length: 1,1\r\n\r\nx" GET, 2 },
@@ -51,6 +52,7 @@ static const struct row {
 	{ "?\r\nGET / HTTP/1.1 \t  \r\n\r\nGET / HTTP/1.1         \n\nGET / HTTP/1.0\r\n\r\n", 4 },
 	{ "?\nGET / HTTP/1.01\r\n\r\nGET / HTTP/1.0000000000000001 \r\n\r\n" GET, 4 },
 	{ "GET / HTTP/1.1           \r\n\r\n" GET, 2 },
+	{ "?\nGET / HTTP/1.1\r1\r\nGET / HTTP/1. 1\n" GET, 2 },
 	{ "?\nHTTP/1.\nHTTP/1.1x\nxTTP/1.1\nHTTP/2.1\n1.1\n1\n\n" GET, 2 },
 	{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n" GET, 2 },
 	{ "GET / HTTP/1.1\r\nTransfer-Encodin: chunked\r\nT: x\r\nTransfer-Encodings: chunked\r\n\r\n"
