@@ -76,6 +76,18 @@ static __always_inline bool crmg_tls_goes_on(struct crmg_walk *k)
 	return true;
 }
 
+/*
+ * True if the segment begins within the hole, and the server waits for what is next in it. It
+ * would take headers with it, as one that comes ahead of all.
+ */
+static __always_inline bool crmg_tls_within(const struct crmg_walk *k, __u32 next)
+{
+	__u32 seq = k->base + k->at;
+
+	return crmg_tls_before(next, seq) && crmg_tls_before(seq, k->stream.tls.hole_end) &&
+	       !crmg_tls_before(next, k->acked);
+}
+
 /* Finds where in the segment there may be something to read; false: nowhere. */
 static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 {
@@ -96,8 +108,12 @@ static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 		k->lost = 1;
 		return true;
 	}
-	if (k->leaves || in->hole == in->hole_end || hole - k->at >= k->end - k->at)
+	if (k->leaves || in->hole == in->hole_end)
 		return crmg_tls_goes_on(k);
+	if (hole - k->at >= k->end - k->at) {
+		k->aside = k->held && crmg_tls_within(k, k->base + hole);
+		return !k->aside && crmg_tls_goes_on(k);
+	}
 	k->late = 1;
 	k->have = in->hole_have;
 	__builtin_memcpy(k->bytes, k->stream.hole_held, 4);

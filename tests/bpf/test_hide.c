@@ -209,7 +209,26 @@ static void test_tls_swapped(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), RECORDS);
 }
 
-/* The same where nothing is refused: behind each answer there is a request. */
+/* Records behind those that are missing pass; between the two nothing may be taken out. */
+static void test_tls_in_the_hole(void **state)
+{
+	enum { BEHIND = 3 };
+	struct talk t = { conversation(rig, PEER4, 1024), 5001 };
+
+	(void)state;
+	answers(&t);
+	assert_int_equal(says(&t, record, RECORD_LEN), XDP_PASS);
+	answers(&t);
+	assert_int_equal(says_at(&t, t.next + BEHIND * RECORD_LEN, record, RECORD_LEN), XDP_PASS);
+	assert_int_equal(says_at(&t, t.next + RECORD_LEN, record, RECORD_LEN), XDP_DROP);
+	for (int i = 0; i < BEHIND; i++) {
+		assert_int_equal(says(&t, record, RECORD_LEN), XDP_PASS);
+		answers(&t);
+	}
+	assert_int_equal(refused(CRMG_REASON_EARLY), 1);
+}
+
+/* Swapped where nothing is refused: behind each answer there is a request. */
 static void test_tls_swapped_shadow(void **state)
 {
 	enum { RECORDS = 12, PART = 50 };
@@ -274,6 +293,7 @@ int main(void)
 		TEST(test_another_protocol, set_up),
 		TEST(test_lagging, set_up),
 		TEST(test_tls_swapped, set_up_tls),
+		TEST(test_tls_in_the_hole, set_up_tls),
 		TEST(test_tls_swapped_shadow, set_up_tls_shadow),
 	};
 
