@@ -139,12 +139,15 @@ BPF_TEST_BIN := $(BPF_TEST_SRC:%.c=$(BUILD)/%)
 PRELOADED := $(patsubst %,tests/lib/%.so,failbpf jump stackbpf)
 TEST_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PRELOADED:%.so=%.c),$(sort $(wildcard tests/lib/*.c))))
 TEST_SKEL := $(BUILD)/test.skel.h $(BUILD)/vlan_push.skel.h
-SCRIPT_TESTS := tests/source/arrows.sh $(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
+SCRIPT_TESTS := tests/source/arrows.sh tests/fuzz/fuzz.sh \
+	$(filter-out tests/netns/lib.sh,$(sort $(wildcard tests/netns/*.sh))) \
 	$(filter-out tests/pkg/lib.sh tests/pkg/guest.sh,$(sort $(wildcard tests/pkg/*.sh)))
 LAB_TOOLS := $(BUILD)/tools/flood $(BUILD)/tools/relink $(BUILD)/tools/lossy \
 	$(BUILD)/tools/pass.bpf.o $(BUILD)/tools/drop.bpf.o $(BUILD)/tools/count.bpf.o \
 	$(PRELOADED:%=$(BUILD)/%)
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
+$(BUILD)/tests/unit/test_read: $(addprefix $(BUILD)/tests/lib/,packet.o random.o refhttp.o stream.o)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(PURE_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lyaml -ljansson -lnettle
@@ -204,7 +207,7 @@ $(BUILD)/tools/lossy: $(BUILD)/tools/lossy.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
 .PHONY: tests
-tests: all docs $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(UPGRADES) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
+tests: all docs $(UNIT_BIN) $(BPF_TEST_BIN) $(LAB_TOOLS) $(UPGRADES) $(FUZZ) $(BUILD)/tests/bench/proginfo ## build everything that the tests need
 
 .PHONY: unit
 unit: $(UNIT_BIN) ## build and run the unit tests (no root)
@@ -226,14 +229,22 @@ check-kernels: ## install what is missing, run tests on Debian's 6.1 and 6.12 in
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)tests/run -o $(BUILD)/check-kernels.result $(KERNEL_TESTS)
 
-# Native fuzzers, bounded: the packet reader against one written from the RFCs, and
-# the policy reader. -fsanitize belongs to clang.
-FUZZ := $(BUILD)/tests/fuzz/fuzz_parse $(BUILD)/tests/fuzz/fuzz_config
+# Native fuzzers: the packet reader against one written from the RFCs, what reads HTTP and TLS
+# against naive readers, and the policy reader. -fsanitize belongs to clang. What a header of a
+# packet lies at is no multiple of its alignment.
 FUZZ_BUILD = @mkdir -p $(@D); printf '  %-8s %s\n' FUZZ $@; \
-	$(CLANG) $(CFLAGS_ALL) -fsanitize=fuzzer,address -o $@ $(filter %.c,$^)
+	$(CLANG) $(CFLAGS_ALL) -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment \
+		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
+FUZZ_LIB := $(addprefix tests/lib/,packet.c random.c)
+READ_H := $(addprefix bpf/,read.h once.h walk.h http.h httpmeet.h tls.h tlsin.h tlsout.h tlswords.h)
 
-$(BUILD)/tests/fuzz/fuzz_parse: tests/fuzz/fuzz_parse.c tests/lib/packet.c tests/lib/random.c \
-		tests/lib/refparse.c bpf/parse.h headers/crmgate/abi.h
+$(BUILD)/tests/fuzz/fuzz_parse: tests/fuzz/fuzz_parse.c $(FUZZ_LIB) tests/lib/refparse.c bpf/parse.h \
+		headers/crmgate/abi.h
+	$(FUZZ_BUILD)
+
+$(BUILD)/tests/fuzz/fuzz_http: tests/lib/refhttp.c
+$(BUILD)/tests/fuzz/fuzz_http $(BUILD)/tests/fuzz/fuzz_tls: $(BUILD)/%: %.c $(FUZZ_LIB) \
+		tests/lib/stream.c $(wildcard tests/lib/*.h) $(READ_H) headers/crmgate/abi.h
 	$(FUZZ_BUILD)
 
 $(BUILD)/tests/fuzz/fuzz_config: tests/fuzz/fuzz_config.c \
@@ -241,11 +252,8 @@ $(BUILD)/tests/fuzz/fuzz_config: tests/fuzz/fuzz_config.c \
 	$(FUZZ_BUILD) -lyaml
 
 .PHONY: fuzz
-fuzz: $(FUZZ) ## run the native fuzzers for a minute
-	$(Q)$(BUILD)/tests/fuzz/fuzz_parse -max_len=2048 -max_total_time=30 -verbosity=0
-	@mkdir -p $(BUILD)/corpus
-	$(Q)$(BUILD)/tests/fuzz/fuzz_config $(BUILD)/corpus tests/golden/config \
-		-max_len=4096 -max_total_time=30 -verbosity=0
+fuzz: $(FUZZ) ## run the native fuzzers, half a minute each
+	$(Q)BUILD=$(BUILD) tests/fuzz/fuzz.sh 30
 
 .PHONY: demo
 demo: ## install what is missing, build, show it at work in namespaces (root)

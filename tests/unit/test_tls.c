@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../bpf/tls.h"
+#include "../lib/walker.h"
 
 #define CONVERSATIONS 400
 #define TURNS         30
@@ -33,52 +33,21 @@ struct side {
 	uint32_t first;		/* sequence number of bytes[0] */
 };
 
-struct frame {
-	const uint8_t *bytes;
-	uint32_t len;
-};
-
 static struct side client, server;
-static struct crmg_stream stream;
-static uint32_t counted;
+static struct crmg_walker walker;
 static bool held;	/* what comes ahead of its turn is dropped, and comes again */
 
-static long load(void *ctx, __u32 at, void *to, __u32 n)
-{
-	const struct frame *frame = ctx;
-
-	if (at > frame->len || n > frame->len - at)
-		return -1;
-	memcpy(to, frame->bytes + at, n);
-	return 0;
-}
-
-/* A segment as the programs treat it (bpf/requests.h). False: it is dropped. */
+/* A segment as the programs treat it. False: it is dropped. */
 static bool segment(const struct side *side, uint32_t from, uint32_t len, uint32_t ack)
 {
-	struct frame frame = { side->bytes + from, len };
-	static struct crmg_walk k;
-	uint32_t steps = 0;
+	bool came;
 
-	k = (struct crmg_walk){
-		.stream = stream, .end = len, .base = side->first + from, .ack = ack, .tls = 1,
-		.leaves = side == &server, .acked = client.first + client.sent,
-		.held = held,
-	};
-	if (!len || !crmg_tls_meet(&k))
-		return true;
-	while (!crmg_tls_step(&k, &frame, load))
-		assert_true(++steps <= 2 * len + 2);
-	crmg_tls_end(&k);
-	if (k.leaves) {
-		stream.out = k.stream.out;
-	} else if (!k.aside) {
-		stream.next = k.stream.next;
-		stream.tls = k.stream.tls;
-		memcpy(stream.hole_held, k.stream.hole_held, sizeof(stream.hole_held));
-		counted += k.begun;
-	}
-	return k.leaves || !(k.aside && k.held);
+	walker.held = held;
+	walker.acked = client.first + client.sent;
+	came = crmg_walker_read(&walker, side == &server, side->first + from, side->bytes + from, len,
+				ack);
+	assert_false(walker.stuck);
+	return came;
 }
 
 /* How a side's bytes are delivered: one in so many segments twice, or after the next. */
@@ -223,11 +192,10 @@ static void turn_http2(const struct kind *kind, const struct way *way)
 
 static void begin(const struct kind *kind, const struct way *way)
 {
-	stream = (struct crmg_stream){ .tls.flags = CRMG_TLS_IN_STARTED };
 	client.len = client.sent = server.len = server.sent = 0;
 	client.first = below(~0U);
 	server.first = below(~0U);
-	stream.next = client.first;
+	walker = crmg_walker(true, client.first);
 	greet(kind, way);
 	if (!kind->http2)
 		return;
@@ -267,11 +235,10 @@ static void test_segments(void **state)
 		const struct way way = { 1 + below(below(2) ? 10 : 60000), below(2) ? 5 : 0, 0 };
 		uint32_t requests;
 
-		counted = 0;
 		requests = converse(&way);
-		if (counted != requests)
+		if (walker.counted != requests)
 			fail_msg("conversation %d, segments to %u bytes: %u requests counted of %u", i,
-				 way.largest, counted, requests);
+				 way.largest, walker.counted, requests);
 	}
 }
 
@@ -285,11 +252,10 @@ static void test_out_of_order(void **state)
 		const struct way way = { 1448, 10, 20 };
 		uint32_t had;
 
-		counted = 0;
 		had = converse(&way);
-		assert_true(counted <= had + had / 4);
+		assert_true(walker.counted <= had + had / 4);
 		requests += had;
-		all += counted;
+		all += walker.counted;
 	}
 	print_message("out of order: %u requests counted of %u\n", all, requests);
 	assert_in_range(all, requests * 95 / 100, requests * 105 / 100);
@@ -304,11 +270,11 @@ static void test_held(void **state)
 		const struct way way = { 1 + below(below(2) ? 10 : 3000), 10, 1 + below(5) };
 		uint32_t requests;
 
-		counted = 0;
+		walker.counted = 0;
 		requests = converse(&way);
-		if (counted != requests)
+		if (walker.counted != requests)
 			fail_msg("conversation %d, segments to %u bytes: %u requests counted of %u", i,
-				 way.largest, counted, requests);
+				 way.largest, walker.counted, requests);
 	}
 	held = false;
 }
@@ -325,7 +291,7 @@ static void test_astray(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		begin(&kind, &way);
-		counted = 0;
+		walker.counted = 0;
 		held = !i;
 		for (uint32_t turn = 0; turn < TURNS; turn++) {
 			uint32_t from = client.len;
@@ -338,7 +304,7 @@ static void test_astray(void **state)
 			deliver(&server, &way);
 		}
 		/* The first was dropped, as far as the server had not what is before it. */
-		assert_in_range(counted, TURNS - 1, TURNS);
+		assert_in_range(walker.counted, TURNS - 1, TURNS);
 	}
 	held = false;
 }
@@ -359,10 +325,10 @@ static void test_false_header(void **state)
 		data(&client, &kind, 600);
 		memcpy(client.bytes + from + 100, "\x17\x03\x03\x40\x00", CRMG_TLS_HEADER);
 		data(&client, &kind, 30);
-		counted = 0;
+		walker.counted = 0;
 		assert_true(segment(&client, from + 100, client.len - from - 100, server.first));
 		assert_int_equal(segment(&client, from, 100, server.first), !held);
-		assert_int_equal(counted, 1);
+		assert_int_equal(walker.counted, 1);
 	}
 	held = false;
 }
@@ -379,7 +345,7 @@ static void test_ahead(void **state)
 		uint32_t at[REQUESTS + 1];
 
 		begin(&kind, &way);
-		counted = 0;
+		walker.counted = 0;
 		for (uint32_t i = 0; i < REQUESTS; i++) {
 			at[i] = client.len;
 			data(&client, &kind, 30);
@@ -388,7 +354,7 @@ static void test_ahead(void **state)
 		segment(&client, at[SECOND], at[SECOND + 1] - at[SECOND], 0);
 		deliver(&client, &way);
 		/* The second shows a request, and shows it again. */
-		assert_in_range(counted, REQUESTS, REQUESTS + 1);
+		assert_in_range(walker.counted, REQUESTS, REQUESTS + 1);
 	}
 }
 
@@ -401,12 +367,12 @@ static void test_garbage(void **state)
 		uint32_t len = 1 + below(3000), from = below(STREAM_MAX - len);
 
 		if (i % 100 == 0)
-			for (size_t b = 0; b < sizeof(stream); b++)
-				((uint8_t *)&stream)[b] = (uint8_t)below(256);
+			for (size_t b = 0; b < sizeof(walker.stream); b++)
+				((uint8_t *)&walker.stream)[b] = (uint8_t)below(256);
 		for (uint32_t at = from; at < from + len; at += 1 + below(200))
 			memcpy(side->bytes + at, "\x17\x03\x03\x00\x20", from + len - at > 5 ? 5 : 1);
 		if (below(2))
-			stream.next = stream.out.next = side->first + from + below(10) - 5;
+			walker.stream.next = walker.stream.out.next = side->first + from + below(10) - 5;
 		segment(side, from, len, below(~0U));
 	}
 }
