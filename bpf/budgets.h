@@ -7,10 +7,6 @@
 #ifndef CRMGATE_BPF_BUDGETS_H
 #define CRMGATE_BPF_BUDGETS_H
 
-/* Beside the rows of bindings (resolve.h): what a hash is for. */
-#define CRMG_HASH_AGGREGATE 0x4000
-#define CRMG_HASH_PRESSURE  0x8000
-
 /* True if no limit of the bucket has a backlog, or nobody ever had it: it is as good as a new one. */
 static __always_inline bool crmg_bucket_full(const struct crmg_bucket *bucket, __u64 now)
 {
@@ -66,14 +62,20 @@ __noinline __u32 crmg_bucket_way(struct crmg_aggregates *line, __u64 check, __u6
 	return home;
 }
 
+/* How wide the prefix is that a source shares budgets with; of a binding: v4_wide, v6_wide. */
+static __always_inline __u32
+crmg_wide_len(const struct crmg_addr *addr, __u32 v4_wide, __u32 v6_wide)
+{
+	return !addr->hi && addr->lo >> 32 == CRMG_V4_MAPPED_LO >> 32 ? v4_wide : v6_wide;
+}
+
 /* The bucket of the wider prefix of a source; use: CRMG_HASH_*. */
 static __always_inline struct crmg_bucket *
 crmg_aggregate(const struct crmg_work *w, const struct crmg_binding *binding, __u32 use)
 {
 	const struct crmg_source *source = &w->source;
-	bool v4 = !source->addr.hi && source->addr.lo >> 32 == CRMG_V4_MAPPED_LO >> 32;
 	struct crmg_addr wide = crmg_addr_prefix(&source->addr,
-						 v4 ? binding->v4_wide : binding->v6_wide);
+		crmg_wide_len(&source->addr, binding->v4_wide, binding->v6_wide));
 	struct crmg_aggregates *line;
 	struct crmg_hash hash;
 	__u32 at, way;

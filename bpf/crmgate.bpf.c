@@ -57,6 +57,7 @@
 #include "report.h"
 #include "decide.h"
 #include "floor.h"
+#include "wide.h"
 #include "totals.h"
 #include "stranger.h"
 #include "fast.h"

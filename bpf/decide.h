@@ -233,13 +233,13 @@ static __always_inline struct crmg_telling
 crmg_telling(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdict verdict)
 {
 	return (struct crmg_telling){
-		.detail = c->detail,
+		.addr = c->detail ? &c->detail->addr : NULL,
 		.standing = &c->standing,
 		.kind = reason >= CRMG_REASON_CONNECTIONS && !crmg_is_form(reason) ?
 			CRMG_EVENT_EXCEEDED : CRMG_EVENT_REFUSED,
 		.reason = reason,
 		.verdict = verdict,
-		.v4 = c->work->pkt.v4,
+		.len = c->work->pkt.v4 ? crmg_knobs.v4_len : crmg_knobs.v6_len,
 	};
 }
 

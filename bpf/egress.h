@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * egress.h - what a service sends: counted for the source that it goes to, as it goes on
- * the wire, and charged to its budgets (quota.h, totals.h) before anything else.
+ * the wire, and charged to its budgets (quota.h, totals.h, wide.h) before anything else.
  */
 #ifndef CRMGATE_BPF_EGRESS_H
 #define CRMGATE_BPF_EGRESS_H
@@ -38,7 +38,10 @@ crmg_leaving_to(struct crmg_case *c, const struct crmg_control *control,
 	return true;
 }
 
-/* Tells of a budget; reason: whose it is. One that sources share is that of no single one. */
+/*
+ * Tells of a budget; reason: whose it is. One that all sources share is that of no single one,
+ * that of an aggregate is of the prefix.
+ */
 static __noinline void
 crmg_tell_budget(const struct crmg_case *c, enum crmg_event_kind kind, enum crmg_reason reason,
 		 enum crmg_verdict verdict)
@@ -48,7 +51,11 @@ crmg_tell_budget(const struct crmg_case *c, enum crmg_event_kind kind, enum crmg
 	telling.kind = kind;
 	telling.count = kind == CRMG_EVENT_EXCEEDED ? c->work->source.packets : 0;
 	if (reason == CRMG_REASON_TOTAL)
-		telling.detail = NULL;
+		telling.addr = NULL;
+	if (reason == CRMG_REASON_AGGREGATE) {
+		telling.addr = &c->work->wide.addr;
+		telling.len = c->work->wide.len;
+	}
 	crmg_event_offer(c->front, &telling, c->work->source.now_ns);
 }
 
@@ -127,7 +134,11 @@ crmg_notify(const struct crmg_case *c, struct crmg_row *row, int result)
 		row->budgets_notified++;
 		crmg_tell_budget(c, CRMG_EVENT_BUDGET, CRMG_REASON_BYTES_OUT, CRMG_VERDICT_PASS);
 	}
-	if (CRMG_OUT_SHARED(result) & CRMG_OUT_NOTIFY) {
+	if (result & CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_NOTIFY)) {
+		row->budgets_notified++;
+		crmg_tell_budget(c, CRMG_EVENT_BUDGET, CRMG_REASON_AGGREGATE, CRMG_VERDICT_PASS);
+	}
+	if (result & CRMG_OUT_ALL(CRMG_OUT_NOTIFY)) {
 		row->budgets_notified++;
 		crmg_tell_budget(c, CRMG_EVENT_BUDGET, CRMG_REASON_TOTAL, CRMG_VERDICT_PASS);
 	}
@@ -167,7 +178,8 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	if ((result | CRMG_OUT_SHARED(result)) & CRMG_OUT_CONTENDED)
 		reason = CRMG_REASON_CONTENTION;
 	else if (!(refused & CRMG_OUT_REFUSED))
-		reason = CRMG_REASON_TOTAL;
+		reason = refused & CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED) ?
+			 CRMG_REASON_AGGREGATE : CRMG_REASON_TOTAL;
 	else if (acts && crmg_windows_closed(crmg_windows_at(source->index), source->now_ns))
 		closed = true;
 	if (c->detail && binding->on_budget == CRMG_ON_BUDGET_THROTTLE &&
@@ -177,7 +189,7 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	}
 	if (closed && c->slot)
 		crmg_cut_begin(c->slot);
-	else if (reason == CRMG_REASON_TOTAL)
+	else if (reason == CRMG_REASON_TOTAL || reason == CRMG_REASON_AGGREGATE)
 		closed = crmg_totals_refused(w, result);
 	if (acts && drops) {
 		verdict = closed && binding->flags & CRMG_BINDING_CUTS &&
@@ -187,7 +199,9 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	} else if (acts) {
 		row->would_drop[reason] += packets;
 	}
-	if (CRMG_OUT_SHARED(result) & CRMG_OUT_EXCEEDED)
+	if (result & CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_EXCEEDED))
+		crmg_tell_budget(c, CRMG_EVENT_EXCEEDED, CRMG_REASON_AGGREGATE, verdict);
+	if (result & CRMG_OUT_ALL(CRMG_OUT_EXCEEDED))
 		crmg_tell_budget(c, CRMG_EVENT_EXCEEDED, CRMG_REASON_TOTAL, verdict);
 	crmg_refused(c, reason, verdict);
 	return verdict;

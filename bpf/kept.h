@@ -20,10 +20,10 @@ static __always_inline void crmg_windows_forget(__u32 index)
 		__builtin_memset(there, 0, sizeof(*there));
 }
 
-/* 1 if the window is of more than an hour, and an eighth of its quota was sent. */
-__noinline int crmg_window_heavy(const struct crmg_window *w, __u64 now_ns)
+/* 1 if the window is of more than per_s seconds, and an eighth of its quota was sent. */
+__noinline int crmg_window_heavy(const struct crmg_window *w, __u64 now_ns, __u64 per_s)
 {
-	return w && crmg_terms_per_s(w->terms) > CRMG_KEPT_PER_S &&
+	return w && crmg_terms_per_s(w->terms) > per_s &&
 	       crmg_window_level(w, crmg_window_since(w, now_ns)) >= crmg_terms_eighth(w->terms);
 }
 
@@ -38,7 +38,7 @@ crmg_windows_keep(struct crmg_windows *there, __u32 index, __u64 check, __u64 no
 
 #pragma unroll
 	for (i = 0; i < CRMG_WINDOWS_MAX; i++)
-		heavy |= crmg_window_heavy(&there->window[i], now_ns);
+		heavy |= crmg_window_heavy(&there->window[i], now_ns, CRMG_KEPT_PER_S);
 	if (!heavy || !detail || !shared || !w)
 		return;
 	__builtin_memcpy(&w->kept.windows, there, sizeof(*there));

@@ -89,7 +89,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, CRMG_TOTALS);
+	__uint(max_entries, CRMG_TOTAL_WINDOWS(1024));
 	__type(key, __u32);
 	__type(value, struct crmg_total_windows);
 } total_windows SEC(".maps");

@@ -62,7 +62,7 @@ static __noinline void crmg_proved(struct crmg_work *w, const struct crmg_bindin
 	for (id = 0; id < CRMG_BUCKET_LIMITS; id++) {
 		__u64 n = crmg_limit_amount(id, &take);
 
-		if (CRMG_STRIKE_LIMITS & 1 << id && binding->ban.limits & 1 << id)
+		if (CRMG_STRIKE_LIMITS & 1 << id && binding->strike_limits & 1 << id)
 			exceeded |= crmg_proved_charge(&proved->tat[id], take.now,
 						       crmg_limit_cost(&binding->limit[id], id, n),
 						       binding->limit[id].tolerance);

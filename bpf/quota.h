@@ -2,7 +2,7 @@
 /*
  * quota.h - budgets of bytes that leave (bytes_out), at TC egress. Of a source that has a
  * slot its windows are charged before the verdict: all of them, or, when one does not take
- * the whole packet, none. Of those that sources share: totals.h. The arithmetic, and why it
+ * the whole packet, none. Of those that sources share: totals.h, wide.h. The arithmetic, and why it
  * is right: window.h.
  *
  * One CPU at a time: the windows of a source belong together, so one bit in the first of
@@ -48,12 +48,23 @@ __noinline int crmg_windows_wait(struct crmg_windows *there)
 	return 0;
 }
 
+static __always_inline bool crmg_windows_hold(struct crmg_windows *there)
+{
+	return !there || crmg_windows_take(there) || crmg_windows_wait(there);
+}
+
 /* Where the slot changed hands meanwhile there is nothing to let go of. */
 static __always_inline void crmg_windows_let_go(struct crmg_windows *there)
 {
 	__u64 terms = CRMG_READ_ONCE(there->window[0].terms);
 
 	__sync_val_compare_and_swap(&there->window[0].terms, terms, terms & ~CRMG_WINDOW_BUSY);
+}
+
+static __always_inline void crmg_windows_leave(struct crmg_windows *there)
+{
+	if (there)
+		crmg_windows_let_go(there);
 }
 
 /* True if the packet stays within an eighth of every quota. */
@@ -208,7 +219,7 @@ crmg_quotas_charge(struct crmg_work *w, const struct crmg_quotas *quotas,
 
 	if (!there)
 		return 0;
-	if (!crmg_windows_take(there) && !crmg_windows_wait(there)) {
+	if (!crmg_windows_hold(there)) {
 		if (!drops)
 			__sync_fetch_and_add(&detail->bytes_out, bytes);
 		return CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED;

@@ -29,13 +29,13 @@ static __always_inline __u32 crmg_event_due(struct crmg_detail *detail, __u32 re
 
 /* What an event tells. */
 struct crmg_telling {
-	const struct crmg_detail *detail;	/* of the source; NULL: it is of no single one */
+	const struct crmg_addr *addr;	/* of the source or prefix; NULL: it is of no single one */
 	const struct crmg_standing *standing;
 	enum crmg_event_kind kind;
 	enum crmg_reason reason;
 	enum crmg_verdict verdict;
 	__u32 count;
-	bool v4;
+	__u8 len;
 };
 
 static __noinline void
@@ -60,9 +60,9 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 	e->time_ns = crmg_boot_ns();
 	e->count = telling->count;
 	e->len = 0;
-	if (telling->detail) {
-		e->addr = telling->detail->addr;
-		e->len = telling->v4 ? crmg_knobs.v4_len : crmg_knobs.v6_len;
+	if (telling->addr) {
+		e->addr = *telling->addr;
+		e->len = telling->len;
 	}
 	e->kind = telling->kind;
 	e->reason = telling->reason;

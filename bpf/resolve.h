@@ -173,7 +173,7 @@ crmg_slot_adopt(const struct crmg_front *front, struct crmg_slot *slot,
 			crmg_slot_orphan(slot, detail, source->index, source->now_ns);
 		if (standing->binding->flags & CRMG_BINDING_BAN &&
 		    crmg_limits_changed(detail->cost, standing->binding->limit,
-					standing->binding->ban.limits))
+					standing->binding->strike_limits))
 			crmg_proved_fill(source->index, source->now_ns);
 		crmg_limits_adopt(slot->tat, detail->cost, standing->binding->limit,
 				  standing->binding->limits,

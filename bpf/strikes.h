@@ -174,7 +174,7 @@ crmg_strikes(const struct crmg_slot *slot, struct crmg_detail *detail,
 	__u32 packets, since;
 
 	/* Leaves no trace, or who forges the address decided what else is a strike. */
-	if (!w->exceeded || !(binding->ban.limits & 1 << limit))
+	if (!w->exceeded || !(binding->strike_limits & 1 << limit))
 		return false;
 	packets = CRMG_TRAFFIC_PACKETS(CRMG_READ_ONCE(slot->traffic)) +
 		  (__u32)detail->carried_packets;

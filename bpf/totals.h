@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * totals.h - budgets of bytes that leave (quota.h) which all sources of a policy, or of a
- * service, share. What leaves is charged to all its budgets; what is to be dropped, since one
+ * totals.h - budgets of bytes that leave (quota.h) which all sources of a wider prefix (wide.h),
+ * of a policy, or of a service share. What leaves is charged to all its budgets; what is to be dropped, since one
  * that cuts refuses it, to none. So all are held before one is asked, and always in the same
  * order: nobody waits for somebody who waits for him. A budget that only tells and is used up
  * holds up no other.
@@ -16,6 +16,7 @@
 /* What came of a packet in each scope, in one word. */
 #define CRMG_OUT_OF(scope, bits) ((bits) << (scope) * 8)
 #define CRMG_OUT_ANY(bits)       ((bits) * 0x01010101)
+#define CRMG_OUT_ALL(bits)       ((bits) * 0x01010000)	/* policy and service */
 #define CRMG_OUT_SHARED(result)  (((result) >> 8 | (result) >> 16 | (result) >> 24) & 0xff)
 
 /*
@@ -24,7 +25,7 @@
  */
 __noinline int crmg_total_is_cut(__u32 at, __u32 generation, __u64 now_ns)
 {
-	struct crmg_total_windows *total = bpf_map_lookup_elem(&total_windows, &at);
+	struct crmg_total_windows *total = crmg_total_windows_at(at);
 
 	if (!total || !generation || CRMG_READ_ONCE(total->cut) != generation)
 		return 0;
@@ -32,17 +33,6 @@ __noinline int crmg_total_is_cut(__u32 at, __u32 generation, __u64 now_ns)
 		return 1;
 	__sync_val_compare_and_swap(&total->cut, generation, 0);
 	return 0;
-}
-
-static __always_inline bool crmg_windows_hold(struct crmg_windows *there)
-{
-	return !there || crmg_windows_take(there) || crmg_windows_wait(there);
-}
-
-static __always_inline void crmg_windows_leave(struct crmg_windows *there)
-{
-	if (there)
-		crmg_windows_let_go(there);
 }
 
 /* The barriers have addresses reckoned anew: there is no room on the stack to keep them. */
@@ -67,10 +57,8 @@ crmg_out_pass(struct crmg_work *w, enum crmg_scope scope, struct crmg_windows *t
 
 static __always_inline struct crmg_windows *crmg_total_at(const struct crmg_out *out)
 {
-	struct crmg_total_windows *total;
-	__u32 at = out->at;
+	struct crmg_total_windows *total = out->set ? crmg_total_windows_at(out->at) : NULL;
 
-	total = out->set ? bpf_map_lookup_elem(&total_windows, &at) : NULL;
 	return total ? &total->windows : NULL;
 }
 
@@ -93,36 +81,49 @@ crmg_out_hold(const struct crmg_work *w, enum crmg_scope scope, struct crmg_wind
  */
 __noinline int crmg_totals_charge(struct crmg_work *w)
 {
-	struct crmg_windows *source, *policy, *service;
+	struct crmg_windows *source, *aggregate, *policy, *service;
 	int result = 0;
 
 	if (!w)
 		return 0;
 	source = w->out[CRMG_SCOPE_SOURCE].set ?
 		 crmg_windows_at(w->out[CRMG_SCOPE_SOURCE].at) : NULL;
+	aggregate = crmg_total_at(&w->out[CRMG_SCOPE_AGGREGATE]);
 	policy = crmg_total_at(&w->out[CRMG_SCOPE_POLICY]);
 	service = crmg_total_at(&w->out[CRMG_SCOPE_SERVICE]);
 	if (!crmg_out_hold(w, CRMG_SCOPE_SOURCE, &source))
 		return CRMG_OUT_OF(CRMG_SCOPE_SOURCE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
+	if (!crmg_out_hold(w, CRMG_SCOPE_AGGREGATE, &aggregate)) {
+		result = CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
+		goto source;
+	}
+	if (aggregate && !crmg_wide_is(aggregate, w)) {
+		crmg_windows_leave(aggregate);
+		aggregate = NULL;
+	}
 	if (!crmg_out_hold(w, CRMG_SCOPE_POLICY, &policy)) {
 		result = CRMG_OUT_OF(CRMG_SCOPE_POLICY, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
-		goto source;
+		goto aggregate;
 	}
 	if (!crmg_out_hold(w, CRMG_SCOPE_SERVICE, &service)) {
 		result = CRMG_OUT_OF(CRMG_SCOPE_SERVICE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
 		goto policy;
 	}
 	result = crmg_out_ask(w, CRMG_SCOPE_SOURCE, source);
+	result |= crmg_out_ask(w, CRMG_SCOPE_AGGREGATE, aggregate);
 	result |= crmg_out_ask(w, CRMG_SCOPE_POLICY, policy);
 	result |= crmg_out_ask(w, CRMG_SCOPE_SERVICE, service);
 	if (!(result & w->acts)) {
 		result |= crmg_out_pass(w, CRMG_SCOPE_SOURCE, source, result);
+		result |= crmg_out_pass(w, CRMG_SCOPE_AGGREGATE, aggregate, result);
 		result |= crmg_out_pass(w, CRMG_SCOPE_POLICY, policy, result);
 		result |= crmg_out_pass(w, CRMG_SCOPE_SERVICE, service, result);
 	}
 	crmg_windows_leave(service);
 policy:
 	crmg_windows_leave(policy);
+aggregate:
+	crmg_windows_leave(aggregate);
 source:
 	crmg_windows_leave(source);
 	return result;
@@ -162,18 +163,20 @@ crmg_service_quotas(const struct crmg_front *front, const struct crmg_binding *b
 static __always_inline bool
 crmg_shares_out(const struct crmg_front *front, const struct crmg_binding *binding)
 {
-	return binding->total_quotas | crmg_service_quotas(front, binding);
+	return binding->aggregate_quotas | binding->total_quotas |
+	       crmg_service_quotas(front, binding);
 }
 
 /*
- * What crmg_totals_charge() is to charge: the budgets of the source, of its policy and of the
- * service; and w->acts: which of them cut. Returns what of it is refused already: while one is
+ * What crmg_totals_charge() is to charge: the budgets of the source, of its wider prefix, of
+ * its policy and of the service; and w->acts: which of them cut. Returns what of it is refused already: while one is
  * cut nothing is sent, however small.
  */
 static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 {
 	const struct crmg_binding *binding = c->standing.binding;
 	struct crmg_work *w = c->work;
+	struct crmg_out *aggregate = &w->out[CRMG_SCOPE_AGGREGATE];
 	struct crmg_out *policy = &w->out[CRMG_SCOPE_POLICY];
 	struct crmg_out *service = &w->out[CRMG_SCOPE_SERVICE];
 
@@ -181,11 +184,17 @@ static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 	w->source.now_ns = crmg_exact_ns();
 	crmg_out_scope(w, c->front, CRMG_SCOPE_SOURCE, c->slot ? binding->quotas : 0,
 		       w->source.index, bytes);
+	crmg_wide_find(w, binding, true);
+	crmg_out_scope(w, c->front, CRMG_SCOPE_AGGREGATE,
+		       w->wide.at != CRMG_WIDE_NONE ? binding->aggregate_quotas : 0, w->wide.at, bytes);
 	crmg_out_scope(w, c->front, CRMG_SCOPE_POLICY, binding->total_quotas, binding->row, bytes);
 	crmg_out_scope(w, c->front, CRMG_SCOPE_SERVICE, crmg_service_quotas(c->front, binding),
 		       CRMG_TOTAL_SERVICES + binding->service, bytes);
 	if (binding->mode != CRMG_MODE_ENFORCE)
 		return 0;
+	if (aggregate->set &&
+	    crmg_total_is_cut(aggregate->at, aggregate->holds, w->source.now_ns))
+		return CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED);
 	if (policy->set && crmg_total_is_cut(policy->at, policy->holds, w->source.now_ns))
 		return CRMG_OUT_OF(CRMG_SCOPE_POLICY, CRMG_OUT_REFUSED);
 	if (service->set && crmg_total_is_cut(service->at, service->holds, w->source.now_ns))
@@ -196,10 +205,8 @@ static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 /* It refused something: true if it is used up, and not only a large packet was too much. */
 static __always_inline bool crmg_total_refused(const struct crmg_out *out)
 {
-	struct crmg_total_windows *total;
-	__u32 at = out->at;
+	struct crmg_total_windows *total = crmg_total_windows_at(out->at);
 
-	total = bpf_map_lookup_elem(&total_windows, &at);
 	if (!total || !out->holds || !crmg_windows_closed(&total->windows, out->now_ns))
 		return false;
 	CRMG_WRITE_ONCE(total->cut, out->holds);
@@ -216,6 +223,8 @@ __noinline int crmg_totals_refused(struct crmg_work *w, int result)
 
 	if (!w)
 		return 0;
+	if (result & CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED))
+		closed |= crmg_total_refused(&w->out[CRMG_SCOPE_AGGREGATE]);
 	if (result & CRMG_OUT_OF(CRMG_SCOPE_POLICY, CRMG_OUT_REFUSED))
 		closed |= crmg_total_refused(&w->out[CRMG_SCOPE_POLICY]);
 	if (result & CRMG_OUT_OF(CRMG_SCOPE_SERVICE, CRMG_OUT_REFUSED))
@@ -225,8 +234,9 @@ __noinline int crmg_totals_refused(struct crmg_work *w, int result)
 
 /*
  * What of budgets is used up for a packet that asks for something: enum crmg_reason. own: 1 if
- * one of the source is; policy, service: of their windows, or CRMG_TOTALS if they have none. A
- * function of its own, verified once: the programs know nothing of what it says.
+ * one of the source is; policy, service, and w->wide.at: of their windows, or CRMG_WIDE_NONE if
+ * they have none. A function of its own, verified once: the programs know nothing of what it
+ * says.
  */
 __noinline int
 crmg_spent_by(struct crmg_work *w, __u32 own, __u32 policy, __u32 service, __u32 generation)
@@ -237,6 +247,8 @@ crmg_spent_by(struct crmg_work *w, __u32 own, __u32 policy, __u32 service, __u32
 		return CRMG_REASON_OK;
 	if (own)
 		reason = CRMG_REASON_BYTES_OUT;
+	else if (crmg_total_is_cut(w->wide.at, generation, w->source.now_ns))
+		reason = CRMG_REASON_AGGREGATE;
 	else if (crmg_total_is_cut(policy, generation, w->source.now_ns) ||
 		 crmg_total_is_cut(service, generation, w->source.now_ns))
 		reason = CRMG_REASON_TOTAL;
@@ -249,10 +261,11 @@ static __always_inline enum crmg_reason crmg_spent(const struct crmg_case *c)
 {
 	const struct crmg_binding *binding = c->standing.binding;
 	struct crmg_work *w = c->work;
-	__u32 policy = CRMG_TOTALS, service = CRMG_TOTALS;
+	__u32 policy = CRMG_WIDE_NONE, service = CRMG_WIDE_NONE;
 
 	if (!(binding->flags & CRMG_BINDING_CUTS) || !crmg_asks(&w->pkt))
 		return CRMG_REASON_OK;
+	crmg_wide_find(w, binding, false);
 	if (binding->total_quotas)
 		policy = crmg_place_row(w, binding);
 	if (crmg_service_quotas(c->front, binding))

@@ -31,6 +31,16 @@ struct crmg_throttling {
 	__u32 pad;
 };
 
+/* A wider prefix that has a budget of bytes that leave (wide.h). */
+struct crmg_wide {
+	__u64 check;
+	struct crmg_addr addr;
+	__u32 first;		/* entry of "total_windows" that its line begins with */
+	__u32 at;		/* its entry; CRMG_WIDE_NONE: it has none */
+	__u32 row;		/* of the binding; a probe has none of its own */
+	__u32 len;		/* of the prefix */
+};
+
 /* What a segment says of its connection (segments.h). */
 struct crmg_step {
 	__u64 hash;		/* its bits of the tag */
@@ -57,6 +67,7 @@ struct crmg_work {
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	struct crmg_out out[CRMG_SCOPE_COUNT];
 	__u64 acts;		/* CRMG_OUT_OF(scope, CRMG_OUT_REFUSED): of what does not only tell */
+	struct crmg_wide wide;
 	struct crmg_throttling throttling;
 	struct crmg_kept kept;	/* of who gives way (kept.h) */
 	__u64 own;		/* enum crmg_reason: of a refusal by the source's limits; OK: theirs */

@@ -481,14 +481,13 @@ CRMG_SIZE(struct crmg_budget, 64);
 
 /* ban: of a policy. */
 struct crmg_ban_terms {
-	__u32 limits;		/* those that give strikes, of CRMG_STRIKE_LIMITS */
 	__u32 within_ms;	/* 1 s .. 1 h */
 	__u32 for_s;		/* of the first ban */
 	__u32 max_s;		/* of any ban */
 	__u16 factor;		/* << CRMG_BAN_FACTOR_SHIFT: each ban lasts that much longer */
 	__u16 after;		/* strikes; 0: no automatic bans */
 };
-CRMG_SIZE(struct crmg_ban_terms, 20);
+CRMG_SIZE(struct crmg_ban_terms, 16);
 
 /*
  * What holds for a client at a service: two cells, of which a packet that conforms
@@ -520,6 +519,8 @@ struct crmg_binding {
 	__u8 total_limits;	/* bit i: total[i] is set */
 	__u16 quotas;		/* what each source may be sent: of section QUOTAS; 0: anything */
 	struct crmg_ban_terms ban;
+	__u16 strike_limits;	/* bit i: refusals by limit[i] are strikes; of CRMG_STRIKE_LIMITS */
+	__u16 aggregate_quotas;	/* what each wider prefix may be sent; as quotas */
 	__u8 on_budget;		/* enum crmg_on_budget */
 	__u8 protocol;		/* enum crmg_protocol, of the service */
 	__u16 contract;		/* of the client, in section CONTRACTS; 0: it always holds */
@@ -550,9 +551,9 @@ struct crmg_quota {
 CRMG_SIZE(struct crmg_quota, 24);
 
 /*
- * quotas[binding.quotas]: those of each source under a policy, shortest time first; and
- * [binding.total_quotas], [budget.quotas]: those of all sources of a policy, of a service.
- * Entry 0 is unused.
+ * quotas[binding.quotas]: those of each source under a policy, shortest time first;
+ * [binding.aggregate_quotas]: of each wider prefix; [binding.total_quotas], [budget.quotas]: of
+ * all sources of a policy, of a service. Entry 0 is unused.
  */
 struct crmg_quotas {
 	struct crmg_quota quota[CRMG_WINDOWS_MAX];
@@ -993,13 +994,28 @@ CRMG_SIZE(struct crmg_aggregates, 256);
 
 /*
  * Map "total_windows", in the same order: what all sources of a policy or a service were sent.
- * Written by TC, and by user space before the first packet; the end of a cut by XDP too.
+ * Behind them what those of each wider prefix were, in lines of CRMG_WIDE_WAYS prefixes, which
+ * are chosen by a keyed hash of (binding's row, wider prefix); see wide.h. Written by TC, and by
+ * user space before the first packet; the end of a cut by XDP too.
  */
+#define CRMG_WIDE_WAYS              8
+#define CRMG_WIDE_LINES(capacity)   ((capacity) / 64)
+#define CRMG_TOTAL_WINDOWS(capacity) \
+	(CRMG_TOTALS + CRMG_WIDE_LINES(capacity) * CRMG_WIDE_WAYS)
+
 struct crmg_total_windows {
 	struct crmg_windows windows;
 	__u32 cut;		/* generation under which a quota was used up, ... */
-	__u32 pad;		/* ... so that requests are refused; 0: none */
-	__u64 reserved[7];
+				/* ... so that requests are refused; 0: none */
+	__u32 claiming;		/* of the first of a line: 1 while a CPU takes one of it */
+	/* Of a prefix; who changes these holds the windows. */
+	__u64 check;		/* 0: nobody's; it is written last */
+	struct crmg_addr addr;
+	__u16 row;		/* of its binding */
+	__u8 len;		/* of the prefix */
+	__u8 pad;
+	__u32 sent;		/* CLOCK_MONOTONIC when data was last sent, 2^30 ns */
+	__u64 reserved[3];
 };
 CRMG_SIZE(struct crmg_total_windows, 192);
 
@@ -1261,7 +1277,9 @@ CRMG_SIZE(struct crmg_client_row, 80);
 	X(STRIKES,     strikes,     "refusals that count towards an automatic ban") \
 	X(AUTO_BANS,   auto_bans,   "automatic bans") \
 	X(LARGE_SHARES, large_shares, "bans not made: the source has most of the service's packets") \
-	X(CONNS_FORGOTTEN, conns_forgotten, "open connections forgotten to make room for others")
+	X(CONNS_FORGOTTEN, conns_forgotten, "open connections forgotten to make room for others") \
+	X(AGGREGATES_FULL, aggregates_full, "packets not charged to what a wider prefix may be sent: " \
+					    "no place was free")
 
 #define CRMG_ENUM_HOST(ID, ...) CRMG_HOST_##ID,
 enum crmg_host_id { CRMG_HOST_COUNTERS(CRMG_ENUM_HOST) CRMG_HOST_COUNT };
@@ -1368,7 +1386,8 @@ struct crmg_knobs {
 	__u64 v6_mask_lo;
 	__u8 v4_len;		/* of a source: 96 + 8..32 */
 	__u8 v6_len;		/* 32..128 */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 wide_mask;	/* CRMG_WIDE_LINES(capacity) - 1 */
 	__u64 hash_key[CRMG_HASH_KEYS];	/* secret, or an attacker picks collisions */
 };
 CRMG_SIZE(struct crmg_knobs, 240);

@@ -8,6 +8,10 @@
 
 #include <crmgate/abi.h>
 
+/* Beside the row of a binding, in `share`: what a hash of a wider prefix is for. */
+#define CRMG_HASH_AGGREGATE 0x4000
+#define CRMG_HASH_PRESSURE  0x8000
+
 struct crmg_hash {
 	__u64 check;
 	__u32 tag;		/* the hash bits of a tag; never 0 */
@@ -19,7 +23,8 @@ struct crmg_hash {
  * independent, one multiplication a word). Two sums: the first chooses line
  * and tag, with a finaliser so that a run of addresses does not stay a run of lines; the
  * second is kept in the slot, so an address need not be compared. share: 0, or of a
- * source that prefixes divide the row of the binding whose part of it is meant.
+ * source that prefixes divide the row of the binding whose part of it is meant; of a wider
+ * prefix CRMG_HASH_* | row.
  */
 static inline __attribute__((always_inline)) void
 crmg_hash_of(const volatile __u64 *k, __u32 line_mask, const struct crmg_addr *addr,

@@ -12,6 +12,7 @@
 
 static struct crmg_test_frame frame;
 static uint64_t now;
+static uint32_t carried;	/* bytes of payload of what leaves; on the wire it is as large as is said */
 
 static inline void at(uint64_t ns)
 {
@@ -43,7 +44,7 @@ static inline bool leaves_as(struct crmg_addr peer, uint16_t port, uint32_t byte
 	struct crmg_test_packet p = {
 		.src = peer.hi ? SERVER6 : SERVER4, .dst = peer, .sport = port, .dport = 40000,
 		.protocol = protocol_of(port),
-		.tcp_flags = CRMG_TEST_ACK,
+		.tcp_flags = CRMG_TEST_ACK, .payload = carried,
 	};
 
 	crmg_test_build(&p, &frame);

@@ -90,6 +90,7 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 	bpf_map__set_max_entries(skel->maps.gauges, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATES(setup->capacity));
+	bpf_map__set_max_entries(skel->maps.total_windows, CRMG_TOTAL_WINDOWS(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);
 	assert_int_equal(bpf_map__update_elem(skel->maps.setup, &zero, sizeof(zero), setup,
 					      sizeof(*setup), BPF_ANY), 0);
@@ -516,6 +517,17 @@ struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
 	int64_t index = find_source(rig, service, addr, &state);
 
 	return index < 0 ? NULL : &details[index];
+}
+
+uint32_t crmg_rig_wides(struct crmg_rig *rig)
+{
+	const struct crmg_view *view = &rig->kern->view[CRMG_MAP_TOTAL_WINDOWS];
+	const struct crmg_total_windows *entry = view->memory;
+	uint32_t used = 0;
+
+	for (size_t i = CRMG_TOTALS; i < view->size / sizeof(*entry); i++)
+		used += entry[i].check != 0;
+	return used;
 }
 
 uint32_t crmg_rig_tracked(struct crmg_rig *rig)

@@ -137,6 +137,8 @@ uint32_t crmg_rig_has(struct crmg_rig *rig, const char *service, struct crmg_add
 struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
 				    struct crmg_addr addr);
 uint32_t crmg_rig_tracked(struct crmg_rig *rig);
+/* Wider prefixes that have what they were sent written down. */
+uint32_t crmg_rig_wides(struct crmg_rig *rig);
 
 /* State of the tag of that slot; CRMG_TAG_EMPTY: there is none. */
 enum crmg_tag_state crmg_rig_state(struct crmg_rig *rig, const char *service,

@@ -155,9 +155,12 @@ alert() {
 	expect 'quota' "$(metric 'crmgate_quota_bytes{service="api",per="8s"}')" -eq "$QUOTA"
 }
 
-# A total over both services' worth of two clients, each of which has enough of its own.
-total_budget() {
-	policy total <<-EOF
+# shared_budget SCOPE: of two clients, each of which has enough of its own; as one total, or as
+# the budget of a prefix that both are in.
+shared_budget() {
+	local shared='total: {limits: {'
+	[[ $1 == policy ]] || shared='aggregate: {ipv4: 4, limits: {'
+	policy shared <<-EOF
 		version: 1
 		capacity: {sources: 65536}
 		services: {api: {ports: [443, 8080]}}
@@ -166,7 +169,7 @@ total_budget() {
 		    service: api
 		    clients: any
 		    limits: {bytes_out: [{quota: 50MB, per: ${PER}s}]}
-		    total: {limits: {bytes_out: [{quota: 5MB, per: ${PER}s}, {quota: 100MB, per: 1d}]}}
+		    ${shared}bytes_out: [{quota: 5MB, per: ${PER}s}, {quota: 100MB, per: 1d}]}}
 		    on_budget: cut
 	EOF
 }
@@ -177,38 +180,39 @@ export_to() {
 		cmp "$LAB_DIR/export.bin" "$LAB_DIR/got.$1"
 }
 
-# Two clients use a total up together: then both wait, and open connections end.
+# together SCOPE REASON ADDRESS: two clients use a budget up together: then both wait, and open
+# connections end. ADDRESS: of the events, null: they have none.
 together() {
 	local good=$LAB_GOOD dropped
 	lab_until drained
-	attach "$(total_budget)" -q
+	attach "$(shared_budget "$1")" -q
 	export_to good 5
 	export_to bad 5
 	expect_exit 56 export_to good 5
 	lab_until is_cut "$LAB_BAD"
-	dropped=$(metric 'crmgate_drops_total{reason="total"}')
+	dropped=$(metric "crmgate_drops_total{reason=\"$2\"}")
 	expect_exit 28 in_bad curl -s --max-time 0.5 "http://$LAB_CRM:8080/api/contacts"
-	expect 'refused connections' "$(metric 'crmgate_drops_total{reason="total"}')" -gt "$dropped"
-	expect_json "$(crmgate why "$good" -j)" '.services[] | .cut and .cut_by == "policy" and
-		any(.limits[]; .name == "bytes_out" and .scope == "policy" and .quota == 5000000 and
+	expect 'refused connections' "$(metric "crmgate_drops_total{reason=\"$2\"}")" -gt "$dropped"
+	expect_json "$(crmgate why "$good" -j)" --arg s "$1" '.services[] | .cut and .cut_by == $s and
+		any(.limits[]; .name == "bytes_out" and .scope == $s and .quota == 5000000 and
 			.available < 1000000) and
 		any(.limits[]; .name == "bytes_out" and .scope == "source" and .available > 40000000)'
-	expect_json "$(crmgate events -j | jq -s .)" \
-		'any(.[]; .event == "budget" and .address == null and .reason == "total") and
-		 any(.[]; .event == "exceeded" and .address == null and .reason == "total" and
+	expect_json "$(crmgate events -j | jq -s .)" --argjson a "$3" --arg r "$2" \
+		'any(.[]; .event == "budget" and .address == $a and .reason == $r) and
+		 any(.[]; .event == "exceeded" and .address == $a and .reason == $r and
 			.verdict == "reset")'
 	expect 'sent' "$(left)" -le 5000000
 	expect 'sent' "$(left)" -ge 4375000
 	expect 'resets' "$(metric crmgate_resets_total)" -gt 0
-	expect 'quota' "$(metric 'crmgate_quota_bytes{scope="policy",per="8s"}')" -eq 5000000
+	expect 'quota' "$(metric "crmgate_quota_bytes{scope=\"$1\",per=\"8s\"}")" -eq 5000000
 	lab_until in_bad curl -sf --max-time 0.5 "http://$LAB_CRM:8080/api/contacts" -o /dev/null
 	# What all were sent stays sent.
 	crmgate apply "$(budget cut)" -q
-	crmgate apply "$(total_budget)" -q
+	crmgate apply "$(shared_budget "$1")" -q
 	crmgate detach --all -q
 	crmgate attach crm0 crm1 -q
-	expect 'left of a day' "$(crmgate why "$LAB_BAD" -j | jq '.services[].limits[] |
-		select(.scope == "policy" and .per == "1d").available')" -lt 95625000
+	expect 'left of a day' "$(crmgate why "$LAB_BAD" -j | jq --arg s "$1" '.services[].limits[] |
+		select(.scope == $s and .per == "1d").available')" -lt 95625000
 }
 is_cut() { crmgate why "$1" -j | jq -e 'any(.services[]; .cut)' >/dev/null; }
 
@@ -233,6 +237,7 @@ in_host ethtool -K crm1 gso on tso on
 t 'an idle connection of who was cut is reset at both ends' fresh kept xdp
 t 'the same with TC ingress' fresh kept tc
 t 'a budget alerts, and nothing is refused' fresh alert
-t 'a total is used up by two clients together' fresh together
+t 'a total is used up by two clients together' fresh together policy total null
+t 'the budget of a prefix is, too' fresh together aggregate aggregate '"192.0.0.0/4"'
 t 'a budget survives apply, detach and attach' fresh survives
 t_done

@@ -113,20 +113,24 @@ ban_ends() {
 
 fetch() { in_bad curl -s --max-time 2 "http://$1:8080/api/$2" -o /dev/null; }
 
-# What was sent stays sent: to a source, to a part of one that prefixes divide, and to all. It
-# counts for what was left of its time, of which in another boot only that boot has passed.
+# What was sent stays sent: to a source, to a part of one that prefixes divide, to a wider
+# prefix, and to all. It counts for what was left of its time, of which in another boot only
+# that boot has passed.
 budgets() {
-	local before before6 all
+	local before before6 wide all
 	crmgate apply "$(budget_policy)" -q
 	fetch "$LAB_CRM" export
 	fetch "[$LAB_CRM6]" export
 	before=$(left_of "$LAB_BAD" source) before6=$(left_of "$LAB_BAD6" source)
 	expect 'left before' "$before" -lt 2000000
 	expect 'left before' "$before6" -lt 2000000
+	wide=$(left_of "$LAB_BAD" aggregate)
+	expect 'left to the prefix before' "$wide" -lt 6000000
 	all=$(left_of "$LAB_BAD" policy service)
 	expect 'left to all before' "$all" -lt 15000000
 	reboot
-	expect_json "$(<"$state/budgets.json")" '(.sources | length == 2) and
+	expect_json "$(<"$state/budgets.json")" '(.sources | length == 3) and
+		any(.sources[]; .source == "198.51.100.0/24" and .policy == "public") and
 		any(.sources[]; .source == "198.51.100.66" and .policy == "" and
 			[.windows[].per_seconds] == [60, 2678400]) and
 		any(.sources[]; .source == "2001:db8:66::/64" and .policy == "one") and
@@ -134,11 +138,12 @@ budgets() {
 	cp "$state/budgets.json" "$LAB_DIR/budgets.json"
 	edit budgets.json '.monotonic_ns = 1000000000000000'
 	manage
-	told restored 'budgets of 2 sources'
+	told restored 'budgets of 3 sources'
 	# Before one of them was seen again.
 	reboot
-	expect_json "$(<"$state/budgets.json")" '(.sources | length == 2) and (.totals | length == 2)'
+	expect_json "$(<"$state/budgets.json")" '(.sources | length == 3) and (.totals | length == 2)'
 	manage
+	expect 'left to the prefix' "$(left_of "$LAB_BAD" aggregate)" -eq "$wide"
 	expect 'left to all' "$(left_of "$LAB_BAD" policy service)" -eq "$all"
 	still_there "$LAB_CRM" "$LAB_BAD" "$before"
 	still_there "[$LAB_CRM6]" "$LAB_BAD6" "$before6"
@@ -179,6 +184,7 @@ budget_policy() {
 		     limits: {bytes_out: [{quota: 4MB, per: 31d}]}}
 		  - {name: public, service: plain, clients: any, on_budget: cut,
 		     limits: {bytes_out: [{quota: 4MB, per: 1m}, {quota: 4MB, per: 31d}]},
+		     aggregate: {limits: {bytes_out: [{quota: 8MB, per: 31d}]}},
 		     total: {limits: {bytes_out: [{quota: 10MB, per: 31d}]}}}
 	EOF
 }

@@ -36,7 +36,7 @@ struct fixture {
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
 	struct crmg_bucket totals[CRMG_TOTALS];
-	struct crmg_total_windows total_windows[CRMG_TOTALS];
+	struct crmg_total_windows total_windows[CRMG_TOTAL_WINDOWS(CAPACITY)];
 	struct crmg_snapshot snap;
 };
 

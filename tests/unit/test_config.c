@@ -214,7 +214,7 @@ static void test_budgets_model(void **state)
 		assert_int_equal(p->ban.terms.for_s, 25 * 3600);
 		assert_int_equal(p->ban.terms.factor, 384);
 		assert_int_equal(p->ban.terms.max_s, 25 * 3600);
-		assert_int_equal(p->ban.terms.limits, 1 << CRMG_LIMIT_PACKETS);
+		assert_int_equal(p->ban.strike_limits, 1 << CRMG_LIMIT_PACKETS);
 	}
 	p = &m->policies[2];	/* what is replaced is replaced as a whole */
 	assert_rate(&p->aggregate.limits[CRMG_LIMIT_PACKETS], 40000);
@@ -228,25 +228,29 @@ static void test_budgets_model(void **state)
 	assert_int_equal(p->ban.terms.for_s, 600);
 	assert_int_equal(p->ban.terms.factor, 512);
 	assert_int_equal(p->ban.terms.max_s, 600);
-	assert_int_equal(p->ban.terms.limits, 0);
+	assert_int_equal(p->ban.strike_limits, 0);
 	assert_false(m->policies[3].ban.set || m->policies[3].aggregate.set);
 }
 
 /* What is still accepted, and the defaults. */
 static void test_bans_at_the_bounds(void **state)
 {
-	static const struct { const char *ban; struct crmg_ban_terms terms; } rows[] = {
-		{ "after: 1", { 0, 10000, 600, 86400, 512, 1 } },
-		{ "after: 1k, within: 100s", { 0, 100000, 600, 86400, 512, 1000 } },
-		{ "after: 10, within: 1s, for: 1s, max: 1s", { 0, 1000, 1, 1, 512, 10 } },
-		{ "after: 10, within: 1h, for: 30d", { 0, 3600000, 2592000, 2592000, 512, 10 } },
-		{ "after: 10, within: 1001ms, for: 24h", { 0, 1001, 86400, 86400, 512, 10 } },
-		{ "after: 1, max: 365d", { 0, 10000, 600, 31536000, 512, 1 } },
-		{ "after: 1, factor: 1", { 0, 10000, 600, 86400, 256, 1 } },
-		{ "after: 1, factor: 10", { 0, 10000, 600, 86400, 2560, 1 } },
-		{ "after: 1, factor: 1.01", { 0, 10000, 600, 86400, 259, 1 } },
+	static const struct {
+		const char *ban;
+		struct crmg_ban_terms terms;
+		uint32_t on;
+	} rows[] = {
+		{ "after: 1", { 10000, 600, 86400, 512, 1 }, 0 },
+		{ "after: 1k, within: 100s", { 100000, 600, 86400, 512, 1000 }, 0 },
+		{ "after: 10, within: 1s, for: 1s, max: 1s", { 1000, 1, 1, 512, 10 }, 0 },
+		{ "after: 10, within: 1h, for: 30d", { 3600000, 2592000, 2592000, 512, 10 }, 0 },
+		{ "after: 10, within: 1001ms, for: 24h", { 1001, 86400, 86400, 512, 10 }, 0 },
+		{ "after: 1, max: 365d", { 10000, 600, 31536000, 512, 1 }, 0 },
+		{ "after: 1, factor: 1", { 10000, 600, 86400, 256, 1 }, 0 },
+		{ "after: 1, factor: 10", { 10000, 600, 86400, 2560, 1 }, 0 },
+		{ "after: 1, factor: 1.01", { 10000, 600, 86400, 259, 1 }, 0 },
 		{ "after: 1, on: [packets]",
-		  { 1 << CRMG_LIMIT_PACKETS, 10000, 600, 86400, 512, 1 } },
+		  { 10000, 600, 86400, 512, 1 }, 1 << CRMG_LIMIT_PACKETS },
 	};
 
 	(void)state;
@@ -259,7 +263,8 @@ static void test_bans_at_the_bounds(void **state)
 			 rows[i].ban);
 		o = parse_policy(text, strlen(text));
 		if (o.result || memcmp(&o.model->policies[0].ban.terms, &rows[i].terms,
-				       sizeof(rows[i].terms)))
+				       sizeof(rows[i].terms)) ||
+		    o.model->policies[0].ban.strike_limits != rows[i].on)
 			fail_msg("%s: %d %s", rows[i].ban, o.result, o.text);
 	}
 }

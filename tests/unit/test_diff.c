@@ -113,7 +113,7 @@ static void test_inside_scopes(void **state)
 		       "~ policy partners of web: total packets raised 5k/s burst 5k -> 6k/s burst 6k\n");
 	widen();
 	p->ban.terms.factor = 3 << (CRMG_BAN_FACTOR_SHIFT - 1);
-	p->ban.terms.limits = 1 << CRMG_LIMIT_PACKETS;
+	p->ban.strike_limits = 1 << CRMG_LIMIT_PACKETS;
 	assert_changes("~ policy partners of web: ban after 100 within 6s for 10m factor 2 max 1d on "
 		       "packets on bytes -> after 100 within 6s for 10m factor 1.5 max 1d on packets\n");
 	widen();

@@ -350,9 +350,9 @@ static void test_scopes(void **state)
 	REFUSE(&image, limited, crmg_binding, v6_wide, 0);
 	REFUSE(&image, limited, crmg_binding, v6_wide, 65);	/* longer than a source */
 	REFUSE(&image, limited, crmg_binding, ban.after, 0);
-	REFUSE(&image, limited, crmg_binding, ban.limits, 0);
-	REFUSE(&image, limited, crmg_binding, ban.limits, 1 << CRMG_LIMIT_COUNT);
-	REFUSE(&image, limited, crmg_binding, ban.limits,
+	REFUSE(&image, limited, crmg_binding, strike_limits, 0);
+	REFUSE(&image, limited, crmg_binding, strike_limits, 1 << CRMG_LIMIT_COUNT);
+	REFUSE(&image, limited, crmg_binding, strike_limits,
 	       1 << CRMG_LIMIT_PACKETS | 1 << CRMG_LIMIT_CONNECTIONS);
 	REFUSE(&image, limited, crmg_binding, ban.within_ms, 999);
 	REFUSE(&image, limited, crmg_binding, ban.within_ms, 3600001);

@@ -44,8 +44,9 @@ static uint16_t add_quotas(struct crmg_build *b, const struct crmg_model_bytes_o
 	return b->quotas_count - 1;
 }
 
+/* bind: what is the same for all clients. */
 static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *policy, size_t s,
-			uint16_t quotas, uint16_t total_quotas)
+			const struct crmg_bind *bind)
 {
 	uint8_t service = b->index_of[s];
 
@@ -60,8 +61,9 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 			.owner = any ? CRMG_OWNER_NONE : client + 1,
 			.kind = policy->deny ? CRMG_BINDING_DENY : CRMG_BINDING_POLICY,
 			.service = service,
-			.quotas = quotas,
-			.total_quotas = total_quotas,
+			.quotas = bind->quotas,
+			.aggregate_quotas = bind->aggregate_quotas,
+			.total_quotas = bind->total_quotas,
 			.contract = !any && crmg_contract_may_end(&b->model->clients[client].contract)
 				    ? b->contract_of[client] : 0,
 		});
@@ -120,11 +122,12 @@ int crmg_build_binds(struct crmg_build *b)
 	b->bind_count = 1;
 	for (size_t p = 0; p < model->policy_count; p++) {
 		const struct crmg_model_policy *policy = &model->policies[p];
-		uint16_t quotas = add_quotas(b, &policy->bytes_out);
-		uint16_t total_quotas = add_quotas(b, &policy->total.bytes_out);
+		struct crmg_bind bind = { .quotas = add_quotas(b, &policy->bytes_out) };
 
+		bind.aggregate_quotas = add_quotas(b, &policy->aggregate.bytes_out);
+		bind.total_quotas = add_quotas(b, &policy->total.bytes_out);
 		for (size_t s = 0; s < policy->service_count; s++)
-			bind_policy(b, policy, policy->services[s], quotas, total_quotas);
+			bind_policy(b, policy, policy->services[s], &bind);
 	}
 	for (size_t s = 0; s < model->service_count; s++) {
 		b->service_quotas[b->index_of[s]] = add_quotas(b, &model->services[s].total.bytes_out);
@@ -226,7 +229,8 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 		return CRMG_BINDING_CONNS;
 	if (binding->mode == CRMG_MODE_ENFORCE && binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		return CRMG_BINDING_CONNS;
-	if (binding->total_quotas && binding->on_budget == CRMG_ON_BUDGET_CUT)
+	if ((binding->aggregate_quotas || binding->total_quotas) &&
+	    binding->on_budget == CRMG_ON_BUDGET_CUT)
 		return 0;
 	return binding->flags & CRMG_BINDING_WIDER ? 0 : CRMG_BINDING_PLAIN;
 }
@@ -250,6 +254,7 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 	write_floor(&policy->floor, binding);
 	write_widths(b->model, policy, binding);
 	binding->quotas = bind->quotas;
+	binding->aggregate_quotas = bind->aggregate_quotas;
 	binding->total_quotas = bind->total_quotas;
 	binding->on_budget = policy->bytes_out.on_budget;
 	if (binding->aggregate_limits)
@@ -262,8 +267,8 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 		return;
 	binding->flags |= CRMG_BINDING_BAN;
 	binding->ban = policy->ban.terms;
-	binding->ban.limits = binding->limits & CRMG_STRIKE_LIMITS &
-			      (policy->ban.terms.limits ? policy->ban.terms.limits : ~0u);
+	binding->strike_limits = binding->limits & CRMG_STRIKE_LIMITS &
+				 (policy->ban.strike_limits ? policy->ban.strike_limits : ~0u);
 }
 
 /* True if a budget that it is under refuses what leaves. */
@@ -271,7 +276,7 @@ static bool may_cut(const struct crmg_bind *bind, const struct crmg_binding *bin
 {
 	const struct crmg_model_bytes_out *service = &bind->at->total.bytes_out;
 
-	return ((binding->quotas || binding->total_quotas) &&
+	return ((binding->quotas || binding->aggregate_quotas || binding->total_quotas) &&
 		binding->on_budget == CRMG_ON_BUDGET_CUT) ||
 	       (binding->flags & CRMG_BINDING_SERVICE && service->count &&
 		service->on_budget == CRMG_ON_BUDGET_CUT);

@@ -22,6 +22,7 @@ struct crmg_bind {			/* a binding before it is written */
 	uint32_t owner;			/* CRMG_OWNER_NONE: any client */
 	uint16_t row;
 	uint16_t quotas;		/* of the policy: entry of the image's; 0: none */
+	uint16_t aggregate_quotas;	/* of its aggregate: the same */
 	uint16_t total_quotas;		/* of its total: the same */
 	uint16_t contract;		/* of the client, if it may end: the same */
 	uint8_t kind;			/* enum crmg_binding_kind */

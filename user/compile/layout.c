@@ -138,6 +138,8 @@ static void write_policy_quotas(const struct crmg_build *b, struct crmg_image *i
 		if (!policy)
 			continue;
 		write_quotas(image, b->binds[i].quotas, &policy->bytes_out, &policy->bytes_out);
+		write_quotas(image, b->binds[i].aggregate_quotas, &policy->aggregate.bytes_out,
+			     &policy->bytes_out);
 		write_quotas(image, b->binds[i].total_quotas, &policy->total.bytes_out,
 			     &policy->bytes_out);
 	}

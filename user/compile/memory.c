@@ -27,8 +27,9 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 				  sizeof(struct crmg_throttle)) +
 		       CRMG_AGGREGATES(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_aggregates) +
-		       CRMG_TOTALS * (sizeof(struct crmg_bucket) +
-				      sizeof(struct crmg_total_windows)) +
+		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
+		       CRMG_TOTAL_WINDOWS(head->capacity) *
+		       (uint64_t)sizeof(struct crmg_total_windows) +
 		       CRMG_KEPT_MAX * KEPT_ENTRY_BYTES +
 		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share);
 	ret->flows = head->flows / CRMG_WAYS *

@@ -87,7 +87,7 @@ static bool ban_is_valid(const struct crmg_binding *b)
 
 	if (!(b->flags & CRMG_BINDING_BAN))
 		return true;
-	return ban->after && ban->limits && !(ban->limits & ~CRMG_STRIKE_LIMITS) &&
+	return ban->after && b->strike_limits && !(b->strike_limits & ~CRMG_STRIKE_LIMITS) &&
 	       ban->within_ms >= 1000 && ban->within_ms <= 3600 * 1000 && ban->for_s &&
 	       ban->for_s <= ban->max_s && ban->factor >= 1 << CRMG_BAN_FACTOR_SHIFT;
 }
@@ -162,9 +162,11 @@ static bool binding_quotas_are_valid(const struct crmg_image *image, const struc
 {
 	uint32_t count = crmg_image_head(image)->section[CRMG_SECTION_QUOTAS].count;
 	uint16_t service = crmg_image_front(image)->budgets[b->service].quotas;
-	bool own = b->quotas || b->total_quotas;
+	bool own = b->quotas || b->aggregate_quotas || b->total_quotas;
 
-	if ((b->quotas && b->quotas >= count) || (b->total_quotas && b->total_quotas >= count) ||
+	if ((b->quotas && b->quotas >= count) ||
+	    (b->aggregate_quotas && b->aggregate_quotas >= count) ||
+	    (b->total_quotas && b->total_quotas >= count) ||
 	    (own && b->kind != CRMG_BINDING_POLICY))
 		return false;
 	return own || (service && b->flags & CRMG_BINDING_SERVICE) ||

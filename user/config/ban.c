@@ -15,6 +15,7 @@
 /* A ban while it is read. A time of 0 is not known: it was wrong, or `max` is not there. */
 struct draft {
 	struct crmg_ban_terms terms;
+	uint32_t strike_limits;
 	uint64_t within_ns, for_ns, max_ns;
 	struct crmg_place after_place, max_place;
 };
@@ -88,7 +89,7 @@ static void read_on(struct crmg_reader *r, const struct crmg_node *node, void *t
 	struct draft *draft = target;
 
 	(void)arg;
-	crmg_read_strike_limits(r, node, &draft->terms.limits);
+	crmg_read_strike_limits(r, node, &draft->strike_limits);
 }
 
 static const struct crmg_key ban_keys[] = {
@@ -136,5 +137,7 @@ void crmg_read_ban(struct crmg_reader *r, const struct crmg_node *node, void *ta
 	draft.terms.within_ms = draft.within_ns / MS_NS;
 	draft.terms.for_s = draft.for_ns / CRMG_NS_PER_SEC;
 	draft.terms.max_s = draft.max_ns / CRMG_NS_PER_SEC;
-	policy->ban = (struct crmg_model_ban){ true, draft.terms, node->key->place };
+	policy->ban = (struct crmg_model_ban){
+		true, draft.terms, draft.strike_limits, node->key->place,
+	};
 }

@@ -3,19 +3,20 @@
 #include "../base/util.h"
 #include "reader.h"
 
-/* target: of a budget; quotas: 1 if it may have some. */
+/* target: of a budget. */
 static void read_shared_limits(struct crmg_reader *r, const struct crmg_node *node, void *target,
-			       unsigned int quotas)
+			       unsigned int arg)
 {
+	(void)arg;
 	if (node->kind == CRMG_NODE_MAP && !node->count)
 		crmg_read_error(r, node->place, "a limit is needed here, such as "
 				"{packets: {rate: 20k/s}}");
 	else
-		crmg_read_shared_limits(r, node, target, quotas);
+		crmg_read_shared_limits(r, node, target);
 }
 
 static const struct crmg_key total_keys[] = {
-	{ "limits", read_shared_limits, 1, true },
+	{ "limits", read_shared_limits, 0, true },
 };
 
 static void read_total_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -34,7 +35,7 @@ static void read_total_on_budget(struct crmg_reader *r, const struct crmg_node *
 
 /* A policy says for all its budgets what comes of them, a service is none. */
 static const struct crmg_key service_total_keys[] = {
-	{ "limits", read_shared_limits, 1, true },
+	{ "limits", read_shared_limits, 0, true },
 	{ "notify_at", read_total_notify_at, 0, false },
 	{ "on_budget", read_total_on_budget, 0, false },
 };

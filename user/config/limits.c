@@ -166,8 +166,8 @@ static bool check_terms(struct crmg_reader *r, const struct draft *draft)
 /* Where the limits of one scope go. */
 struct scope {
 	struct crmg_model_limit *limits;
-	struct crmg_model_cap *caps;		/* NULL: not of this scope, ... */
-	struct crmg_model_bytes_out *bytes_out;	/* ... nor these */
+	struct crmg_model_cap *caps;		/* NULL: not of this scope */
+	struct crmg_model_bytes_out *bytes_out;
 };
 
 /* What is no limit of sources together. */
@@ -205,10 +205,7 @@ static void read_bytes_out(struct crmg_reader *r, const struct crmg_node *node, 
 	struct scope *scope = target;
 
 	(void)arg;
-	if (scope->bytes_out)
-		crmg_read_bytes_out(r, node, scope->bytes_out);
-	else
-		crmg_read_not_yet(r, node->key->place, "bytes_out of an aggregate");
+	crmg_read_bytes_out(r, node, scope->bytes_out);
 }
 
 static void read_max(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -262,9 +259,9 @@ static const struct crmg_key limit_keys[] = {
 };
 
 void crmg_read_shared_limits(struct crmg_reader *r, const struct crmg_node *node,
-			     struct crmg_model_budget *budget, bool quotas)
+			     struct crmg_model_budget *budget)
 {
-	struct scope scope = { budget->limits, NULL, quotas ? &budget->bytes_out : NULL };
+	struct scope scope = { budget->limits, NULL, &budget->bytes_out };
 
 	crmg_read_keys(r, node, "'limits'", limit_keys, &scope);
 }

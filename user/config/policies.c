@@ -171,6 +171,7 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 		policy->bytes_out.on_budget_place = place;
 	policy->bytes_out.throttle_place = (struct crmg_place){ 0 };
 	move_quotas(&policy->bytes_out, place);
+	move_quotas(&policy->aggregate.bytes_out, place);
 	move_quotas(&policy->total.bytes_out, place);
 }
 

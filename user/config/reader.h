@@ -121,9 +121,8 @@ void crmg_read_hours(struct crmg_reader *r, const struct crmg_node *node, void *
 void crmg_read_policies(struct crmg_reader *r, const struct crmg_node *node);
 void crmg_read_allow(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);
-/* quotas: whether they may have bytes_out. */
 void crmg_read_shared_limits(struct crmg_reader *r, const struct crmg_node *node,
-			     struct crmg_model_budget *budget, bool quotas);
+			     struct crmg_model_budget *budget);
 void crmg_read_source_limits(struct crmg_reader *r, const struct crmg_node *node,
 			     struct crmg_model_policy *policy);
 void crmg_read_bytes_out(struct crmg_reader *r, const struct crmg_node *node,

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * budgets.c - reads back what sent.c wrote, and puts it into map "kept", where each source
- * finds it with its first packet. No clock on the wall has a say: in the boot that wrote it
+ * finds it with its first packet; of prefixes and totals where they have it. No clock on the wall has a say: in the boot that wrote it
  * the time since then has passed, in another one the time since that began.
  */
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <crmgate/hash.h>
 
 #include "../base/util.h"
+#include "../report/wide.h"
 #include "internal.h"
 #include "savedfile.h"
 
@@ -117,21 +119,30 @@ int crmg_budgets_read(const json_t *document, struct crmg_saved *saved)
 	return code;
 }
 
-/* What the hash of a source takes of its policy: see crmg_part_policy(). -1: there is none. */
-static int crmg_part_share(const struct crmg_image *image, const struct crmg_saved_budget *budget)
+/* The first binding of the policy of a budget at its service; 0: there is none. */
+static uint32_t crmg_budget_binding(const struct crmg_image *image,
+				    const struct crmg_saved_budget *budget)
 {
 	uint32_t i;
 
-	if (!budget->policy[0])
-		return 0;
 	for (i = 1; i <= crmg_image_head(image)->bindings; i++) {
 		const struct crmg_label *label = crmg_image_label(image, i);
 
 		if (label && !strcmp(label->service, budget->service) &&
 		    !strcmp(label->policy, budget->policy))
-			return crmg_image_binding(image, i)->row;
+			return i;
 	}
-	return -1;
+	return 0;
+}
+
+/* What the hash of a source takes of its policy: see crmg_part_policy(). -1: there is none. */
+static int crmg_part_share(const struct crmg_image *image, const struct crmg_saved_budget *budget)
+{
+	uint32_t i = budget->policy[0] ? crmg_budget_binding(image, budget) : 0;
+
+	if (!budget->policy[0])
+		return 0;
+	return i ? crmg_image_binding(image, i)->row : -1;
 }
 
 /* ret: nothing was sent yet. */
@@ -160,6 +171,33 @@ static void crmg_total_put(struct crmg_kern *kern, const struct crmg_saved_budge
 		crmg_windows_put(total, crmg_clock_ns(CLOCK_MONOTONIC), &there[row].windows);
 }
 
+/* Of a wider prefix, on a state that no packet has seen: 0, or 1: it is left out. */
+static int crmg_wide_put(struct crmg_kern *kern, const struct crmg_setup *setup,
+			 const struct crmg_saved_budget *budget, uint8_t service)
+{
+	struct crmg_total_windows *there = kern->view[CRMG_MAP_TOTAL_WINDOWS].memory;
+	const struct crmg_addr *addr = &budget->source.addr;
+	uint32_t i = crmg_budget_binding(&kern->image, budget);
+	const struct crmg_binding *binding = crmg_image_binding(&kern->image, i);
+	struct crmg_hash hash;
+
+	if (!i || !binding->aggregate_quotas || budget->source.len != crmg_wide_len(binding, addr))
+		return 1;
+	crmg_hash_of(setup->hash_key, CRMG_WIDE_LINES(setup->capacity) - 1, addr, service,
+		     CRMG_HASH_AGGREGATE | binding->row, &hash);
+	there += CRMG_TOTALS + hash.line * CRMG_WIDE_WAYS;
+	for (i = 0; i < CRMG_WIDE_WAYS && there[i].check; i++)
+		;
+	if (i == CRMG_WIDE_WAYS)
+		return 1;
+	there[i].addr = *addr;
+	there[i].row = binding->row;
+	there[i].len = budget->source.len;
+	there[i].check = hash.check | 1;
+	crmg_windows_put(budget, crmg_clock_ns(CLOCK_MONOTONIC), &there[i].windows);
+	return 0;
+}
+
 /* 0, 1: left out, or negative errno. */
 static int crmg_budget_put(struct crmg_kern *kern, const struct crmg_setup *setup,
 			   const struct crmg_saved_budget *budget)
@@ -171,6 +209,8 @@ static int crmg_budget_put(struct crmg_kern *kern, const struct crmg_setup *setu
 	int share = crmg_part_share(&kern->image, budget);
 	struct crmg_kept kept = { .addr = *addr, .service = (uint8_t)service };
 
+	if (service && budget->source.len < len && budget->policy[0])
+		return crmg_wide_put(kern, setup, budget, (uint8_t)service);
 	if (!service || share < 0 || budget->source.len != len)
 		return 1;
 	crmg_windows_put(budget, now, &kept.windows);

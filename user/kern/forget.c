@@ -14,6 +14,7 @@
 
 #include "../base/util.h"
 #include "../report/sources.h"
+#include "../report/wide.h"
 #include "internal.h"
 #include "savedfile.h"
 
@@ -197,6 +198,45 @@ static void crmg_forget_event(const struct crmg_forgetting *forgetting, struct c
 				    __ATOMIC_SEQ_CST);
 }
 
+/*
+ * No lock: who was killed with one would stop the packet path. A packet that has the entry finds
+ * that it is nobody's, and who gets it next clears it.
+ */
+void crmg_wide_erase(struct crmg_total_windows *entry, __u64 check)
+{
+	struct crmg_addr addr = entry->addr;
+
+	if (check && !__atomic_compare_exchange_n(&entry->check, &check, 0, false, __ATOMIC_SEQ_CST,
+						  __ATOMIC_SEQ_CST))
+		return;
+	/* Unless another's was written here meanwhile. */
+	__atomic_compare_exchange_n(&entry->addr.hi, &addr.hi, 0, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n(&entry->addr.lo, &addr.lo, 0, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Of wider prefixes that the source is in, or that are in it. One that is nobody's was left by
+ * who gave way, or was killed here.
+ */
+static void crmg_forget_wides(const struct crmg_forgetting *forgetting)
+{
+	struct crmg_total_windows *wides = (struct crmg_total_windows *)
+		forgetting->kern->view[CRMG_MAP_TOTAL_WINDOWS].memory + CRMG_TOTALS;
+	uint32_t i;
+
+	for (i = 0; i < crmg_wides_count(&forgetting->snap); i++) {
+		struct crmg_total_windows *entry = &wides[i];
+		__u64 check = __atomic_load_n(&entry->check, __ATOMIC_ACQUIRE);
+		const struct crmg_pfx pfx = { entry->addr, entry->len };
+
+		if (pfx.len && crmg_prefixes_meet(&pfx, &forgetting->source) &&
+		    (!check || !crmg_windows_count(&entry->windows, forgetting->snap.mono_ns)))
+			crmg_wide_erase(entry, check);
+	}
+}
+
 int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size_t *ret_sources,
 		     struct crmg_err *err)
 {
@@ -210,6 +250,7 @@ int crmg_kern_forget(struct crmg_kern *kern, const struct crmg_pfx *source, size
 		return code;
 	for (i = 0; i < forgetting.snap.capacity; i++)
 		crmg_forget_slot(&forgetting, i);
+	crmg_forget_wides(&forgetting);
 	for (i = 0; i < CRMG_EVENT_RING; i++)
 		crmg_forget_event(&forgetting, &events[i]);
 	code = crmg_kept_forget(kern, &forgetting.snap, source, err);

@@ -427,6 +427,9 @@ void crmg_audit_begin(struct crmg_kern *kern);
 /* Ends what a forget began that was killed while it erased a slot. Needs the lock. */
 void crmg_forget_settle(struct crmg_kern *kern);
 
+/* An entry of a wider prefix, and its address, become nobody's; check: whose it is, 0: nobody's. */
+void crmg_wide_erase(struct crmg_total_windows *entry, __u64 check);
+
 /* An entry for the audit log; crmg_event_add() calls it. prefix NULL, service "": none. */
 void crmg_audit_add(struct crmg_kern *kern, const char *what, const struct crmg_pfx *prefix,
 		    const char *service, const char *details);

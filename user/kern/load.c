@@ -69,6 +69,7 @@ void crmg_knobs_of(const struct crmg_setup *setup, struct crmg_knobs *ret)
 		.line_mask = setup->capacity / CRMG_WAYS - 1,
 		.flow_mask = setup->flows / CRMG_WAYS - 1,
 		.aggregate_mask = CRMG_AGGREGATE_LINES(setup->capacity) - 1,
+		.wide_mask = CRMG_WIDE_LINES(setup->capacity) - 1,
 		.v4_mask_lo = v4.lo,
 		.v6_mask_hi = v6.hi,
 		.v6_mask_lo = v6.lo,
@@ -253,6 +254,8 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.aggregates,
 					 CRMG_AGGREGATES(setup->capacity));
+		bpf_map__set_max_entries(skel->maps.total_windows,
+					 CRMG_TOTAL_WINDOWS(setup->capacity));
 	} else {
 #define CRMG_MAP_REUSE(ID, field, pin, ...) \
 		if (!code && bpf_map__reuse_fd(skel->maps.field, kern->map[CRMG_MAP_##ID])) \

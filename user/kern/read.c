@@ -163,7 +163,8 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_TOTAL_WINDOWS],
 					 kern->map[CRMG_MAP_TOTAL_WINDOWS],
-					 sizeof(struct crmg_total_windows), CRMG_TOTALS);
+					 sizeof(struct crmg_total_windows),
+					 CRMG_TOTAL_WINDOWS(capacity));
 	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_WINDOWS],
 					 kern->map[CRMG_MAP_WINDOWS], sizeof(struct crmg_windows),

@@ -67,6 +67,18 @@ static void crmg_total_clear(struct crmg_kern *kern, uint32_t at)
 	memset(&windows[at], 0, sizeof(windows[at]));
 }
 
+/* The same of the wider prefixes of new rows, whatever was sent to them under an older policy. */
+static void crmg_wides_clear(struct crmg_kern *kern, const uint64_t *fresh)
+{
+	struct crmg_view *view = &kern->view[CRMG_MAP_TOTAL_WINDOWS];
+	struct crmg_total_windows *entry = view->memory;
+	size_t i;
+
+	for (i = CRMG_TOTALS; i < view->size / sizeof(*entry); i++)
+		if (entry[i].check && fresh[entry[i].row / 64] >> (entry[i].row % 64) & 1)
+			crmg_wide_erase(&entry[i], entry[i].check);
+}
+
 /* The image in force does not use them. */
 static int crmg_policy_rows_prepare(struct crmg_kern *kern, const struct crmg_image *image,
 				    const struct crmg_image *old, struct crmg_err *err)
@@ -91,6 +103,7 @@ static int crmg_policy_rows_prepare(struct crmg_kern *kern, const struct crmg_im
 			return crmg_err_set(err, -errno, "cannot clear counters: %s",
 					    strerror(errno));
 	}
+	crmg_wides_clear(kern, fresh);
 	return 0;
 }
 

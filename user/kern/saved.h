@@ -42,7 +42,8 @@ struct crmg_saved_budget {
 	struct crmg_pfx source;		/* not of all together */
 	char service[CRMG_NAME_LEN];
 	char policy[CRMG_NAME_LEN];	/* of a source: of the part that is meant, if prefixes ... */
-					/* ... divide it, else ""; of all: "" is the service's */
+					/* ... divide it, else ""; of all: "" is the service's; ... */
+					/* ... of a wider prefix: whose budget it is */
 	struct crmg_window_past past[CRMG_WINDOWS_MAX];	/* terms 0: none */
 };
 

@@ -26,8 +26,9 @@ __u32 crmg_saved_layout(void);
 /*
  * budgets.json: {"version", "boot_id", "monotonic_ns", "sources": [{"source", "service",
  * "policy", "windows": [{"per_seconds", "eighth_bytes", "used_bytes", "left"}]}], "totals":
- * [{"service", "policy", "windows"}]}. policy: "" unless prefixes divide the source; of a
- * total: "" if it is that of the service. used_bytes: of the eighth of the quota that was begun;
+ * [{"service", "policy", "windows"}]}. A source that is wider than sources are is a prefix whose
+ * sources have a budget together. policy: of such a prefix; of a source "" unless prefixes divide
+ * it; of a total "" if it is that of the service. used_bytes: of the eighth of the quota that was begun;
  * left: how long the end of it and of those before still counts, in 2^-15 of the window, the
  * latest first (struct crmg_window_past).
  */

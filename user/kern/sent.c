@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sent.c - writes down what sources, and all of a policy or a service, were sent under budgets
- * of more than an hour: the time that each eighth of a quota still counts.
+ * sent.c - writes down what sources, those of a wider prefix together, and all of a policy or a
+ * service, were sent under budgets of more than an hour: the time that each eighth of a quota
+ * still counts.
  */
 #include <string.h>
 
@@ -10,26 +11,12 @@
 
 #include "../base/util.h"
 #include "../report/sources.h"
+#include "../report/why.h"
+#include "../report/wide.h"
 #include "internal.h"
 #include "savedfile.h"
 
 #define CRMG_PARTS      256	/* of a quota: by these is chosen who is written down */
-#define CRMG_COPY_TRIES 64
-
-/* Whole, unless packets came in between each time: then the last of them may be half counted. */
-static void crmg_windows_copy(const struct crmg_windows *there, struct crmg_windows *ret)
-{
-	struct crmg_windows again;
-	int tries = 0;
-
-	memcpy(&again, there, sizeof(again));
-	do {
-		*ret = again;
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		memcpy(&again, there, sizeof(again));
-	} while ((memcmp(&again, ret, sizeof(again)) || again.window[0].terms & CRMG_WINDOW_BUSY) &&
-		 ++tries < CRMG_COPY_TRIES);
-}
 
 /*
  * How near a source is to the end of a quota of more than an hour, [1, CRMG_PARTS]; 0: nothing
@@ -53,9 +40,13 @@ static unsigned int crmg_windows_part(const struct crmg_windows *windows, uint64
 	return most < CRMG_PARTS ? most : CRMG_PARTS;
 }
 
-/* Who was sent something: the slots of the table, and behind them what is in map "kept". */
+/*
+ * Who was sent something: the slots of the table, behind them what is in map "kept", and then
+ * the entries of wider prefixes.
+ */
 struct crmg_sent {
 	const struct crmg_snapshot *snap;
+	struct crmg_wides wides;
 	struct crmg_setup setup;
 	__u64 *checks;			/* of kept */
 	struct crmg_kept *kept;
@@ -108,9 +99,15 @@ int crmg_kept_forget(struct crmg_kern *kern, const struct crmg_snapshot *snap,
 				   strerror(-code)) : 0;
 }
 
-static uint32_t crmg_sent_count(const struct crmg_sent *sent)
+/* Behind it the indexes of wider prefixes begin. */
+static uint32_t crmg_sent_sources(const struct crmg_sent *sent)
 {
 	return sent->snap->capacity + sent->kept_count;
+}
+
+static uint32_t crmg_sent_count(const struct crmg_sent *sent)
+{
+	return crmg_sent_sources(sent) + crmg_wides_count(sent->snap);
 }
 
 /* crmg_windows_part() of the windows of one of them; 0 too of a slot that is not in use. */
@@ -118,14 +115,20 @@ static unsigned int crmg_sent_part(const struct crmg_sent *sent, uint32_t index,
 				   struct crmg_windows *ret)
 {
 	const struct crmg_snapshot *snap = sent->snap;
+	struct crmg_wide_entry wide;
 
-	if (index >= snap->capacity)
+	if (index >= crmg_sent_sources(sent)) {
+		if (!crmg_wide_read(&sent->wides, index - crmg_sent_sources(sent), &wide))
+			return 0;
+		*ret = wide.windows;
+	} else if (index >= snap->capacity) {
 		*ret = sent->kept[index - snap->capacity].windows;
-	else if (!crmg_tag_in_use(crmg_tag_state_of(snap, index)) ||
-		 !snap->windows[index].window[0].terms)
-		return 0;
-	else
+	} else {
+		if (!crmg_tag_in_use(crmg_tag_state_of(snap, index)) ||
+		    !snap->windows[index].window[0].terms)
+			return 0;
 		crmg_windows_copy(&snap->windows[index], ret);
+	}
 	return crmg_windows_part(ret, snap->mono_ns);
 }
 
@@ -225,6 +228,22 @@ static json_t *crmg_windows_json(const struct crmg_windows *windows, uint64_t mo
 	return list;
 }
 
+static json_t *crmg_wide_json(const struct crmg_sent *sent, uint32_t index)
+{
+	const struct crmg_snapshot *snap = sent->snap;
+	char source[CRMG_ADDR_LEN];
+	struct crmg_wide_entry wide;
+	const struct crmg_label *label;
+
+	if (!crmg_wide_read(&sent->wides, index, &wide))
+		return NULL;
+	label = crmg_image_label(snap->image, wide.binding);
+	return json_pack("{s:s, s:s, s:s, s:o}", "source",
+			 crmg_format_prefix(&wide.pfx.addr, wide.pfx.len, source, sizeof(source)),
+			 "service", label->service, "policy", label->policy,
+			 "windows", crmg_windows_json(&wide.windows, snap->mono_ns));
+}
+
 /* NULL: it is not to be written down. */
 static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, unsigned int least)
 {
@@ -236,8 +255,11 @@ static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, un
 	uint8_t service;
 	uint64_t check;
 
-	if (crmg_sent_part(sent, index, &windows) < least ||
-	    !crmg_sent_whose(sent, index, &addr, &service, &check) ||
+	if (crmg_sent_part(sent, index, &windows) < least)
+		return NULL;
+	if (index >= crmg_sent_sources(sent))
+		return crmg_wide_json(sent, index - crmg_sent_sources(sent));
+	if (!crmg_sent_whose(sent, index, &addr, &service, &check) ||
 	    !crmg_image_service(snap->image, service))
 		return NULL;
 	policy = crmg_part_policy(sent, &addr, service, check);
@@ -308,6 +330,7 @@ int crmg_budgets_json(struct crmg_kern *kern, const struct crmg_snapshot *snap, 
 	char boot[CRMG_BOOT_ID_LEN];
 	int code = crmg_setup_read(kern, &sent.setup, err);
 
+	crmg_wides_of(snap, &sent.wides);
 	if (!code) {
 		code = crmg_kept_read(kern, &sent);
 		if (code)

@@ -168,7 +168,7 @@ static uint32_t own_limits(const struct crmg_model_policy *policy)
 static void check_strikes(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			  struct crmg_err *err)
 {
-	uint32_t own = own_limits(policy), on = policy->ban.terms.limits;
+	uint32_t own = own_limits(policy), on = policy->ban.strike_limits;
 	uint32_t can = own & CRMG_STRIKE_LIMITS;
 
 	if (!policy->ban.set || policy->deny || can & (on ? on : can))
@@ -200,7 +200,7 @@ static void warn_caps(const struct crmg_model *model, const struct crmg_model_po
 static void warn_strikes(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			 struct crmg_err *err)
 {
-	uint32_t missing = policy->ban.terms.limits & ~own_limits(policy);
+	uint32_t missing = policy->ban.strike_limits & ~own_limits(policy);
 
 	for (size_t l = 0; l < CRMG_LIMIT_COUNT; l++)
 		if (missing >> l & 1)

@@ -62,6 +62,7 @@ static void check_policy(const struct crmg_model *model, const struct crmg_model
 	if (policy->deny && out->count)
 		crmg_check_error(model, err, out->place, "policy '%s' has 'deny: true' and limit "
 				 "'bytes_out'; one excludes the other", policy->name);
+	check_slowed(model, policy, &policy->aggregate.bytes_out, "its aggregate", err);
 	check_slowed(model, policy, &policy->total.bytes_out, "its total", err);
 	for (size_t i = 0; i < policy->service_count; i++) {
 		const struct crmg_model_service *service = &model->services[policy->services[i]];
@@ -74,7 +75,7 @@ static void check_policy(const struct crmg_model *model, const struct crmg_model
 		return;
 	}
 	snprintf(whose, sizeof(whose), "policy '%s'", policy->name);
-	if (!policy->total.bytes_out.count)
+	if (!policy->aggregate.bytes_out.count && !policy->total.bytes_out.count)
 		check_needed(model, out, whose, err);
 }
 
@@ -129,7 +130,7 @@ static void warn_quotas(const struct crmg_model *model, const struct crmg_model_
 	}
 }
 
-/* Of a source, or of a policy, beside one that all share. */
+/* Of a source, a wider prefix or a policy, beside one that more of them share. */
 static void warn_below(const struct crmg_model *model, const struct crmg_model_bytes_out *own,
 		       const char *whose, const struct crmg_model_bytes_out *shared,
 		       const char *where, struct crmg_err *err)
@@ -147,19 +148,25 @@ static void warn_below(const struct crmg_model *model, const struct crmg_model_b
 static void warn_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			struct crmg_err *err)
 {
+	const struct crmg_model_bytes_out *aggregate = &policy->aggregate.bytes_out;
 	const struct crmg_model_bytes_out *total = &policy->total.bytes_out;
-	char whose[WHOSE_LEN], together[WHOSE_LEN];
+	char whose[WHOSE_LEN], wide[WHOSE_LEN], together[WHOSE_LEN];
 
 	snprintf(whose, sizeof(whose), "policy '%s'", policy->name);
+	snprintf(wide, sizeof(wide), "the aggregate of policy '%s'", policy->name);
 	snprintf(together, sizeof(together), "the total of policy '%s'", policy->name);
 	warn_quotas(model, &policy->bytes_out, whose, err);
+	warn_quotas(model, aggregate, wide, err);
 	warn_quotas(model, total, together, err);
+	warn_below(model, &policy->bytes_out, whose, aggregate, " of its aggregate", err);
 	warn_below(model, &policy->bytes_out, whose, total, " of its total", err);
+	warn_below(model, aggregate, wide, total, " of its total", err);
 	for (size_t i = 0; i < policy->service_count; i++) {
 		const struct crmg_model_service *service = &model->services[policy->services[i]];
 		const struct crmg_model_bytes_out *wider = &service->total.bytes_out;
 
 		warn_below(model, &policy->bytes_out, whose, wider, " of the service", err);
+		warn_below(model, aggregate, wide, wider, " of the service", err);
 		warn_below(model, total, together, wider, " of the service", err);
 	}
 }

@@ -58,7 +58,7 @@ struct crmg_model_bytes_out {
 struct crmg_model_budget {
 	bool set;
 	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
-	struct crmg_model_bytes_out bytes_out;	/* of a policy: with what its own says beside quotas */
+	struct crmg_model_bytes_out bytes_out;	/* of a policy's: its own says all beside quotas */
 	struct crmg_place place;	/* of its key */
 };
 
@@ -80,7 +80,8 @@ struct crmg_model_floor {
 /* Automatic bans. */
 struct crmg_model_ban {
 	bool set;
-	struct crmg_ban_terms terms;	/* limits 0: all of the policy's that can give strikes */
+	struct crmg_ban_terms terms;
+	uint32_t strike_limits;		/* 0: all of the policy's that can give strikes */
 	struct crmg_place place;	/* of its key */
 };
 

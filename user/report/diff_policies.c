@@ -10,6 +10,7 @@
 #include "../base/num.h"
 #include "../base/util.h"
 #include "names.h"
+#include "rows.h"
 #include "show.h"
 
 typedef unsigned __int128 u128;
@@ -82,7 +83,8 @@ struct policy {
 	const struct crmg_binding *binding;
 	const struct crmg_label *label;
 	const struct crmg_quotas *quotas;	/* NULL: none */
-	const struct crmg_quotas *total_quotas;	/* the same */
+	const struct crmg_quotas *aggregate_quotas;	/* the same */
+	const struct crmg_quotas *total_quotas;
 };
 
 static int by_name(const void *a, const void *b)
@@ -120,6 +122,7 @@ static struct policy *policies_of(const struct crmg_image *image, size_t *ret_co
 			list[count++] = (struct policy){
 				binding, crmg_image_label(image, i),
 				crmg_image_quotas(image, binding->quotas),
+				crmg_image_quotas(image, binding->aggregate_quotas),
 				crmg_image_quotas(image, binding->total_quotas),
 			};
 	}
@@ -148,7 +151,7 @@ static const char *ban_text(const struct crmg_binding *binding, char buf[BAN_LEN
 		crmg_format_hundredths(crmg_ban_factor(ban), factor, sizeof(factor)),
 		crmg_format_time(ban->max_s * CRMG_NS_PER_SEC, most, sizeof(most)));
 	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT && at < BAN_LEN; l++)
-		if (ban->limits >> l & 1)
+		if (binding->strike_limits >> l & 1)
 			at += (size_t)snprintf(buf + at, BAN_LEN - at, " on %s", crmg_limit_name(l));
 	return buf;
 }
@@ -188,7 +191,7 @@ int crmg_diff_quotas(struct crmg_changes *changes, const char *what, const char 
 /* "/24 /48"; NULL: no aggregate. */
 static const char *widths_text(const struct crmg_binding *binding, char buf[WIDTHS_LEN])
 {
-	if (!(binding->flags & CRMG_BINDING_AGGREGATE))
+	if (!crmg_has_aggregate(binding))
 		return NULL;
 	snprintf(buf, WIDTHS_LEN, "/%u /%u", binding->v4_wide - 96, binding->v6_wide);
 	return buf;
@@ -219,6 +222,9 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 				  widths_text(now, to));
 	if (!code)
 		code = crmg_diff_quotas(changes, what, "bytes_out", before->quotas, after->quotas);
+	if (!code)
+		code = crmg_diff_quotas(changes, what, "aggregate bytes_out",
+					before->aggregate_quotas, after->aggregate_quotas);
 	if (!code)
 		code = crmg_diff_quotas(changes, what, "total bytes_out", before->total_quotas,
 					after->total_quotas);

@@ -263,6 +263,8 @@ void crmg_metric_quotas(const struct crmg_family *family, const struct crmg_scra
 
 		write_quotas(family, ctx->labels[i], CRMG_SCOPE_SOURCE,
 			     crmg_image_quotas(image, binding->quotas), out);
+		write_quotas(family, ctx->labels[i], CRMG_SCOPE_AGGREGATE,
+			     crmg_image_quotas(image, binding->aggregate_quotas), out);
 		write_quotas(family, ctx->labels[i], CRMG_SCOPE_POLICY,
 			     crmg_image_quotas(image, binding->total_quotas), out);
 	}
@@ -278,7 +280,8 @@ void crmg_metric_quotas(const struct crmg_family *family, const struct crmg_scra
 static void write_budgets(const struct crmg_family *family, const struct crmg_policy_row *item,
 			  const char *labels, uint64_t times, FILE *out)
 {
-	if (times || item->binding->quotas || item->binding->total_quotas)
+	if (times || item->binding->quotas || item->binding->aggregate_quotas ||
+	    item->binding->total_quotas)
 		fprintf(out, "%s{%s} %" PRIu64 "\n", family->name, labels, times);
 }
 

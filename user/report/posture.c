@@ -166,17 +166,20 @@ static void judge_budget(struct crmg_search *s, const struct crmg_policy_row *ro
 {
 	const struct crmg_image *image = s->snap->image;
 	const struct crmg_quotas *quotas = crmg_image_quotas(image, row->binding->quotas);
+	const struct crmg_quotas *wide = crmg_image_quotas(image, row->binding->aggregate_quotas);
 	const struct crmg_quotas *total = crmg_image_quotas(image, row->binding->total_quotas);
 	char text[8 * CRMG_NUM_LEN], sent[CRMG_SHORT_LEN];
 
 	if (!quotas)
 		crmg_found(s, CRMG_POSTURE_NO_BUDGET, row, "%s bytes were sent so far%s%s",
 			   crmg_format_short(row->row->bytes_out, sent, sizeof(sent)),
+			   wide ? "; each wider prefix may be sent " :
 			   total ? "; all sources together may be sent " : "",
-			   total ? crmg_quotas_text(total, text, sizeof(text)) : "");
-	/* Both have the same word. */
+			   wide || total ? crmg_quotas_text(wide ? wide : total, text,
+							    sizeof(text)) : "");
+	/* All have the same word. */
 	if (!quotas)
-		quotas = total;
+		quotas = wide ? wide : total;
 	if (quotas && quotas->on_budget == CRMG_ON_BUDGET_ALERT)
 		crmg_found(s, CRMG_POSTURE_BUDGET_ALERTS, row, "%s%s; used up %llu times so far",
 			   crmg_quotas_text(quotas, text, sizeof(text)),

@@ -9,10 +9,12 @@
 #include "sources.h"
 #include "text.h"
 #include "why.h"
+#include "wide.h"
 
-/* The budget that has least left, and the source whose it is. */
+/* The budget that has least left, and the source or wider prefix whose it is. */
 struct near {
-	uint32_t index;
+	struct crmg_pfx wide;		/* len 0: it is of a source, ... */
+	uint32_t index;			/* ... at this slot; else: of the binding */
 	uint32_t row;			/* in ret->rows */
 	unsigned int quota;
 	uint64_t left;
@@ -75,6 +77,19 @@ static struct crmg_posture_item *tell_quota(struct crmg_search *s,
 			  crmg_format_short(near->left, left, sizeof(left)));
 }
 
+static void tell_wide(struct crmg_search *s, const struct near *near)
+{
+	const struct crmg_image *image = s->snap->image;
+	const struct crmg_binding *binding = crmg_image_binding(image, near->index);
+	struct crmg_posture_item *finding;
+
+	finding = tell_quota(s, row_of(s, binding->row),
+			     crmg_image_quotas(image, binding->aggregate_quotas), near,
+			     "all its sources together: ");
+	if (finding)
+		finding->source = near->wide;
+}
+
 static void tell_near(struct crmg_search *s, const struct near *near)
 {
 	const struct crmg_snapshot *snap = s->snap;
@@ -82,6 +97,10 @@ static void tell_near(struct crmg_search *s, const struct near *near)
 	struct crmg_source_record source;
 	struct crmg_posture_item *finding;
 
+	if (near->wide.len) {
+		tell_wide(s, near);
+		return;
+	}
 	/* The table goes on: it may be gone since it was found. */
 	if (!crmg_source_read(snap, near->index, &source))
 		return;
@@ -125,6 +144,44 @@ static void tell_totals(struct crmg_search *s)
 	}
 }
 
+/* False: out of memory. */
+static bool add_near(struct crmg_search *s, struct near **list, size_t *count,
+		     const struct near *near)
+{
+	struct near *place = crmg_grow(list, count, sizeof(**list));
+
+	if (place)
+		*place = *near;
+	else
+		s->failed = true;
+	return place;
+}
+
+static bool add_wides(struct crmg_search *s, struct near **list, size_t *count)
+{
+	const struct crmg_image *image = s->snap->image;
+	struct crmg_wides wides;
+
+	crmg_wides_of(s->snap, &wides);
+	for (uint32_t i = 0; i < crmg_wides_count(s->snap); i++) {
+		const struct crmg_binding *binding;
+		struct crmg_wide_entry entry;
+		struct near near;
+
+		if (!crmg_wide_read(&wides, i, &entry))
+			continue;
+		binding = crmg_image_binding(image, entry.binding);
+		if (!is_near(s->snap, crmg_image_quotas(image, binding->aggregate_quotas),
+			     &entry.windows, &near))
+			continue;
+		near.wide = entry.pfx;
+		near.index = entry.binding;
+		if (!add_near(s, list, count, &near))
+			return false;
+	}
+	return true;
+}
+
 void crmg_posture_sources(struct crmg_search *s)
 {
 	const struct crmg_snapshot *snap = s->snap;
@@ -132,10 +189,12 @@ void crmg_posture_sources(struct crmg_search *s)
 	size_t count = 0;
 
 	tell_totals(s);
+	if (!add_wides(s, &list, &count))
+		return;
 	for (uint32_t i = 0; snap->windows && i < snap->capacity; i++) {
 		struct crmg_source_record source;
 		const struct crmg_binding *binding;
-		struct near *place, near;
+		struct near near;
 
 		if (!snap->windows[i].window[0].terms || !crmg_source_read(snap, i, &source))
 			continue;
@@ -144,12 +203,8 @@ void crmg_posture_sources(struct crmg_search *s)
 					 &snap->windows[i], &near))
 			continue;
 		near.index = i;
-		place = crmg_grow(&list, &count, sizeof(*list));
-		if (!place) {
-			s->failed = true;
+		if (!add_near(s, &list, &count, &near))
 			return;
-		}
-		*place = near;
 	}
 	if (count)
 		qsort(list, count, sizeof(*list), by_share);

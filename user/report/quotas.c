@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* quotas.c - budgets of bytes that leave: as text, and what is left of one. */
 #include <stdio.h>
+#include <string.h>
 
 #include <crmgate/window.h>
 
@@ -8,6 +9,8 @@
 #include "names.h"
 #include "show.h"
 #include "why.h"
+
+#define CRMG_COPY_TRIES 64
 
 char *crmg_quota_per(const struct crmg_quota *quota, char *buf, size_t size)
 {
@@ -66,6 +69,20 @@ void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_window
 	}
 }
 
+void crmg_windows_copy(const struct crmg_windows *there, struct crmg_windows *ret)
+{
+	struct crmg_windows again;
+	int tries = 0;
+
+	memcpy(&again, there, sizeof(again));
+	do {
+		*ret = again;
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		memcpy(&again, there, sizeof(again));
+	} while ((memcmp(&again, ret, sizeof(again)) || again.window[0].terms & CRMG_WINDOW_BUSY) &&
+		 ++tries < CRMG_COPY_TRIES);
+}
+
 const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
 					 const struct crmg_binding *binding,
 					 enum crmg_scope scope, uint32_t *ret_at)
@@ -73,6 +90,9 @@ const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
 	switch (scope) {
 	case CRMG_SCOPE_SOURCE:
 		return crmg_image_quotas(image, binding->quotas);
+	case CRMG_SCOPE_AGGREGATE:
+		*ret_at = 0;
+		return crmg_image_quotas(image, binding->aggregate_quotas);
 	case CRMG_SCOPE_POLICY:
 		*ret_at = binding->row;
 		return crmg_image_quotas(image, binding->total_quotas);
@@ -93,7 +113,7 @@ bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding 
 	struct crmg_total_windows total;
 	bool closed = false;
 
-	if (!snap->total_windows || binding->mode == CRMG_MODE_OFF)
+	if (!at || !snap->total_windows || binding->mode == CRMG_MODE_OFF)
 		return false;
 	total = snap->total_windows[at];
 	if (total.cut != binding->generation)

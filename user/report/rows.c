@@ -101,7 +101,9 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_DENIED:
 		return binding->kind == CRMG_BINDING_DENY;
 	case CRMG_REASON_AGGREGATE:
-		return binding->aggregate_limits;
+		return binding->aggregate_limits ||
+		       (cuts && binding->aggregate_quotas &&
+			binding->on_budget == CRMG_ON_BUDGET_CUT);
 	case CRMG_REASON_TOTAL:
 		return total;
 	case CRMG_REASON_SANITY:
@@ -130,6 +132,11 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 				return binding->limits >> i & 1;
 		return false;
 	}
+}
+
+bool crmg_has_aggregate(const struct crmg_binding *binding)
+{
+	return binding->aggregate_limits || binding->aggregate_quotas;
 }
 
 bool crmg_counts_requests(const struct crmg_binding *binding)

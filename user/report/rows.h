@@ -31,6 +31,9 @@ void crmg_policy_rows_free(struct crmg_policy_rows *rows);
  */
 bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reason);
 
+/* True if sources of one wider prefix have limits or budgets together. */
+bool crmg_has_aggregate(const struct crmg_binding *binding);
+
 /* True if the requests of its connections are counted: there is a limit of them. */
 bool crmg_counts_requests(const struct crmg_binding *binding);
 

@@ -7,6 +7,7 @@
 #include "../base/util.h"
 #include "contracts.h"
 #include "names.h"
+#include "rows.h"
 #include "show.h"
 #include "text.h"
 
@@ -231,15 +232,17 @@ static json_t *clients_json(const struct crmg_image *image)
 	return list;
 }
 
-static json_t *aggregate_json(const struct crmg_binding *binding, const struct crmg_label *label)
+static json_t *aggregate_json(const struct crmg_image *image, const struct crmg_binding *binding,
+			      const struct crmg_label *label)
 {
-	if (!(binding->flags & CRMG_BINDING_AGGREGATE))
+	if (!crmg_has_aggregate(binding))
 		return json_null();
-	return json_pack("{s:i, s:i, s:o}",
+	return json_pack("{s:i, s:i, s:o, s:o}",
 		"ipv4", binding->v4_wide - 96,
 		"ipv6", binding->v6_wide,
 		"limits", crmg_terms_json(binding->aggregate_limits, label->aggregate,
-					  CRMG_SCOPE_AGGREGATE));
+					  CRMG_SCOPE_AGGREGATE),
+		"bytes_out", quotas_json(crmg_image_quotas(image, binding->aggregate_quotas)));
 }
 
 static json_t *ban_json(const struct crmg_binding *binding)
@@ -252,7 +255,7 @@ static json_t *ban_json(const struct crmg_binding *binding)
 		return json_null();
 	on = json_array();
 	for (unsigned int l = 0; l < CRMG_LIMIT_COUNT; l++)
-		if (ban->limits >> l & 1)
+		if (binding->strike_limits >> l & 1)
 			json_array_append_new(on, json_string(crmg_limit_name(l)));
 	return json_pack("{s:i, s:s, s:s, s:f, s:s, s:o}",
 		"after", ban->after,
@@ -283,7 +286,7 @@ static json_t *limits_json(const struct crmg_image *image)
 			"on_exceed", crmg_action_name(binding->on_exceed),
 			"limits", own_json(binding, label),
 			"bytes_out", quotas_json(crmg_image_quotas(image, binding->quotas)),
-			"aggregate", aggregate_json(binding, label),
+			"aggregate", aggregate_json(image, binding, label),
 			"total", total_json(binding->total_limits, label->total,
 					    CRMG_SCOPE_POLICY),
 			"total_bytes_out",

@@ -8,6 +8,7 @@
 
 #include "../base/num.h"
 #include "names.h"
+#include "rows.h"
 #include "show.h"
 #include "text.h"
 
@@ -121,16 +122,24 @@ static bool has_aggregate(const struct crmg_binding *binding)
 	return binding->flags & CRMG_BINDING_AGGREGATE;
 }
 
+#define SHARERS_LEN 48
+
+static const char *sharers_text(const struct crmg_binding *binding, char buf[SHARERS_LEN])
+{
+	snprintf(buf, SHARERS_LEN, "sources of one IPv4 /%u or IPv6 /%u", binding->v4_wide - 96,
+		 binding->v6_wide);
+	return buf;
+}
+
 static void aggregate_row(struct crmg_table *table, const struct crmg_image *image,
 			  const struct crmg_binding *binding, const struct crmg_label *label)
 {
 	(void)image;
-	char terms[TERMS_LEN];
+	char terms[TERMS_LEN], sharers[SHARERS_LEN];
 
 	name_cell(table, label->service);
 	name_cell(table, label->policy);
-	crmg_table_cell(table, "sources of one IPv4 /%u or IPv6 /%u", binding->v4_wide - 96,
-			binding->v6_wide);
+	crmg_table_cell(table, "%s", sharers_text(binding, sharers));
 	crmg_table_cell(table, "%s", crmg_terms_text(binding->aggregate_limits, label->aggregate,
 						     terms, sizeof(terms)));
 }
@@ -211,7 +220,7 @@ static void ban_row(struct crmg_table *table, const struct crmg_image *image,
 	crmg_table_cell(table, "%u in %s", ban->after,
 			crmg_format_time(ban->within_ms * (CRMG_NS_PER_SEC / 1000), text,
 					 sizeof(text)));
-	strikes_text(ban->limits, strikes, sizeof(strikes));
+	strikes_text(binding->strike_limits, strikes, sizeof(strikes));
 	crmg_table_cell(table, "%s", strikes);
 	crmg_table_cell(table, "%s", crmg_format_time(ban->for_s * CRMG_NS_PER_SEC, text,
 						      sizeof(text)));
@@ -272,6 +281,11 @@ static bool has_quotas(const struct crmg_binding *binding)
 	return binding->quotas;
 }
 
+static bool has_aggregate_quotas(const struct crmg_binding *binding)
+{
+	return binding->aggregate_quotas;
+}
+
 static bool has_total_quotas(const struct crmg_binding *binding)
 {
 	return binding->total_quotas;
@@ -296,6 +310,17 @@ static void quotas_row(struct crmg_table *table, const struct crmg_image *image,
 	quotas_cells(table, crmg_image_quotas(image, binding->quotas), "each source");
 }
 
+static void aggregate_quotas_row(struct crmg_table *table, const struct crmg_image *image,
+				 const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	char sharers[SHARERS_LEN];
+
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	quotas_cells(table, crmg_image_quotas(image, binding->aggregate_quotas),
+		     sharers_text(binding, sharers));
+}
+
 static void total_quotas_row(struct crmg_table *table, const struct crmg_image *image,
 			     const struct crmg_binding *binding, const struct crmg_label *label)
 {
@@ -313,6 +338,7 @@ static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)
 	struct crmg_table table = CRMG_TABLE(columns);
 
 	for_each_row(image, has_quotas, &table, quotas_row);
+	for_each_row(image, has_aggregate_quotas, &table, aggregate_quotas_row);
 	for_each_row(image, has_total_quotas, &table, total_quotas_row);
 	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
 		const struct crmg_service *service = crmg_image_service(image, i);

@@ -239,11 +239,12 @@ static json_t *odd_json(const struct crmg_snapshot *snap)
 static json_t *sources_json(const struct crmg_snapshot *snap)
 {
 	const __u64 *host = snap->host.counter;
-	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}",
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
 		"tracked", crmg_json_count(snap->tracked),
 		"capacity", crmg_json_count(snap->capacity),
 		"evictions", crmg_json_count(host[CRMG_HOST_EVICTIONS]),
 		"pressure_packets", crmg_json_count(host[CRMG_HOST_PRESSURE]),
+		"aggregates_full_packets", crmg_json_count(host[CRMG_HOST_AGGREGATES_FULL]),
 		"last_pressure", snap->pressure_ns
 			? crmg_json_time(crmg_boot_to_real(snap, snap->pressure_ns))
 			: json_null());

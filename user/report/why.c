@@ -8,6 +8,7 @@
 #include "../base/addr.h"
 #include "names.h"
 #include "rows.h"
+#include "wide.h"
 
 /* One scan: the key of the table's hash is not ours to read. */
 static void find_source(const struct crmg_snapshot *snap, struct crmg_why *why)
@@ -114,8 +115,7 @@ static struct budget aggregate_budget(const struct crmg_addr *addr,
 		.limits = binding->aggregate_limits,
 		.limit = binding->aggregate,
 		.terms = why->label->aggregate,
-		.sharers = cut_to(addr, crmg_addr_is_v4(addr) ? binding->v4_wide
-							      : binding->v6_wide),
+		.sharers = cut_to(addr, crmg_wide_len(binding, addr)),
 	};
 }
 
@@ -211,6 +211,31 @@ const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
 	       crmg_image_quotas(snap->image, why->binding->quotas) : NULL;
 }
 
+/* What was sent of that which is charged to the quotas of a scope; at: as of crmg_quotas_of(). */
+static struct crmg_windows why_windows(const struct crmg_snapshot *snap,
+				       const struct crmg_addr *addr,
+				       const struct crmg_why_service *why, enum crmg_scope scope,
+				       uint32_t at)
+{
+	struct crmg_windows nothing = { 0 };
+
+	if (scope == CRMG_SCOPE_SOURCE)
+		return why->windows;
+	if (scope == CRMG_SCOPE_AGGREGATE)
+		at = crmg_wide_find(snap, why->binding, addr);
+	return at && snap->total_windows ? snap->total_windows[at].windows : nothing;
+}
+
+static struct crmg_pfx why_sharers(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+				   const struct crmg_why_service *why, enum crmg_scope scope)
+{
+	if (scope == CRMG_SCOPE_SOURCE)
+		return cut_to(addr, crmg_source_len(snap, addr));
+	if (scope == CRMG_SCOPE_AGGREGATE)
+		return cut_to(addr, crmg_wide_len(why->binding, addr));
+	return (struct crmg_pfx){ .len = 0 };
+}
+
 /* Of all scopes, each quota; those with the shortest time first. */
 static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			 const struct crmg_why_service *why, struct crmg_why_limit *ret)
@@ -220,28 +245,27 @@ static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_add
 	for (unsigned int s = 0; s < CRMG_SCOPE_COUNT; s++) {
 		uint32_t at = 0;
 		const struct crmg_quotas *quotas = crmg_quotas_of(snap->image, why->binding, s, &at);
-		const struct crmg_windows *windows = at && snap->total_windows ?
-			&snap->total_windows[at].windows : &why->windows;
 		uint64_t left[CRMG_WINDOWS_MAX];
+		struct crmg_windows windows;
 
 		if (!quotas)
 			continue;
-		crmg_quotas_left(quotas, windows, snap->mono_ns, left);
+		windows = why_windows(snap, addr, why, s, at);
+		crmg_quotas_left(quotas, &windows, snap->mono_ns, left);
 		for (size_t q = 0; q < CRMG_WINDOWS_MAX && quotas->quota[q].terms; q++)
 			ret[count++] = (struct crmg_why_limit){
 				.scope = s,
 				.quota = &quotas->quota[q],
-				.sharers = at ? (struct crmg_pfx){ .len = 0 }
-					      : cut_to(addr, crmg_source_len(snap, addr)),
-				.known = !at || snap->total_windows,
+				.sharers = why_sharers(snap, addr, why, s),
+				.known = s == CRMG_SCOPE_SOURCE || snap->total_windows,
 				.available = left[q],
 			};
 	}
 	return count;
 }
 
-bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
-		  enum crmg_scope *ret_scope)
+bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		  const struct crmg_why_service *why, enum crmg_scope *ret_scope)
 {
 	*ret_scope = CRMG_SCOPE_SOURCE;
 	if (!(why->binding->flags & CRMG_BINDING_CUTS))
@@ -249,12 +273,15 @@ bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_why_servic
 	if (why->seen && why->binding->on_budget == CRMG_ON_BUDGET_CUT &&
 	    CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT)
 		return true;
-	for (unsigned int s = CRMG_SCOPE_POLICY; s < CRMG_SCOPE_COUNT; s++) {
+	for (unsigned int s = CRMG_SCOPE_AGGREGATE; s < CRMG_SCOPE_COUNT; s++) {
 		uint32_t at;
 
 		*ret_scope = s;
-		if (crmg_quotas_of(snap->image, why->binding, s, &at) &&
-		    crmg_total_cut(snap, why->binding, at))
+		if (!crmg_quotas_of(snap->image, why->binding, s, &at))
+			continue;
+		if (s == CRMG_SCOPE_AGGREGATE)
+			at = crmg_wide_find(snap, why->binding, addr);
+		if (crmg_total_cut(snap, why->binding, at))
 			return true;
 	}
 	return false;

@@ -45,7 +45,7 @@ struct crmg_why_limit {
 	const struct crmg_quota *quota;		/* not NULL: of bytes_out; limit is not valid */
 	uint32_t max;				/* not 0: limit is an enum crmg_cap, so many at once */
 	struct crmg_pfx sharers;		/* scope source, aggregate: whose budget it is */
-	bool known;				/* available is valid: not for aggregates */
+	bool known;				/* available is valid: not for rates of aggregates */
 	uint64_t available;			/* units that may still pass at once */
 };
 
@@ -56,15 +56,18 @@ struct crmg_why_limit {
 void crmg_quotas_left(const struct crmg_quotas *quotas, const struct crmg_windows *windows,
 		      uint64_t mono_ns, uint64_t ret[CRMG_WINDOWS_MAX]);
 
+/* Whole, unless packets came in between each time: then the last of them may be half counted. */
+void crmg_windows_copy(const struct crmg_windows *there, struct crmg_windows *ret);
+
 /*
  * Those that hold for a binding in a scope, or NULL; *ret_at: entry of snap->total_windows that
- * has what was sent, of a scope wider than a source.
+ * has what was sent, of a policy or service. That of an aggregate: crmg_wide_find().
  */
 const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
 					 const struct crmg_binding *binding,
 					 enum crmg_scope scope, uint32_t *ret_at);
 
-/* True if those at that entry were used up, and refuse requests under the binding. */
+/* True if those at that entry (0: none) were used up, and refuse requests under the binding. */
 bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
 		    uint32_t at);
 
@@ -72,8 +75,8 @@ bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding 
  * True if requests of the source are refused since a budget was used up; *ret_scope: whose,
  * the narrowest.
  */
-bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
-		  enum crmg_scope *ret_scope);
+bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		  const struct crmg_why_service *why, enum crmg_scope *ret_scope);
 
 /* The quotas that slow the source down since one was used up; NULL: none does. */
 const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
@@ -82,8 +85,8 @@ const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
 /*
  * The limits of addr in the order of decision, into ret[CRMG_WHY_LIMITS_MAX]; returns how
  * many. An address never seen has the whole burst. What was charged under another
- * rate is converted: the units used are kept. Which bucket an aggregate has depends
- * on a key that is not ours to read.
+ * rate is converted: the units used are kept. Which bucket an aggregate has for its rates
+ * depends on a key that is not ours to read.
  */
 size_t crmg_why_limits(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 		       const struct crmg_why_service *why, struct crmg_why_limit *ret);

@@ -10,6 +10,7 @@
 #include "sources.h"
 #include "text.h"
 #include "why.h"
+#include "wide.h"
 
 /* Who shares a budget: a prefix, or (NULL) all sources of a policy or service. */
 static const char *sharers_text(const struct crmg_why_limit *limit, char buf[CRMG_ADDR_LEN])
@@ -93,7 +94,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	const struct crmg_slot *slot = &why->source.slot;
 	bool refused = why->seen && detail->last_reason;
 	enum crmg_scope cut_by;
-	bool cut = crmg_why_cut(snap, why, &cut_by);
+	bool cut = crmg_why_cut(snap, addr, why, &cut_by);
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
 	const struct crmg_quotas *throttled = crmg_why_throttled(snap, why);
 	char rate[CRMG_NUM_LEN];
@@ -177,17 +178,31 @@ static void shared_text(const struct crmg_why_limit *limit, FILE *out)
 	fputc('\n', out);
 }
 
-static void cut_text(const struct crmg_snapshot *snap, const struct crmg_why_service *why,
-		     FILE *out)
+/* Nothing: of a source alone. */
+static void cut_sharers_text(const struct crmg_addr *addr, const struct crmg_why_service *why,
+			     enum crmg_scope scope, FILE *out)
+{
+	uint8_t len = crmg_wide_len(why->binding, addr);
+	struct crmg_addr wide = crmg_addr_cut(*addr, len);
+	char text[CRMG_ADDR_LEN];
+
+	if (scope == CRMG_SCOPE_AGGREGATE)
+		fprintf(out, "that all sources of %s share ",
+			crmg_format_prefix(&wide, len, text, sizeof(text)));
+	else if (scope != CRMG_SCOPE_SOURCE)
+		fprintf(out, "that all sources of the %s share ", crmg_scope_name(scope));
+}
+
+static void cut_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+		     const struct crmg_why_service *why, FILE *out)
 {
 	enum crmg_scope scope;
 
-	if (!crmg_why_cut(snap, why, &scope))
+	if (!crmg_why_cut(snap, addr, why, &scope))
 		return;
-	fprintf(out, "  cut:     a budget of bytes_out %s%sis used up: nothing is sent, requests are "
-		"refused\n", scope == CRMG_SCOPE_SOURCE ? "" : "that all sources of the ",
-		scope == CRMG_SCOPE_SOURCE ? "" : scope == CRMG_SCOPE_POLICY ? "policy share "
-									    : "service share ");
+	fputs("  cut:     a budget of bytes_out ", out);
+	cut_sharers_text(addr, why, scope, out);
+	fputs("is used up: nothing is sent, requests are refused\n", out);
 }
 
 static void limits_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
@@ -282,7 +297,7 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 	if (throttled)
 		fprintf(out, "  slowed:  a budget of bytes_out is used up: no more than %s is sent\n",
 			crmg_throttle_text(throttled, rate));
-	cut_text(snap, why, out);
+	cut_text(snap, addr, why, out);
 	seen_text(snap, why, out);
 }
 
