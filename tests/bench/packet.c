@@ -37,6 +37,8 @@
 #define PORT_RESET   8002	/* the same, answered with a RST */
 #define PORT_BUDGETS 8003	/* four budgets of what is sent */
 #define PORT_CAPPED  8004	/* connections are known */
+#define PORT_WIDE    8005	/* four budgets of a source, four of its wider prefix */
+#define PORT_TOTAL   8006	/* four of a source, four of all of the policy */
 #define PORT_OTHER   22		/* for no service */
 
 #define ROUNDS_MAX   100
@@ -178,6 +180,10 @@ static const struct row rows[] = {
 	  SENT4(PORT_SERVICE) },
 	{ "egress, four budgets", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
 	  warm_asked, false, SENT4(PORT_BUDGETS) },
+	{ "egress, and of a prefix", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
+	  warm_asked, false, SENT4(PORT_WIDE) },
+	{ "egress, and a total", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
+	  warm_asked, false, SENT4(PORT_TOTAL) },
 	{ "known, capped", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_proven, false,
 	  DATA4(PORT_CAPPED) },
 	{ "egress, capped", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC, warm_asked,

@@ -15,6 +15,9 @@ prefixes 2000 28 >"$LAB_DIR/denied.txt"
 prefixes 1000 32 >"$LAB_DIR/banned.txt"
 chmod 644 "$LAB_DIR"/*.txt
 
+# Four windows, that nothing here uses up.
+QUOTAS='bytes_out: [{quota: 1000GB, per: 1m}, {quota: 2000GB, per: 1h}, {quota: 3000GB, per: 1d}, {quota: 4000GB, per: 7d}]'
+
 # main PACKETS-PER-SECOND: the policy of packet.c. The sources that are measured
 # come from the lower half of 10.0.0.0/8 unless they are a flood, which hits the
 # prefixes as well.
@@ -28,6 +31,8 @@ main() {
 		  reset:   {transport: tcp, ports: [8002]}
 		  budgets: {transport: tcp, ports: [8003]}
 		  capped:  {transport: tcp, ports: [8004]}
+		  wide:    {transport: tcp, ports: [8005]}
+		  whole:   {transport: tcp, ports: [8006]}
 		clients:
 		  denied:   {prefixes: [172.16.0.0/12], files: [denied.txt]}
 		  partners: {prefixes: [203.0.113.0/24, "2001:db8:7::/48"]}
@@ -48,7 +53,9 @@ main() {
 		    service: budgets
 		    clients: any
 		    on_budget: cut
-		    limits: {bytes_out: [{quota: 1000GB, per: 1m}, {quota: 2000GB, per: 1h}, {quota: 3000GB, per: 1d}, {quota: 4000GB, per: 7d}]}
+		    limits: {$QUOTAS}
+		  - {name: wide, service: wide, on_budget: cut, limits: {$QUOTAS}, aggregate: {limits: {$QUOTAS}}}
+		  - {name: whole, service: whole, on_budget: cut, limits: {$QUOTAS}, total: {limits: {$QUOTAS}}}
 		allow: [192.0.2.10/32, 10.200.1.0/24]
 	EOF
 }
@@ -86,9 +93,11 @@ sources() {
 # Kinds of packets, from one source and from many.
 kinds() {
 	column 1 'LRU hash' known 'known, SYN' 'not for a service' 'over the limit' 'over, RST' \
-		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets' 'known, capped' 'egress, capped'
+		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets' \
+		'egress, and of a prefix' 'egress, and a total' 'known, capped' 'egress, capped'
 	column 65536 'LRU hash' known 'known, SYN' 'not for a service' 'over the limit' \
-		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets' 'known, capped' 'egress, capped'
+		'denied prefix' banned 'IPv6, two extensions' VLAN egress 'egress, four budgets' \
+		'egress, and of a prefix' 'egress, and a total' 'known, capped' 'egress, capped'
 }
 
 # turn: a packet from each of 64 k sources, as lines of cost_ns.
