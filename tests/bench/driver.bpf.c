@@ -43,7 +43,7 @@ static __always_inline __u64 random_next(struct bench_feed *feed)
 	return x * 0x2545f4914f6cdd1dULL >> 32;
 }
 
-/* The source of this packet: its word of the frame, in network order. */
+/* The source of this packet, or its place in a stream: its word of the frame, in network order. */
 static __always_inline __be32 feed_next(struct bench_feed *feed)
 {
 	__u64 packet = feed->done++, n;
@@ -52,6 +52,8 @@ static __always_inline __be32 feed_next(struct bench_feed *feed)
 		feed->first_ns = bpf_ktime_get_ns();
 	if (packet == feed->skip + feed->count - 1)
 		feed->last_ns = bpf_ktime_get_ns();
+	if (feed->step)
+		return bpf_htonl(feed->base + (__u32)packet * feed->step);
 	/* An odd factor makes every turn visit each source once, in a scattered order. */
 	n = feed->in_turn ? packet * 0x9e3779b1 : random_next(feed);
 	return bpf_htonl(feed->base + (n & feed->mask));

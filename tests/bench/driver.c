@@ -171,12 +171,16 @@ void bench_driver_aim(struct bench_driver *driver, enum bench_hook hook, enum be
 		bench_die("the driver cannot call the program under test: %s", strerror(errno));
 }
 
-/* Offset of the word that tells the sources apart: of a /64 in IPv6. */
+#define SEQ_OFFSET 4		/* in the header of TCP */
+
+/* Offset of the word that tells the frames apart: of a source, of a /64 in IPv6. */
 static uint32_t word_offset(const struct bench_stream *stream, const struct crmg_test_frame *frame)
 {
 	bool v4 = crmg_test_get16(frame->data + frame->l3 - 2) == CRMG_TEST_ETH_IPV4;
 	bool out = stream->hook == BENCH_TC;
 
+	if (stream->step)
+		return (uint32_t)frame->l4 + SEQ_OFFSET;
 	if (v4)
 		return (uint32_t)frame->l3 + (out ? 16 : 12);
 	return (uint32_t)frame->l3 + (out ? 24 : 8) + 4;
@@ -196,6 +200,9 @@ struct bench_result bench_run(struct bench_driver *driver, const struct bench_st
 	if (!frame)
 		bench_die("no memory");
 	crmg_test_build(&stream->packet, frame);
+	if (stream->text)
+		memcpy(frame->data + frame->len - stream->packet.payload, stream->text,
+		       stream->packet.payload);
 	feed->done = 0;
 	feed->skip = skip;
 	feed->count = count;
@@ -203,6 +210,7 @@ struct bench_result bench_run(struct bench_driver *driver, const struct bench_st
 	feed->mask = stream->sources - 1;
 	feed->offset = word_offset(stream, frame);
 	feed->in_turn = stream->in_turn;
+	feed->step = stream->step;
 	memcpy(feed->frame, frame->data, BENCH_FRAME < frame->len ? BENCH_FRAME : frame->len);
 
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,

@@ -24,7 +24,7 @@ enum bench_target {
 
 enum bench_hook { BENCH_XDP, BENCH_TC };
 
-/* Frames that differ in one 32-bit word. */
+/* Frames that differ in one 32-bit word: who sends them, or where in his stream they are. */
 struct bench_stream {
 	struct crmg_test_packet packet;
 	enum bench_hook hook;
@@ -32,6 +32,8 @@ struct bench_stream {
 	uint32_t sources;	/* a power of two */
 	bool in_turn;		/* each once in `sources` packets; else at random */
 	bool whole;		/* write all of the frame each time: the program changes it */
+	uint32_t step;		/* of the sequence number, `base` in the first; 0: it stays */
+	const uint8_t *text;	/* the payload; NULL: any */
 };
 
 struct bench_result {

@@ -27,8 +27,8 @@ struct bench_feed {
 	__u32 mask;		/* sources - 1 */
 	__u32 offset;		/* multiple of 2, below 64 */
 	__u32 in_turn;		/* each source once in `sources` packets; else at random */
+	__u32 step;		/* else: the word grows by so much with each packet */
 	__u8 frame[BENCH_FRAME];
-	__u8 pad[4];
 };
 
 #endif

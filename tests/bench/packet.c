@@ -22,6 +22,7 @@
 #include "../../user/base/util.h"
 #include "driver.h"
 #include "feed.h"
+#include "speech.h"
 
 #define SERVER4  CRMG_TEST_V4(192, 0, 2, 1)
 #define SERVER6  CRMG_TEST_V6(0x20010db800010000, 1)
@@ -39,6 +40,8 @@
 #define PORT_CAPPED  8004	/* connections are known */
 #define PORT_WIDE    8005	/* four budgets of a source, four of its wider prefix */
 #define PORT_TOTAL   8006	/* four of a source, four of all of the policy */
+#define PORT_HTTP    8007	/* of PORT_CAPPED, and requests are counted */
+#define PORT_TLS     8008	/* the same */
 #define PORT_OTHER   22		/* for no service */
 
 #define ROUNDS_MAX   100
@@ -69,6 +72,8 @@ struct row {
 	warm_fn *warm;
 	bool reset;
 	struct crmg_test_packet packet;
+	struct speech speech;		/* segments of one connection, ... */
+	uint32_t *next;			/* ... and where the next one begins */
 };
 
 struct sample { double ns, floor_ns; };
@@ -128,6 +133,55 @@ static void warm_proven(struct bench_driver *driver, const struct row *row,
 	warm_known(driver, &arriving, options);
 }
 
+/* The server has all that the client said. */
+static void acknowledge(struct bench_driver *driver, const struct row *row)
+{
+	const struct bench_stream stream = {
+		.packet = {
+			.src = SERVER4, .dst = PEER4, .protocol = IPPROTO_TCP,
+			.sport = row->packet.dport, .dport = row->packet.sport, .payload = 10,
+			.seq = SPEECH_REPLY - 10, .ack = *row->next, .tcp_flags = CRMG_TEST_ACK,
+		},
+		.hook = BENCH_TC, .base = row->base, .sources = 1,
+	};
+
+	bench_driver_aim(driver, BENCH_TC, BENCH_CRMGATE);
+	bench_run(driver, &stream, 0, 1);
+}
+
+/* One segment of a row of `speech`, at its place. */
+static struct bench_stream segment_of(const struct row *row, const uint8_t *text, uint32_t bytes)
+{
+	struct bench_stream stream = {
+		.packet = row->packet, .hook = BENCH_XDP, .base = row->base, .sources = 1,
+		.text = text,
+	};
+
+	stream.packet.payload = bytes;
+	stream.packet.seq = *row->next;
+	stream.packet.ack = SPEECH_REPLY;
+	return stream;
+}
+
+/* A connection that is met in its middle, so that of TLS the handshake is over. */
+static void warm_speech(struct bench_driver *driver, const struct row *row,
+			const struct options *options)
+{
+	uint8_t text[SPEECH_MAX];
+	uint32_t bytes = speech_begin(&row->speech, text);
+	struct bench_stream stream;
+
+	(void)options;
+	*row->next = SPEECH_FIRST;
+	acknowledge(driver, row);
+	if (!bytes)
+		return;
+	stream = segment_of(row, text, bytes);
+	bench_driver_aim(driver, BENCH_XDP, BENCH_CRMGATE);
+	bench_run(driver, &stream, 0, 1);
+	*row->next += bytes;
+}
+
 /* Sources that nobody knows: the tables fill up as they do in a flood. */
 static void warm_flood(struct bench_driver *driver, const struct row *row,
 		       const struct options *options)
@@ -140,61 +194,7 @@ static void warm_flood(struct bench_driver *driver, const struct row *row,
 
 /* --------------------------------------------------------------------- rows */
 
-#define TCP4(port, flags, ...) { .src = PEER4, .dst = SERVER4, .protocol = IPPROTO_TCP, \
-	.sport = 40000, .dport = (port), .seq = 1000, .tcp_flags = (flags), __VA_ARGS__ }
-#define TCP6(port, flags, ...) { .src = PEER6, .dst = SERVER6, .protocol = IPPROTO_TCP, \
-	.sport = 40000, .dport = (port), .seq = 1000, .tcp_flags = (flags), __VA_ARGS__ }
-#define DATA4(port, ...) TCP4(port, CRMG_TEST_ACK, .payload = 10, __VA_ARGS__)	/* 64 bytes */
-#define SENT4(port) { .src = SERVER4, .dst = PEER4, .protocol = IPPROTO_TCP, .sport = (port), \
-	.dport = 40000, .seq = 1000, .tcp_flags = CRMG_TEST_ACK, .payload = 10 }
-#define SYN4(port)       TCP4(port, CRMG_TEST_SYN, .trailer = 6)		/* 60 bytes */
-
-#define TWO_EXTS { { IPPROTO_HOPOPTS, 8 }, { IPPROTO_DSTOPTS, 8 } }
-
-static const struct row rows[] = {
-	{ "one array slot", BENCH_SLOT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  DATA4(PORT_SERVICE) },
-	{ "two limits, exact", BENCH_EXACT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  DATA4(PORT_SERVICE) },
-	{ "LRU hash", BENCH_LRU, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  DATA4(PORT_SERVICE) },
-	{ "known", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  DATA4(PORT_SERVICE) },
-	{ "known, SYN", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  SYN4(PORT_SERVICE) },
-	{ "not for a service", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  DATA4(PORT_OTHER) },
-	{ "over the limit", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_DROP, warm_known, false,
-	  DATA4(PORT_LIMITED) },
-	{ "over, RST", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_TX, warm_proven, true,
-	  SYN4(PORT_RESET) },
-	{ "denied prefix", BENCH_CRMGATE, BENCH_XDP, BASE_DENIED, XDP_DROP, warm_known, false,
-	  DATA4(PORT_SERVICE) },
-	{ "banned", BENCH_CRMGATE, BENCH_XDP, BASE_BANNED, XDP_DROP, warm_known, false,
-	  DATA4(PORT_SERVICE) },
-	{ "IPv6, two extensions", BENCH_CRMGATE, BENCH_XDP, 0, XDP_PASS, warm_known, false,
-	  TCP6(PORT_SERVICE, CRMG_TEST_ACK, .payload = 10, .ext = TWO_EXTS) },
-	{ "VLAN", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_known, false,
-	  DATA4(PORT_SERVICE, .vlan = { CRMG_TEST_ETH_VLAN }) },
-	{ "egress", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC, warm_asked, false,
-	  SENT4(PORT_SERVICE) },
-	{ "egress, four budgets", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
-	  warm_asked, false, SENT4(PORT_BUDGETS) },
-	{ "egress, and of a prefix", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
-	  warm_asked, false, SENT4(PORT_WIDE) },
-	{ "egress, and a total", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC,
-	  warm_asked, false, SENT4(PORT_TOTAL) },
-	{ "known, capped", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, XDP_PASS, warm_proven, false,
-	  DATA4(PORT_CAPPED) },
-	{ "egress, capped", BENCH_CRMGATE, BENCH_TC, BASE_ANY, (uint32_t)TC_ACT_UNSPEC, warm_asked,
-	  false, SENT4(PORT_CAPPED) },
-	{ "one array slot, flood", BENCH_SLOT, BENCH_XDP, BASE_ANY, XDP_PASS, warm_flood, false,
-	  SYN4(PORT_SERVICE) },
-	{ "LRU hash, flood", BENCH_LRU, BENCH_XDP, BASE_ANY, XDP_PASS, warm_flood, false,
-	  SYN4(PORT_SERVICE) },
-	{ "known, flood", BENCH_CRMGATE, BENCH_XDP, BASE_ANY, ANY_ACTION, warm_flood, false,
-	  SYN4(PORT_SERVICE) },
-};
+#include "rows.h"
 
 static const struct row *row_named(const char *name)
 {
@@ -214,6 +214,40 @@ static void wait_for_resets(void)
 	nanosleep(&pause, NULL);
 }
 
+static void expect_action(const struct row *row, uint32_t is, uint32_t expected)
+{
+	if (expected != ANY_ACTION && is != expected)
+		bench_die("row '%s': verdict %u, expected %u; is the policy of packet.sh in force?",
+			  row->name, is, expected);
+}
+
+/* The client goes on, as far as it may until the server acknowledges. */
+static double measure_speech(struct bench_driver *driver, const struct row *row,
+			     const struct options *options, enum bench_target target,
+			     uint32_t action)
+{
+	uint64_t count = SPEECH_AHEAD / row->speech.bytes;
+	struct bench_stream stream;
+	struct bench_result result;
+	uint8_t text[SPEECH_MAX];
+
+	if (count > options->packets)
+		count = options->packets;
+	speech_text(&row->speech, text);
+	stream = segment_of(row, text, row->speech.bytes);
+	if (row->speech.kind != SPEECH_RECORD) {
+		stream.step = row->speech.bytes;
+		stream.base = *row->next;
+	}
+	acknowledge(driver, row);
+	bench_driver_aim(driver, BENCH_XDP, target);
+	result = bench_run(driver, &stream, count / 10, count - count / 10);
+	expect_action(row, result.action, action);
+	if (target == BENCH_CRMGATE)
+		*row->next += (uint32_t)count * stream.step;
+	return result.ns;
+}
+
 static double measure_target(struct bench_driver *driver, const struct row *row,
 			     const struct options *options, enum bench_target target,
 			     uint32_t action)
@@ -223,6 +257,8 @@ static double measure_target(struct bench_driver *driver, const struct row *row,
 	uint64_t count = options->packets;
 	struct bench_result result;
 
+	if (row->speech.kind)
+		return measure_speech(driver, row, options, target, action);
 	if (row->reset) {
 		skip = RESETS_BURST / 5;
 		count = RESETS_BURST - skip;
@@ -230,9 +266,7 @@ static double measure_target(struct bench_driver *driver, const struct row *row,
 	}
 	bench_driver_aim(driver, row->hook, target);
 	result = bench_run(driver, &stream, skip, count);
-	if (action != ANY_ACTION && result.action != action)
-		bench_die("row '%s': verdict %u, expected %u; is the policy of packet.sh in force?",
-			  row->name, result.action, action);
+	expect_action(row, result.action, action);
 	return result.ns;
 }
 

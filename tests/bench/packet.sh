@@ -33,6 +33,8 @@ main() {
 		  capped:  {transport: tcp, ports: [8004]}
 		  wide:    {transport: tcp, ports: [8005]}
 		  whole:   {transport: tcp, ports: [8006]}
+		  http:    {transport: tcp, ports: [8007], protocol: http}
+		  tls:     {transport: tcp, ports: [8008], protocol: tls}
 		clients:
 		  denied:   {prefixes: [172.16.0.0/12], files: [denied.txt]}
 		  partners: {prefixes: [203.0.113.0/24, "2001:db8:7::/48"]}
@@ -49,6 +51,10 @@ main() {
 		    service: capped
 		    clients: any
 		    limits: {connections: {rate: 1G/s}, packets: {rate: 1G/s}, bytes: {rate: 100GB/s}, open_connections: {max: 1000}}
+		  - name: requests
+		    service: [http, tls]
+		    clients: any
+		    limits: {connections: {rate: 1G/s}, packets: {rate: 1G/s}, bytes: {rate: 100GB/s}, open_connections: {max: 1000}, requests: {rate: 1G/s}}
 		  - name: budgets
 		    service: budgets
 		    clients: any
@@ -106,6 +112,17 @@ turn() {
 		jq '.rows[0].cost_ns'
 }
 
+# What it costs to find requests, beside the same segments of a connection that is only known.
+SPEECH_ROWS=('capped, ACK' 'capped, 1442 bytes' 'capped, 500 bytes' 'HTTP, ACK' 'HTTP, body'
+	'HTTP, header of 500 bytes' 'TLS, ACK' 'TLS, within a record' 'TLS, 1 record' 'TLS, 14 records'
+	'TLS, 14 records of HTTP/2')
+requests() {
+	local found
+	column 1 'LRU hash' "${SPEECH_ROWS[@]}"
+	found=$(crmgate status -j | jq '[.services[] | .requests // .requests_estimated // empty] | min')
+	((found > PACKETS / 100)) || { echo "bench: packet: $found requests were found" >&2; return 1; }
+}
+
 # What a packet costs when each source must be resolved anew, beside the same
 # without an apply before.
 generation() {
@@ -146,6 +163,7 @@ sizes() {
 
 sources | jq -s . >"$LAB_DIR/sources.json"
 kinds | jq -s . >"$LAB_DIR/kinds.json"
+requests | jq -s . >"$LAB_DIR/requests.json"
 generation | jq -s . >"$LAB_DIR/generation.json"
 sizes >"$LAB_DIR/sizes.json"
 
@@ -159,6 +177,12 @@ ratio() {
 	jq --argjson n "$2" --arg row "$3" --arg to "${4:-LRU hash}" "$RATIO"'
 		def row($name): .rows[] | select(.name == $name);
 		.[] | select(.sources == $n) | ratio(row($row); row($to))' "$LAB_DIR/$1.json"
+}
+# above ROW LESS DIVISOR: by how many ns a row of "requests" is above another, for each of so many.
+above() {
+	jq --arg row "$1" --arg less "$2" --argjson n "$3" '
+		def cost($name): first(.[].rows[] | select(.name == $name)).cost_ns;
+		(cost($row) - cost($less)) / $n' "$LAB_DIR/requests.json"
 }
 more() { jq --arg policy "$1" '.[] | select(.policy == $policy) | .more' "$LAB_DIR/sizes.json"; }
 
@@ -175,13 +199,24 @@ figure 'forged SYN flood, 2^24 sources, to LRU' '<=' 0.2 \
 figure 'not for a service, 1 source, to LRU' '<=' 0.15 "$(ratio kinds 1 'not for a service')"
 figure 'egress with four budgets, to a known source with three limits' '<=' 1.5 \
 	"$(ratio kinds 1 'egress, four budgets' known)"
+figure 'ns above the connection: a pure ACK, HTTP' '<=' 5 "$(above 'HTTP, ACK' 'capped, ACK' 1)"
+figure 'ns above the connection: a pure ACK, TLS' '<=' 5 "$(above 'TLS, ACK' 'capped, ACK' 1)"
+figure 'ns above the connection: a segment of a body, HTTP' '<=' 5 \
+	"$(above 'HTTP, body' 'capped, 1442 bytes' 1)"
+figure 'ns above the connection: a segment within a record' '<=' 5 \
+	"$(above 'TLS, within a record' 'capped, 1442 bytes' 1)"
+figure 'ns a byte of a header of plain HTTP' '<=' 2 \
+	"$(above 'HTTP, header of 500 bytes' 'capped, 500 bytes' 500)"
+figure 'ns a record header, HTTP/1' '<=' 40 "$(above 'TLS, 14 records' 'TLS, 1 record' 13)"
+figure 'ns a record header, HTTP/2' '<=' 40 \
+	"$(above 'TLS, 14 records of HTTP/2' 'TLS, 1 record' 13)"
 figure 'more with 1000 policies than with 2' '<=' "$flat" "$(more policies)"
 figure 'more with 100000 prefixes than with 1' '<=' "$flat" "$(more prefixes)"
 
 # The tables to be printed, and all that was measured.
 # shellcheck disable=SC2016 # of jq
 part_done --slurpfile sources "$LAB_DIR/sources.json" --slurpfile kinds "$LAB_DIR/kinds.json" \
-	--slurpfile generation "$LAB_DIR/generation.json" --slurpfile sizes "$LAB_DIR/sizes.json" "$RATIO"'
+	--slurpfile requests "$LAB_DIR/requests.json" --slurpfile generation "$LAB_DIR/generation.json" --slurpfile sizes "$LAB_DIR/sizes.json" "$RATIO"'
 	def program: .name | sub(", flood$"; "");
 	def pivot(value): (map(.rows[] | program) | unique_by(.)) as $names
 		| . as $columns
@@ -196,7 +231,8 @@ part_done --slurpfile sources "$LAB_DIR/sources.json" --slurpfile kinds "$LAB_DI
 		spread_ns: ($sources[0] | pivot(.spread_ns)),
 		kinds: ($kinds[0] | lru | [.[] | .sources as $n | .rows[]
 			| {packet: .name, sources: $n, cost_ns, ratio_to_lru: .ratio, spread_ns, floor_ns}]),
+		requests: [$requests[0][] | .rows[] | {packet: .name, cost_ns, spread_ns, floor_ns}],
 		generation: $generation[0],
 		sizes: $sizes[0],
-		measured: {sources: $sources[0], kinds: $kinds[0]}
+		measured: {sources: $sources[0], kinds: $kinds[0], requests: $requests[0]}
 	}'
