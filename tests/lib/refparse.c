@@ -124,7 +124,7 @@ static bool read_ipv6(struct reader *r, struct ip *ip)
 			ip->later_fragment = fragment >> 3;
 			if (ip->later_fragment)
 				return true;
-			ip->first_fragment = fragment & 1;
+			ip->first_fragment |= fragment & 1;
 		}
 		ip->protocol = h[0];
 		r->at += len;
