@@ -52,7 +52,8 @@ static uint32_t read_http(const struct crmg_test_path *path, size_t len, bool he
 		/* What the server acknowledged is not always told at once. */
 		if (below(2))
 			walker.acked = first + (uint32_t)way.acked;
-		if (crmg_walker_read(&walker, false, first + (uint32_t)s.at, stream + s.at, s.len, 1))
+		if (crmg_walker_read(&walker, false, first + (uint32_t)s.at, stream + s.at, s.len,
+				     1))
 			crmg_test_came(&way, s);
 		assert_false(walker.stuck);
 	}
@@ -63,8 +64,8 @@ static uint32_t read_http(const struct crmg_test_path *path, size_t len, bool he
 /* A made-up connection; how many requests are in it, by who made it up and by who reads it. */
 static size_t make_http(uint32_t *ret_requests)
 {
-	size_t len = crmg_test_http(&rng, stream, 3000 + below(below(8) ? 20000 : STREAM_MAX - 3000),
-				    ret_requests);
+	size_t max = 3000 + below(below(8) ? 20000 : STREAM_MAX - 3000);
+	size_t len = crmg_test_http(&rng, stream, max, ret_requests);
 	const struct crmg_ref_http ref = crmg_ref_http(stream, len);
 
 	assert_false(ref.lost);
@@ -169,7 +170,8 @@ static const struct crmg_records *read_records(const struct crmg_test_path *path
 	found->count = 0;
 	while (crmg_test_sends(&rng, &way, &s)) {
 		walker.acked = first + (uint32_t)way.acked;
-		if (crmg_walker_read(&walker, leaves, first + (uint32_t)s.at, stream + s.at, s.len, 1))
+		if (crmg_walker_read(&walker, leaves, first + (uint32_t)s.at, stream + s.at, s.len,
+				     1))
 			crmg_test_came(&way, s);
 		assert_false(walker.stuck);
 	}
