@@ -197,8 +197,9 @@ static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *
 }
 
 /*
- * Charges n requests that came as one; cost 0: they are only counted. If that is more than the burst they are not refused for
- * ever: a bucket that is full lets them pass, and is empty for as long as they are worth.
+ * Charges n requests that came as one; cost 0: they are only counted. If that is more than the
+ * burst they are not refused for ever: a bucket that is full lets them pass, and is empty for as
+ * long as they are worth.
  */
 static __always_inline enum crmg_charge
 crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tolerance, __u32 n)
