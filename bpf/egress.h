@@ -242,16 +242,17 @@ crmg_greeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *
 	if (!(w->sent & CRMG_SENT_AGAIN))
 		crmg_version_count(row, version);
 	reason = crmg_below_floor(binding, version);
-	if (reason == CRMG_REASON_OK || !judged || binding->mode == CRMG_MODE_OFF)
+	if (reason == CRMG_REASON_OK || !judged || binding->mode == CRMG_MODE_OFF ||
+	    (w->sent & CRMG_SENT_BEHIND && !crmg_enforced(binding, reason)))
 		return verdict;
 	w->source.now_ns = crmg_exact_ns();
 	w->source.state = CRMG_TAG_LIVE;
 	if (crmg_enforced(binding, reason)) {
 		verdict = binding->on_exceed == CRMG_ACTION_RESET && crmg_ends_flow(&w->pkt) &&
-			  crmg_reset_granted(w->source.now_ns) ?
+			  !(w->sent & CRMG_SENT_BEHIND) && crmg_reset_granted(w->source.now_ns) ?
 			  CRMG_VERDICT_RESET : CRMG_VERDICT_DROP;
 		row->reasons[reason] += w->source.packets;
-		crmg_flow_unsaid(&w->pkt);
+		crmg_greeting_refused(w, version);
 	} else {
 		row->would_drop[reason] += w->source.packets;
 	}
@@ -283,7 +284,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		return TC_ACT_UNSPEC;
 	w->sent = 0;
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
-		CRMG_WRITE_ONCE(w->sent, crmg_flow_sent(pkt, crmg_now_ns(&w->clock)));
+		CRMG_WRITE_ONCE(w->sent, crmg_flow_sent(w, crmg_now_ns(&w->clock)));
 	if (!crmg_leaving_to(&c, control, source))
 		return TC_ACT_UNSPEC;
 	binding = c.standing.binding;

@@ -8,10 +8,10 @@
 #ifndef CRMGATE_BPF_FLOOR_H
 #define CRMGATE_BPF_FLOOR_H
 
+#include "greeting.h"
 #include "tlsfirst.h"
 
-#define CRMG_FIRST_STEPS    64	/* extensions; of a hello with more nothing is known */
-#define CRMG_GREETING_STEPS 40	/* records and extensions; ServerHello is in the first record */
+#define CRMG_FIRST_STEPS 64	/* extensions; of a hello with more nothing is known */
 
 /* Why a connection of which this is known is below the floor of the policy; OK: it is not. */
 static __always_inline enum crmg_reason
@@ -122,62 +122,87 @@ static __always_inline void crmg_first_ends(struct crmg_work *w)
 
 /* ------------------------------------------------------------ what leaves */
 
-/* True if what leaves may be what the server says first in its connection. */
+/* True if what leaves is of what the server says first in its connection, or may be. */
 static __always_inline bool crmg_says_first(const struct crmg_work *w)
 {
-	return CRMG_READ_ONCE(w->sent) & (CRMG_SENT_FIRST | CRMG_SENT_UNMET);
+	return CRMG_READ_ONCE(w->sent) & (CRMG_SENT_FIRST | CRMG_SENT_UNMET | CRMG_SENT_BEHIND);
 }
 
-/*
- * Makes the walk over what leaves ready, as that of a connection of which nothing is known. The
- * version that is told by the first record; CRMG_TLS_VERSION_COUNT: it is for ServerHello.
- */
-static __always_inline enum crmg_tls_version
-crmg_greeting_open(struct __sk_buff *skb, struct crmg_work *w)
+static long crmg_greeting_step_skb(__u32 i, void *arg)
 {
-	struct crmg_walk *k = &w->walk;
+	const struct crmg_walking *walking = arg;
+	struct crmg_walk *k = walking->walk;
 
-	k->start = k->at = w->pkt.l4 + w->pkt.tcp_header;
-	k->end = w->pkt.ip_end;
-	k->base = crmg_ntohl(w->pkt.seq) - k->at;
-	k->ack = 0;
-	k->have = 0;
-	k->ext_end = 0;
-	k->aside = k->lost = k->late = k->astray = 0;
-	k->tls = k->leaves = 1;
-	k->version = CRMG_WALK_NO_VERSION;
-	__builtin_memset(&k->stream, 0, sizeof(k->stream));
-	if (k->at + CRMG_TLS_HEADER > k->end ||
-	    bpf_skb_load_bytes(skb, k->at, k->bytes, CRMG_TLS_HEADER) ||
-	    !crmg_tls_plausible(k->bytes))
-		return CRMG_TLS_VERSION_PLAINTEXT;
-	return k->bytes[0] == CRMG_TLS_ALERT ? CRMG_TLS_VERSION_FAILED : CRMG_TLS_VERSION_COUNT;
+	(void)i;
+	if (k->at >= k->end)
+		return 1;
+	k->told = crmg_greeting_step(k, walking->ctx, bpf_skb_load_bytes_of);
+	return k->told != CRMG_GREETING_MORE;
+}
+
+/* The entry of the flow that leaves, or NULL: it has none. */
+static __always_inline struct crmg_greeting *crmg_greeting_of(const struct crmg_work *w)
+{
+	__u32 at = w->flow.at;
+
+	return bpf_map_lookup_elem(&greetings, &at);
 }
 
 /*
- * What the server says first, enum crmg_tls_version; CRMG_TLS_VERSION_COUNT: that is not known.
- * Of a flow that was not known only ServerHello tells something.
+ * What the server says first, enum crmg_tls_version; CRMG_TLS_VERSION_COUNT: that is not known,
+ * or not yet. Of a flow that was not known only ServerHello tells something.
  */
 __noinline int crmg_read_greeting(struct __sk_buff *skb, struct crmg_work *w)
 {
 	struct crmg_walking walking = { .ctx = skb };
-	enum crmg_tls_version told;
+	struct crmg_greeting *entry;
+	struct crmg_walk *k;
+	bool met;
 
 	if (!w)
 		return CRMG_TLS_VERSION_COUNT;
-	told = crmg_greeting_open(skb, w);
-	if (told != CRMG_TLS_VERSION_COUNT)
-		return w->sent & CRMG_SENT_FIRST ? told : CRMG_TLS_VERSION_COUNT;
-	walking.walk = &w->walk;
-	bpf_loop(CRMG_GREETING_STEPS, crmg_walk_step_skb, &walking, 0);
-	return w->walk.version < CRMG_TLS_VERSION_PLAINTEXT ? w->walk.version :
-							      CRMG_TLS_VERSION_COUNT;
+	k = &w->walk;
+	entry = crmg_greeting_of(w);
+	if (w->sent & CRMG_SENT_BEHIND)
+		return entry ? entry->refused : CRMG_TLS_VERSION_COUNT;
+	k->greeting = (struct crmg_greeting){ 0 };
+	if (w->sent & CRMG_SENT_ON && entry)
+		k->greeting = *entry;
+	k->at = w->pkt.l4 + w->pkt.tcp_header + w->flow.said;
+	k->end = w->pkt.ip_end;
+	k->told = CRMG_GREETING_MORE;
+	walking.walk = k;
+	bpf_loop(CRMG_GREETING_STEPS, crmg_greeting_step_skb, &walking, 0);
+	met = w->sent & CRMG_SENT_FIRST || k->greeting.at > CRMG_GREETING_MESSAGE;
+	if (k->told != CRMG_GREETING_MORE)
+		return met ? k->told : CRMG_TLS_VERSION_COUNT;
+	if (met && k->at >= k->end && entry) {
+		*entry = k->greeting;
+		crmg_flow_becomes(w, CRMG_FLOW_GREETS);
+	}
+	return CRMG_TLS_VERSION_COUNT;
+}
+
+/* What leaves is refused for what it told: what is behind it is, until it is sent again. */
+static __always_inline void crmg_greeting_refused(const struct crmg_work *w, __u32 version)
+{
+	struct crmg_greeting *entry = crmg_greeting_of(w);
+
+	if (!entry || w->sent & CRMG_SENT_BEHIND)
+		return;
+	if (!(w->sent & CRMG_SENT_ON))
+		*entry = (struct crmg_greeting){ 0 };
+	entry->refused = version;
+	crmg_flow_becomes(w, CRMG_FLOW_SILENCED);
 }
 
 static __always_inline void crmg_version_count(struct crmg_row *row, __u32 version)
 {
-	if (version < CRMG_TLS_VERSION_COUNT)
-		row->versions[version & (CRMG_ROW_VERSIONS - 1)]++;
+	if (version >= CRMG_TLS_VERSION_COUNT)
+		return;
+	/* The compiler knows it for small and would drop the mask; the verifier does not. */
+	barrier_var(version);
+	row->versions[version & (CRMG_ROW_VERSIONS - 1)]++;
 }
 
 #endif

@@ -116,7 +116,8 @@ crmg_flow_victim(const struct crmg_flows *line, __u32 age, __u32 open, __u32 tur
 
 /* ------------------------------------------------------------ what leaves */
 
-static __always_inline void
+/* The way that it has now, or CRMG_WAYS. */
+static __always_inline __u32
 crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
 {
 	bool open = crmg_flow_state(flow) >= CRMG_FLOW_OPEN;
@@ -126,27 +127,73 @@ crmg_flow_put(struct crmg_flows *line, __u32 way, __u64 flow, __u64 now_ns)
 				       flow >> CRMG_FLOW_HASH_SHIFT);
 	if (way < CRMG_WAYS)
 		CRMG_WRITE_ONCE(line->flow[way & 7], flow);
+	return way;
 }
 
 /* What is known of a segment that a service sends. */
-#define CRMG_SENT_AGAIN 1	/* it may have been sent before, and is not sent again if it is lost */
-#define CRMG_SENT_FIRST 2	/* nothing was sent before in this flow but the handshake */
-#define CRMG_SENT_UNMET 4	/* it is data of a flow that was not known */
+#define CRMG_SENT_AGAIN  1	/* it may have been sent before, and is not sent again if it is lost */
+#define CRMG_SENT_FIRST  2	/* nothing was sent before in this flow but the handshake */
+#define CRMG_SENT_UNMET  4	/* it is data of a flow that was not known */
+#define CRMG_SENT_ON     8	/* with FIRST: what was said first before goes on in it */
+#define CRMG_SENT_BEHIND 16	/* it lies behind what was refused, and not sent again yet */
+
+/* What a flow becomes by a segment, and what is known of that. */
+struct crmg_saying {
+	__u32 next;
+	__u32 state;
+	__u32 sent;		/* CRMG_SENT_* */
+	__u32 said;		/* bytes of it that were read before */
+};
+
+/*
+ * Data in a flow in which not all of what the server says first has been read. Whoever forwards
+ * for a server may see a part that follows on one that is missing or was refused: nothing is
+ * read behind a gap, and nothing gets past what was refused.
+ */
+static __always_inline void crmg_flow_begins(struct crmg_saying *s, __u64 old, __u32 seq)
+{
+	__u32 from = crmg_flow_seq(old), was = crmg_flow_state(old), ahead = seq - from;
+	bool gap = ahead && ahead < CRMG_FLOW_WINDOW;
+
+	if (was == CRMG_FLOW_GREETS && gap)
+		return;
+	if (gap || (was >= CRMG_FLOW_SILENCED && (__s32)(s->next - from) <= 0)) {
+		s->sent = gap && was == CRMG_FLOW_SILENCED ? CRMG_SENT_BEHIND | CRMG_SENT_AGAIN :
+			  gap ? 0 : CRMG_SENT_AGAIN;
+		s->next = from;
+		s->state = was;
+		return;
+	}
+	s->sent |= CRMG_SENT_FIRST;
+	if (was == CRMG_FLOW_SILENCED)
+		s->sent |= CRMG_SENT_AGAIN;
+	if (was >= CRMG_FLOW_SILENCED && 0 - ahead < CRMG_FLOW_WINDOW) {
+		s->sent |= CRMG_SENT_ON;
+		s->said = 0 - ahead;
+	}
+}
 
 /*
  * A segment that a service sends. A SYN-ACK begins a flow. Data begins one too, where
- * none is known: the stack sends none before the handshake is complete. CRMG_SENT_*.
+ * none is known: the stack sends none before the handshake is complete. CRMG_SENT_*, and
+ * w->flow. A function of its own, for the stack of who calls it.
  */
-static __always_inline __u32 crmg_flow_sent(const struct crmg_pkt *pkt, __u64 now_ns)
+__noinline __u32 crmg_flow_sent(struct crmg_work *w, __u64 now_ns)
 {
+	__u32 seq, way, ends, taken;
+	const struct crmg_pkt *pkt;
 	struct crmg_flow_key key;
 	struct crmg_flows *line;
-	__u32 next, way, ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN)), sent = 0;
-	__u32 taken = pkt->ip_end - pkt->l4 - pkt->tcp_header + ends;
-	__u32 state = taken > ends ? CRMG_FLOW_TALKS : CRMG_FLOW_OPEN;
-	bool begins = pkt->tcp_flags & CRMG_TCP_SYN;
+	struct crmg_saying s;
 	__u64 old;
 
+	if (!w)
+		return CRMG_SENT_AGAIN;
+	pkt = &w->pkt;
+	seq = crmg_ntohl(pkt->seq);
+	ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN));
+	taken = pkt->ip_end - pkt->l4 - pkt->tcp_header + ends;
+	s = (struct crmg_saying){ .next = seq + taken };
 	/* A bare ACK says nothing, and a SYN without ACK is not a server's. */
 	if (pkt->malformed || !taken || pkt->tcp_flags & CRMG_TCP_RST ||
 	    !(pkt->tcp_flags & CRMG_TCP_ACK))
@@ -155,55 +202,53 @@ static __always_inline __u32 crmg_flow_sent(const struct crmg_pkt *pkt, __u64 no
 	line = bpf_map_lookup_elem(&flows, &key.line);
 	if (!line)
 		return CRMG_SENT_AGAIN;
-	next = crmg_ntohl(pkt->seq) + taken;
+	s.state = taken > ends ? CRMG_FLOW_TALKS : CRMG_FLOW_OPEN;
 	way = crmg_flow_way(line, key.hash);
-	if (begins) {
-		state = CRMG_FLOW_SYN_ACK;
+	if (pkt->tcp_flags & CRMG_TCP_SYN) {
+		s.state = CRMG_FLOW_SYN_ACK;
 	} else if (way < CRMG_WAYS) {
 		old = CRMG_READ_ONCE(line->flow[way & 7]);
-		/* Sent again: the server is as far already, or farther. */
-		if (crmg_flow_state(old) >= CRMG_FLOW_OPEN &&
-		    (__s32)(next - crmg_flow_seq(old)) <= 0) {
-			next = crmg_flow_seq(old);
-			sent = CRMG_SENT_AGAIN;
+		if (crmg_flow_state(old) != CRMG_FLOW_TALKS && s.state == CRMG_FLOW_TALKS) {
+			crmg_flow_begins(&s, old, seq);
+		} else {
+			/* Sent again: the server is as far already, or farther. */
+			if (crmg_flow_state(old) >= CRMG_FLOW_OPEN &&
+			    (__s32)(s.next - crmg_flow_seq(old)) <= 0) {
+				s.next = crmg_flow_seq(old);
+				s.sent = CRMG_SENT_AGAIN;
+			}
+			if (crmg_flow_state(old) > s.state)
+				s.state = crmg_flow_state(old);
 		}
-		if (crmg_flow_state(old) == CRMG_FLOW_SILENCED)
-			sent = CRMG_SENT_AGAIN;
-		if (crmg_flow_state(old) != CRMG_FLOW_TALKS && state == CRMG_FLOW_TALKS)
-			sent |= CRMG_SENT_FIRST;
-		else if (crmg_flow_state(old) > state)
-			state = crmg_flow_state(old);
-	} else if (state == CRMG_FLOW_TALKS) {
-		sent = CRMG_SENT_UNMET;
+	} else if (s.state == CRMG_FLOW_TALKS) {
+		s.sent = CRMG_SENT_UNMET;
 	}
-	crmg_flow_put(line, way, crmg_flow_make(key.hash, next, state, now_ns), now_ns);
-	return sent;
+	w->flow.word = crmg_flow_make(key.hash, s.next, s.state, now_ns);
+	way = crmg_flow_put(line, way, w->flow.word, now_ns);
+	w->flow.at = way < CRMG_WAYS ? key.line * CRMG_WAYS + way : ~0U;
+	w->flow.said = s.said;
+	return s.sent;
 }
 
 /*
- * A segment that was the first in its flow is refused: when it is sent again it is the first once
- * more. A function of its own, verified once.
+ * The segment that was sent last is refused, from what was not read before on: nothing gets past
+ * that until it is sent again. Or what the server says first goes on behind it. Unless another
+ * CPU has changed the flow.
  */
-__noinline int crmg_flow_unsaid(const struct crmg_pkt *pkt)
+static __always_inline void
+crmg_flow_becomes(const struct crmg_work *w, enum crmg_flow_state state)
 {
-	struct crmg_flow_key key;
-	struct crmg_flows *line;
-	__u64 flow;
-	__u32 way;
+	__u32 line_index = w->flow.at / CRMG_WAYS;
+	struct crmg_flows *line = bpf_map_lookup_elem(&flows, &line_index);
+	__u64 old = w->flow.word, new = old & ~(0xfULL << CRMG_FLOW_STATE_SHIFT);
 
-	if (!pkt)
-		return 0;
-	key = crmg_flow_key(&pkt->dst, &pkt->src, pkt->dport, pkt->sport);
-	line = bpf_map_lookup_elem(&flows, &key.line);
-	way = line ? crmg_flow_way(line, key.hash) : CRMG_WAYS;
-	if (!line || way >= CRMG_WAYS)
-		return 0;
-	flow = CRMG_READ_ONCE(line->flow[way & 7]);
-	if (crmg_flow_state(flow) == CRMG_FLOW_TALKS)
-		__sync_val_compare_and_swap(&line->flow[way & 7], flow,
-					    flow ^ (__u64)(CRMG_FLOW_TALKS ^ CRMG_FLOW_SILENCED)
-						   << CRMG_FLOW_STATE_SHIFT);
-	return 0;
+	if (!line)
+		return;
+	if (state == CRMG_FLOW_SILENCED)
+		new = (__u32)new | (__u64)(crmg_ntohl(w->pkt.seq) + w->flow.said)
+				   << CRMG_FLOW_SEQ_SHIFT;
+	new |= (__u64)state << CRMG_FLOW_STATE_SHIFT;
+	__sync_val_compare_and_swap(&line->flow[w->flow.at & 7], old, new);
 }
 
 /* ----------------------------------------------------------- what arrives */

@@ -119,12 +119,10 @@ static __always_inline void crmg_tls_hello(struct crmg_walk *k, void *ctx, crmg_
 	struct crmg_tls_out *out = &k->stream.out;
 	__u8 *b = k->bytes + CRMG_TLS_SCRATCH;
 	__u32 at = k->at, session, end;
-	__u8 version;
 
 	if (out->flags & (CRMG_TLS_OUT_OLD | CRMG_TLS_OUT_EXTENSIONS) || load(ctx, at, b, 6) ||
 	    b[0] != CRMG_TLS_SERVER_HELLO || b[4] != 3)
 		return;
-	version = b[5];
 	end = at + 4 + (b[2] << 8 | b[3]);
 	if (load(ctx, at + 38, b, 1))
 		return;
@@ -133,7 +131,6 @@ static __always_inline void crmg_tls_hello(struct crmg_walk *k, void *ctx, crmg_
 		return;
 	/* Of TLS 1.2, unless an extension says that it is 1.3. */
 	out->flags |= CRMG_TLS_OUT_HELLO | CRMG_TLS_OUT_OLD;
-	k->version = version;
 	out->finished = b[0] == 0x13 && b[1] == 0x02 ? CRMG_TLS_FINISHED_384 : CRMG_TLS_FINISHED_256;
 	out->overhead = b[0] == 0xcc ? CRMG_TLS_OVERHEAD_CHACHA : CRMG_TLS_OVERHEAD_GCM;
 	k->ext = at + 39 + session + 3 + 2;
@@ -163,7 +160,6 @@ crmg_tls_extension(struct crmg_walk *k, void *ctx, crmg_tls_load *load)
 	if (type == CRMG_TLS_EXT_VERSIONS && len == 2 && !load(ctx, at + 4, b, 2) &&
 	    b[0] == 3 && b[1] == 4) {
 		out->flags &= ~CRMG_TLS_OUT_OLD;
-		k->version = b[1];
 		out->overhead = CRMG_TLS_OVERHEAD_13;
 	}
 	if (type == CRMG_TLS_EXT_ALPN && len == 5 && !load(ctx, at + 6, b, 4) &&

@@ -16,7 +16,6 @@
 #endif
 
 #define CRMG_WALK_BYTES 256	/* loaded at once; a power of two */
-#define CRMG_WALK_NO_VERSION 0xff
 #define CRMG_WALK_HOP   (1U << 30)	/* bytes: signed sequence numbers hold no more */
 
 struct crmg_walk {
@@ -43,9 +42,11 @@ struct crmg_walk {
 	__u8 tls;	/* 1: it is */
 	__u8 leaves;	/* 1: the server sends it */
 	__u8 late;	/* 1: it fills a hole */
-	__u8 version;	/* minor number of that which a hello names; CRMG_WALK_NO_VERSION */
+	__u8 version;	/* minor number of that which a ClientHello names */
 	__u8 lost;	/* 1: it has to be seen whether it begins with a header, ... */
 	__u8 astray;	/* ... and it does not, and nothing tells where one is */
+	struct crmg_greeting greeting;	/* a copy: written back if more is to come */
+	__u32 told;	/* what came of it */
 	__u8 bytes[CRMG_WALK_BYTES + 8];
 };
 

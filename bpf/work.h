@@ -53,6 +53,13 @@ struct crmg_step {
 	__u32 pad;
 };
 
+/* The flow of a segment that leaves (flows.h). */
+struct crmg_flow_place {
+	__u64 word;		/* that was written */
+	__u32 at;		/* its entry, as in "greetings"; ~0: it has none */
+	__u32 said;		/* bytes of the segment that were read before */
+};
+
 /* What may be answered in place of the server, and with what (answers.h). */
 struct crmg_reply {
 	__u32 can;		/* 1: the hook can send */
@@ -85,6 +92,7 @@ struct crmg_work {
 	struct crmg_limit failures;	/* cost 0: none (failures.h) */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */
+	struct crmg_flow_place flow;	/* of what leaves, unless that is a probe */
 	struct crmg_clock clock;
 	__u64 passed[CRMG_SERVICES_MAX + 1];	/* packets, by service index; only grows */
 };

@@ -1040,13 +1040,28 @@ enum crmg_flow_state {
 	CRMG_FLOW_SYN_ACK,	/* the server answered a SYN; nobody has proved anything */
 	CRMG_FLOW_OPEN,		/* the client acknowledged that; nothing came of it yet */
 	CRMG_FLOW_TALKS,	/* the server sent data */
-	CRMG_FLOW_SILENCED,	/* it did, and that was refused: it is sent again */
+	CRMG_FLOW_SILENCED,	/* it did, and that was refused: it is sent again, from seq on */
+	CRMG_FLOW_GREETS,	/* it did, and its first words of TLS go on */
 };
 
 struct crmg_flows {
 	__u64 flow[CRMG_WAYS];
 };
 CRMG_SIZE(struct crmg_flows, 64);
+
+/*
+ * Map "greetings", one per flow: how far what its server says first was read (greeting.h). Holds
+ * in CRMG_FLOW_GREETS and CRMG_FLOW_SILENCED. Written by TC.
+ */
+struct crmg_greeting {
+	__u16 skip;		/* bytes that need not be read */
+	__u16 left;		/* of the record, then of ServerHello */
+	__u8 at;		/* enum crmg_greeting_at */
+	__u8 held;		/* the byte before */
+	__u8 told;		/* type of the record; then enum crmg_tls_version, if no more tells it */
+	__u8 refused;		/* SILENCED: enum crmg_tls_version for which it is */
+};
+CRMG_SIZE(struct crmg_greeting, 8);
 
 /*
  * Map "contags": lines of eight TCP connections, of services under a policy with a cap,

@@ -89,6 +89,7 @@ static struct crmgate_test *load(const struct crmg_setup *setup)
 	bpf_map__set_max_entries(skel->maps.streams, setup->flows);
 	bpf_map__set_max_entries(skel->maps.gauges, setup->flows / CRMG_WAYS);
 	bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
+	bpf_map__set_max_entries(skel->maps.greetings, setup->flows);
 	bpf_map__set_max_entries(skel->maps.aggregates, CRMG_AGGREGATES(setup->capacity));
 	bpf_map__set_max_entries(skel->maps.total_windows, CRMG_TOTAL_WINDOWS(setup->capacity));
 	assert_int_equal(crmgate_test__load(skel), 0);

@@ -27,7 +27,7 @@ lab_up && lab_nginx "
 # A handshake over pieces of a few bytes, each a segment of its own; and in records of a few
 # bytes, if that is said. Says which version was agreed on.
 cat >"$LAB_DIR/pieces.py" <<'EOP'
-import socket, ssl, sys
+import os, socket, ssl, sys
 host, port, version, piece, record, alpn = sys.argv[1:7]
 context = ssl._create_unverified_context()
 context.minimum_version = context.maximum_version = \
@@ -35,7 +35,11 @@ context.minimum_version = context.maximum_version = \
 context.set_alpn_protocols(["http/1.1"] + ["x%0198d" % i for i in range(int(alpn) // 200)])
 came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
 tls = context.wrap_bio(came, goes)
-s = socket.create_connection((host, int(port)), timeout=5)
+s = socket.socket()
+s.settimeout(5)
+if "MSS" in os.environ:
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, int(os.environ["MSS"]))
+s.connect((host, int(port)))
 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 def flush(first):
@@ -105,10 +109,14 @@ inventory() {
 	# The server asks for another key share: HelloRetryRequest, and ServerHello.
 	in_good openssl s_client -connect "$LAB_CRM:$PORT" -groups X448:P-256 </dev/null &>/dev/null
 	lab_until is '1.0=2 1.1=2 1.2=4 1.3=4' versions
+	# ServerHello in segments of 88 bytes, options included.
+	MSS=88 pieces "$LAB_CRM" "$PORT" 1.2 0 0 0 >/dev/null
+	MSS=88 pieces "$LAB_CRM" "$PORT" 1.3 0 0 0 >/dev/null
+	lab_until is '1.0=2 1.1=2 1.2=5 1.3=5' versions
 	expect 'crmgate_tls_connections_total' \
 		"$(metric 'crmgate_tls_connections_total{service="api",policy="public",version="1.0"}')" -eq 2
-	expect 'status' "$(crmgate status)" =~ 'api +public +1\.0 2, 1\.1 2, 1\.2 4, 1\.3 4'
-	expect 'posture' "$(crmgate posture)" =~ 'api/public for any: 1\.0 2, 1\.1 2 of 12 so far'
+	expect 'status' "$(crmgate status)" =~ 'api +public +1\.0 2, 1\.1 2, 1\.2 5, 1\.3 5'
+	expect 'posture' "$(crmgate posture)" =~ 'api/public for any: 1\.0 2, 1\.1 2 of 14 so far'
 }
 openssl_resumes() {
 	in_good openssl s_client -connect "$LAB_CRM:$PORT" -tls1_2 -sess_out "$LAB_DIR/session" \
@@ -176,9 +184,13 @@ observes() {
 
 # The same with a RST at both ends: nobody waits, and no socket stays.
 refuses() {
-	local answers url
+	local answers name url
 	attach "$(floor "$refuse, on_exceed: reset, limits: {open_connections: {max: 50}}")" -q
 	answers=$(logged)
+	for name in packets bytes; do
+		expect "what left of $name" "$(metric "crmgate_${name}_total{service=\"api\",policy=\"public\",\
+direction=\"out\",verdict=\"drop\"}")" == 0
+	done
 	for url in "https://$LAB_CRM:$PORT/" "https://[$LAB_CRM6]:$PORT/"; do
 		expect_exit 35 speak 1.0 "$url"
 		expect_exit 35 speak 1.1 "$url"

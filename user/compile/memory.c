@@ -35,7 +35,8 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	ret->flows = head->flows / CRMG_WAYS *
 		     (uint64_t)(sizeof(struct crmg_flows) + sizeof(struct crmg_contags) +
 				sizeof(struct crmg_gauges)) +
-		     head->flows * (uint64_t)(sizeof(struct crmg_conn) + sizeof(struct crmg_stream));
+		     head->flows * (uint64_t)(sizeof(struct crmg_conn) + sizeof(struct crmg_stream) +
+					      sizeof(struct crmg_greeting));
 	ret->policy = 2 * head->cells * CRMG_CELL;
 	ret->counters = cpus * (chunks * CRMG_ROW_CHUNK * sizeof(struct crmg_row) +
 				CRMG_CLIENT_ROWS * sizeof(struct crmg_client_row));

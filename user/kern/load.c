@@ -252,6 +252,7 @@ int crmg_load(struct crmg_kern *kern, const struct crmg_setup *setup,
 		bpf_map__set_max_entries(skel->maps.streams, setup->flows);
 		bpf_map__set_max_entries(skel->maps.gauges, setup->flows / CRMG_WAYS);
 		bpf_map__set_max_entries(skel->maps.flows, setup->flows / CRMG_WAYS);
+		bpf_map__set_max_entries(skel->maps.greetings, setup->flows);
 		bpf_map__set_max_entries(skel->maps.aggregates,
 					 CRMG_AGGREGATES(setup->capacity));
 		bpf_map__set_max_entries(skel->maps.total_windows,

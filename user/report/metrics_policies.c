@@ -38,7 +38,8 @@ static void write_traffic(const struct crmg_family *family, const struct crmg_po
 	write_by_verdict(family, labels, ",direction=\"in\"", in, out);
 	fprintf(out, "%s{%s,direction=\"out\",verdict=\"pass\"} %" PRIu64 "\n", family->name,
 		labels, outgoing);
-	if (dropped || item->binding->flags & CRMG_BINDING_CUTS)
+	if (dropped || item->binding->flags & CRMG_BINDING_CUTS ||
+	    item->binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		fprintf(out, "%s{%s,direction=\"out\",verdict=\"drop\"} %" PRIu64 "\n",
 			family->name, labels, dropped);
 }
