@@ -20,6 +20,7 @@
 #include <crmgate/abi.h>
 #include <crmgate/contract.h>
 #include <crmgate/hash.h>
+#include <crmgate/patience.h>
 #include <crmgate/window.h>
 
 #include "knobs.h"
@@ -47,6 +48,7 @@
 #include "probe.h"
 #include "answers.h"
 #include "failures.h"
+#include "patient.h"
 #include "requests.h"
 #include "budgets.h"
 #include "proved.h"
@@ -298,6 +300,7 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 		how |= CRMG_ASKED_JUDGED;
 	if (enforced)
 		how |= CRMG_ASKED_ENFORCED;
+	how |= (binding->detect >> CRMG_DETECT_PATIENT & 1) * CRMG_ASKED_PATIENT;
 	asked = crmg_requests(c->work, limit->cost, limit->tolerance, how);
 	return crmg_forget(c->work, judged ? asked : reason);
 }

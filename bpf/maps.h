@@ -144,6 +144,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CRMG_PATIENTS);
+	__type(key, __u32);
+	__type(value, struct crmg_patience);
+} patience SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, CRMG_SHARE_SLOTS);
 	__type(key, __u32);
 	__type(value, struct crmg_share);

@@ -199,7 +199,8 @@
 	X(TAKEOVER, "takeover", "a build with other tables went on with the state of an older one") \
 	X(CONTRACT, "contract", "a client's contract ends soon, or ceases or begins to hold") \
 	X(FORGET,   "forget",   "a source was erased from files and tables") \
-	X(REVEAL,   "reveal",   "the address behind a pseudonym was told")
+	X(REVEAL,   "reveal",   "the address behind a pseudonym was told") \
+	X(PATIENT,  "patient",  "a source asks like one that takes all, bit by bit")
 
 #define CRMG_ENUM_REASON(ID, ...)    CRMG_REASON_##ID,
 #define CRMG_ENUM_LIMIT(ID, ...)     CRMG_LIMIT_##ID,
@@ -479,6 +480,13 @@ CRMG_SIZE(struct crmg_budget, 64);
 /* Bit i: with a limit of kind i the requests of a policy are read. */
 #define CRMG_LIMITS_ASKED (1U << CRMG_LIMIT_REQUESTS | 1U << CRMG_LIMIT_AUTH_FAILURES)
 
+/* X(ID, "name", "help"): what a policy has looked for in a source over hours; bits of `detect`. */
+#define CRMG_DETECTS(X) \
+	X(PATIENT, "patient", "takes much, bit by bit, over hours, and keeps to every limit")
+
+#define CRMG_ENUM_DETECT(ID, ...) CRMG_DETECT_##ID,
+enum crmg_detect { CRMG_DETECTS(CRMG_ENUM_DETECT) CRMG_DETECT_COUNT };
+
 /* ban: of a policy. */
 struct crmg_ban_terms {
 	__u32 within_ms;	/* 1 s .. 1 h */
@@ -519,7 +527,8 @@ struct crmg_binding {
 	__u8 total_limits;	/* bit i: total[i] is set */
 	__u16 quotas;		/* what each source may be sent: of section QUOTAS; 0: anything */
 	struct crmg_ban_terms ban;
-	__u16 strike_limits;	/* bit i: refusals by limit[i] are strikes; of CRMG_STRIKE_LIMITS */
+	__u8 strike_limits;	/* bit i: refusals by limit[i] are strikes; of CRMG_STRIKE_LIMITS */
+	__u8 detect;		/* bit i: enum crmg_detect i is looked for */
 	__u16 aggregate_quotas;	/* what each wider prefix may be sent; as quotas */
 	__u8 on_budget;		/* enum crmg_on_budget */
 	__u8 protocol;		/* enum crmg_protocol, of the service */
@@ -896,6 +905,37 @@ struct crmg_asked {
 	__u64 failed_cost;	/* of failed_tat; 0: none was charged */
 };
 CRMG_SIZE(struct crmg_asked, 56);
+
+/*
+ * Map "patience", entry by check % CRMG_PATIENTS: how a source asks, under a policy with
+ * `detect: {patient: ..}` (patience.h). Of the source whose check it has; another takes it over
+ * when that one has asked nothing for CRMG_PATIENCE_QUIET_NS. A place of each source would take
+ * 168 bytes of each, for the few that ask. Written by XDP without locks: of two CPUs that have
+ * requests of one source at the same time one may lose its count.
+ */
+#define CRMG_PATIENTS           32768
+#define CRMG_PATIENCE_BUCKETS   16
+#define CRMG_PATIENCE_SIZE_SHIFT 8	/* bytes; bucket 0 is below it, the last has no end */
+#define CRMG_PATIENCE_GAP_SHIFT  24	/* ns: from 17 ms to 4.6 min */
+#define CRMG_PATIENCE_PART_SHIFT 40	/* ns: 18 min; 64 of them are 19.5 h */
+#define CRMG_PATIENCE_PARTS      64
+#define CRMG_PATIENCE_QUIET_NS   (1ULL << 41)
+
+struct crmg_patience {
+	__u64 check;		/* of the slot; 0: nobody's yet */
+	__u64 last_ns;		/* when it last asked, CLOCK_MONOTONIC */
+	__u64 bytes_out;	/* of its detail, then */
+	__u64 active;		/* bit i: it asked in the part that was i parts before `part` */
+	__u32 part;		/* in which it last asked, modulo 2^32 */
+	__u32 index;		/* of its slot */
+	/*
+	 * By log2, of what lay between two of its requests: bytes that it was sent, and time.
+	 * Halved each 64 parts, so that what it did once fades.
+	 */
+	__u32 size[CRMG_PATIENCE_BUCKETS];
+	__u32 gap[CRMG_PATIENCE_BUCKETS];
+};
+CRMG_SIZE(struct crmg_patience, 40 + 8 * CRMG_PATIENCE_BUCKETS);
 
 /*
  * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of

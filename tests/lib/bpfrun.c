@@ -531,6 +531,15 @@ uint32_t crmg_rig_wides(struct crmg_rig *rig)
 	return used;
 }
 
+struct crmg_patience *crmg_rig_patience(struct crmg_rig *rig, const char *service,
+					struct crmg_addr addr)
+{
+	struct crmg_patience *places = rig->kern->view[CRMG_MAP_PATIENCE].memory;
+	const struct crmg_slot *slot = crmg_rig_slot(rig, service, addr);
+
+	return slot ? &places[slot->check % CRMG_PATIENTS] : NULL;
+}
+
 uint32_t crmg_rig_tracked(struct crmg_rig *rig)
 {
 	return snapshot(rig, 0).tracked;

@@ -32,6 +32,7 @@ struct fixture {
 	struct crmg_detail details[CAPACITY];
 	struct crmg_windows windows[CAPACITY];
 	struct crmg_asked asked[CAPACITY];
+	struct crmg_patience patience[CRMG_PATIENTS];
 	struct crmg_gauges gauges[1024 / CRMG_WAYS];
 	struct crmg_ban_entry bans[64];
 	struct crmg_origin origins[CRMG_ORIGINS_MAX];
@@ -106,6 +107,7 @@ static inline void fixture_init(void)
 		.details = fx.details,
 		.windows = fx.windows,
 		.asked = fx.asked,
+		.patience = fx.patience,
 		.gauges = fx.gauges,
 		.totals = fx.totals,
 		.total_windows = fx.total_windows,

@@ -263,6 +263,7 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 		binding->flags |= CRMG_BINDING_TOTAL;
 	if (balancer)
 		binding->flags |= CRMG_BINDING_BALANCER;
+	binding->detect = policy->detect.what;
 	if (!policy->ban.set || balancer)
 		return;
 	binding->flags |= CRMG_BINDING_BAN;

@@ -31,7 +31,8 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 		       CRMG_TOTAL_WINDOWS(head->capacity) *
 		       (uint64_t)sizeof(struct crmg_total_windows) +
 		       CRMG_KEPT_MAX * KEPT_ENTRY_BYTES +
-		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share);
+		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share) +
+		       CRMG_PATIENTS * sizeof(struct crmg_patience);
 	ret->flows = head->flows / CRMG_WAYS *
 		     (uint64_t)(sizeof(struct crmg_flows) + sizeof(struct crmg_contags) +
 				sizeof(struct crmg_gauges)) +

@@ -85,6 +85,9 @@ static bool ban_is_valid(const struct crmg_binding *b)
 {
 	const struct crmg_ban_terms *ban = &b->ban;
 
+	if (b->detect >> CRMG_DETECT_COUNT ||
+	    (b->detect && !(b->limits & 1 << CRMG_LIMIT_REQUESTS)))
+		return false;
 	if (!(b->flags & CRMG_BINDING_BAN))
 		return true;
 	return ban->after && b->strike_limits && !(b->strike_limits & ~CRMG_STRIKE_LIMITS) &&

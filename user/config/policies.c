@@ -166,6 +166,8 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
 	policy->total.place = policy->ban.place = policy->floor.place = place;
 	policy->floor.minimum_place = (struct crmg_place){ 0 };
+	if (policy->detect.place.line)
+		policy->detect.place = place;
 	policy->bytes_out.notify_place = place;
 	if (policy->bytes_out.on_budget_place.line)
 		policy->bytes_out.on_budget_place = place;
@@ -214,6 +216,7 @@ static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 	policy->total = other->total;
 	policy->ban = other->ban;
 	policy->floor = other->floor;
+	policy->detect = other->detect;
 	policy->bytes_out = other->bytes_out;
 	memcpy(policy->limits, other->limits, sizeof(policy->limits));
 	memcpy(policy->caps, other->caps, sizeof(policy->caps));
@@ -307,6 +310,7 @@ static const struct crmg_key policy_keys[] = {
 	{ "tls", crmg_read_floor, 0, false },
 	{ "http", NULL, 0, false },
 	{ "ban", crmg_read_ban, 0, false },
+	{ "detect", crmg_read_detect, 0, false },
 	{ "notify_at", read_notify_at, 0, false },
 	{ "on_budget", read_on_budget, 0, false },
 	{ "throttle_to", read_throttle_to, 0, false },

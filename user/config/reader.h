@@ -140,6 +140,8 @@ void crmg_read_service_total(struct crmg_reader *r, const struct crmg_node *node
 /* target: a struct crmg_model_policy. */
 void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			 unsigned int arg);
+void crmg_read_detect(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		      unsigned int arg);
 void crmg_read_floor(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);
 void crmg_read_ban(struct crmg_reader *r, const struct crmg_node *node, void *target,

@@ -19,6 +19,7 @@
 #include "../base/num.h"
 #include "../base/util.h"
 #include "../kern/saved.h"
+#include "../report/patient.h"
 #include "../report/watch.h"
 #include "ledger.h"
 #include "panicfile.h"
@@ -28,6 +29,9 @@
 
 /* A finding that has passed, as of an interface that was away just then, ends soon. */
 #define UNPROVEN_PERIOD_S 3
+
+/* How sources ask is judged by hours. */
+#define PATIENT_PERIOD_S 60
 
 /* After a failure to save: a full disk is not asked each second. */
 #define SAVE_AGAIN_NS (10 * CRMG_NS_PER_SEC)
@@ -39,6 +43,7 @@ struct manager {
 	uint32_t generation;		/* that was proven last */
 	bool prove_now;
 	struct crmg_contract_watch contracts;
+	struct crmg_patient_watch patient;
 	struct crmg_save_marks saved;
 	uint64_t save_ns;		/* not before; CLOCK_BOOTTIME */
 	struct crmg_ledger_keeper ledger;
@@ -147,6 +152,22 @@ static void contracts(struct manager *m, struct crmg_err *err)
 		crmg_err_warn(err, "contracts are not looked at: no memory");
 }
 
+static void tell_patient(void *ctx, const struct crmg_pfx *source, const char *service,
+			 const char *text)
+{
+	crmg_kern_note_of(ctx, CRMG_EVENT_PATIENT, source, service, text);
+}
+
+static void patients(struct manager *m, struct crmg_err *err)
+{
+	struct crmg_snapshot snap;
+
+	if (!m->kern || crmg_kern_snapshot(m->kern, CRMG_SNAP_SOURCES, &snap, err))
+		return;
+	if (crmg_patient_look(&m->patient, &snap, tell_patient, m->kern) < 0)
+		crmg_err_warn(err, "patient sources are not looked for: no memory");
+}
+
 static void save_state(struct manager *m, bool all, struct crmg_err *err)
 {
 	static const char unsaved[] = "policy, bans and budgets are not on the disk";
@@ -182,6 +203,7 @@ static struct job jobs[] = {
 	{ 1, save, 0 },
 	{ 1, keep_ledger, 0 },
 	{ PROVE_PERIOD_S, prove, 0 },
+	{ PATIENT_PERIOD_S, patients, 0 },
 };
 
 static void run_jobs(struct manager *m)
@@ -309,6 +331,7 @@ static void stop(struct manager *m)
 	crmg_err_clear(&err);
 	crmg_ledger_keeper_close(&m->ledger);
 	crmg_contract_watch_free(&m->contracts);
+	crmg_patient_watch_free(&m->patient);
 	crmg_kern_close(&m->kern);
 	close(m->exporter->leash);
 	if (m->exporter->pid > 0)

@@ -34,6 +34,9 @@ static void crmg_event_audit(struct crmg_kern *kern, enum crmg_event_kind kind,
 {
 	char text[sizeof(((struct crmg_event *)0)->detail)];
 
+	/* What was seen is nothing that somebody did. */
+	if (kind == CRMG_EVENT_PATIENT)
+		return;
 	crmg_copy(text, sizeof(text), detail);
 	if (prefix)
 		text[strcspn(text, ":")] = '\0';

@@ -73,6 +73,17 @@ static bool crmg_forget_holds(const struct crmg_forgetting *forgetting, uint32_t
 	       crmg_windows_count(&snap->windows[index], snap->mono_ns);
 }
 
+/* How it asked: of the source of a slot, as long as that has its check. */
+static void crmg_forget_patience(struct crmg_kern *kern, uint32_t index)
+{
+	const struct crmg_slot *slot = (struct crmg_slot *)kern->view[CRMG_MAP_SLOTS].memory + index;
+	struct crmg_patience *p = (struct crmg_patience *)kern->view[CRMG_MAP_PATIENCE].memory +
+				  slot->check % CRMG_PATIENTS;
+
+	if (slot->check && p->check == slot->check)
+		memset(p, 0, sizeof(*p));
+}
+
 /* What it did, but for what still limits it; from now on it was first seen now. */
 static void crmg_forget_counters(const struct crmg_forgetting *forgetting, uint32_t index,
 				 struct crmg_slot *slot, struct crmg_detail *detail)
@@ -88,6 +99,7 @@ static void crmg_forget_counters(const struct crmg_forgetting *forgetting, uint3
 
 	for (i = 0; i < CRMG_ARRAY_SIZE(counters); i++)
 		__atomic_store_n(counters[i], 0, __ATOMIC_RELAXED);
+	crmg_forget_patience(forgetting->kern, index);
 	__atomic_store_n(&slot->refusals, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&detail->carried_refusals, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&detail->event_refusals, 0, __ATOMIC_RELAXED);
@@ -107,6 +119,7 @@ static __u32 *crmg_forget_tag(struct crmg_kern *kern, uint32_t index)
 
 static void crmg_forget_clear(struct crmg_kern *kern, uint32_t index)
 {
+	crmg_forget_patience(kern, index);
 	memset((struct crmg_asked *)kern->view[CRMG_MAP_ASKED].memory + index, 0,
 	       sizeof(struct crmg_asked));
 	memset((struct crmg_slot *)kern->view[CRMG_MAP_SLOTS].memory + index, 0,

@@ -173,6 +173,8 @@ void crmg_kern_ledger(struct crmg_kern *kern, const struct crmg_ledger_mark *mar
 
 /* An event of the daemon's own. */
 void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text);
+void crmg_kern_note_of(struct crmg_kern *kern, enum crmg_event_kind kind,
+		       const struct crmg_pfx *source, const char *service, const char *text);
 
 /* CRMG_GONE_*: why the state is not in force any more; 0: it is. */
 uint32_t crmg_kern_gone(const struct crmg_kern *kern);

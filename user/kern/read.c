@@ -170,6 +170,13 @@ static int crmg_views_refresh(struct crmg_kern *kern, unsigned int flags, uint32
 					 kern->map[CRMG_MAP_WINDOWS], sizeof(struct crmg_windows),
 					 capacity);
 	if (!code && flags & CRMG_SNAP_SOURCES)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_ASKED], kern->map[CRMG_MAP_ASKED],
+					 sizeof(struct crmg_asked), capacity);
+	if (!code && flags & CRMG_SNAP_SOURCES)
+		code = crmg_view_refresh(&kern->view[CRMG_MAP_PATIENCE],
+					 kern->map[CRMG_MAP_PATIENCE], sizeof(struct crmg_patience),
+					 CRMG_PATIENTS);
+	if (!code && flags & CRMG_SNAP_SOURCES)
 		code = crmg_view_refresh(&kern->view[CRMG_MAP_GAUGES], kern->map[CRMG_MAP_GAUGES],
 					 sizeof(struct crmg_gauges),
 					 crmg_image_head(&kern->image)->flows / CRMG_WAYS);
@@ -277,6 +284,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 		snap.total_windows = kern->view[CRMG_MAP_TOTAL_WINDOWS].memory;
 		snap.windows = kern->view[CRMG_MAP_WINDOWS].memory;
 		snap.asked = kern->view[CRMG_MAP_ASKED].memory;
+		snap.patience = kern->view[CRMG_MAP_PATIENCE].memory;
 		snap.gauges = kern->view[CRMG_MAP_GAUGES].memory;
 	}
 	if (flags & CRMG_SNAP_BANS) {

@@ -381,9 +381,15 @@ void crmg_kern_ledger(struct crmg_kern *kern, const struct crmg_ledger_mark *mar
 	__atomic_store_n(&control->ledger.seq, mark->seq, __ATOMIC_RELEASE);
 }
 
-void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text)
+void crmg_kern_note_of(struct crmg_kern *kern, enum crmg_event_kind kind,
+		       const struct crmg_pfx *source, const char *service, const char *text)
 {
 	kern->actor = "";
-	crmg_event_add(kern, kind, NULL, "", "%s", text);
+	crmg_event_add(kern, kind, source, service, "%s", text);
 	kern->actor = NULL;
+}
+
+void crmg_kern_note(struct crmg_kern *kern, enum crmg_event_kind kind, const char *text)
+{
+	crmg_kern_note_of(kern, kind, NULL, "", text);
 }

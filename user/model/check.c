@@ -259,6 +259,7 @@ int crmg_model_check(struct crmg_model *model, struct crmg_err *err)
 	crmg_check_quotas(model, err);
 	crmg_check_allow(model, err);
 	crmg_check_floor(model, err);
+	crmg_check_detect(model, err);
 	crmg_check_limits(model, err);
 	crmg_check_answers(model, err);
 	return err->errors == before ? 0 : -EINVAL;

@@ -54,6 +54,9 @@ bool crmg_check_prefixes(struct crmg_model *model, const struct crmg_check_use *
  */
 void crmg_check_limits(const struct crmg_model *model, struct crmg_err *err);
 
+/* The same of what is looked for over hours. */
+void crmg_check_detect(const struct crmg_model *model, struct crmg_err *err);
+
 /* The same of the versions of TLS that policies want. */
 void crmg_check_floor(const struct crmg_model *model, struct crmg_err *err);
 

@@ -85,6 +85,12 @@ struct crmg_model_ban {
 	struct crmg_place place;	/* of its key */
 };
 
+/* What is looked for in a source over hours. */
+struct crmg_model_detect {
+	uint8_t what;			/* bit i: enum crmg_detect i */
+	struct crmg_place place;	/* of its key; line 0: not said */
+};
+
 struct crmg_model_service {
 	char name[CRMG_NAME_LEN];
 	enum crmg_transport transport;
@@ -156,6 +162,7 @@ struct crmg_model_policy {
 	struct crmg_model_budget total;
 	struct crmg_model_ban ban;
 	struct crmg_model_floor floor;
+	struct crmg_model_detect detect;
 	struct crmg_place place;
 };
 

@@ -10,6 +10,7 @@
 #include "../base/num.h"
 #include "../base/util.h"
 #include "names.h"
+#include "patient.h"
 #include "rows.h"
 #include "show.h"
 
@@ -231,6 +232,9 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 	if (!code)
 		code = note_words(changes, what, "tls", crmg_floor_text(old, from),
 				  crmg_floor_text(now, to));
+	if (!code)
+		code = note_words(changes, what, "detect", crmg_detect_text(old),
+				  crmg_detect_text(now));
 	return code ? code : note_words(changes, what, "ban", ban_text(old, from),
 					ban_text(now, to));
 }

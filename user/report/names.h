@@ -25,6 +25,7 @@ const char *crmg_sanity_name(unsigned int id);
 const char *crmg_oddity_name(unsigned int id);
 const char *crmg_on_budget_name(unsigned int id);
 const char *crmg_addresses_name(unsigned int id);
+const char *crmg_detect_name(unsigned int id);
 const char *crmg_event_name(unsigned int id);
 const char *crmg_xdp_mode_name(unsigned int id);
 const char *crmg_tc_kind_name(unsigned int id);

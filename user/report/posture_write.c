@@ -184,8 +184,8 @@ static void privacy_text(const struct crmg_head *head, FILE *out)
 {
 	char keep[CRMG_NUM_LEN];
 
-	fprintf(out, "privacy:  addresses %s in the ledger and in events that are kept, for %s; whole in the "
-		"kernel's\n          tables, bans.json and budgets.json, and for root and group crmgate\n",
+	fprintf(out, "privacy:  addresses %s in the ledger and in events that are kept, for %s; whole in "
+		"the kernel's\n          tables, bans.json and budgets.json, and for root and group crmgate\n",
 		crmg_addresses_name(head->addresses),
 		crmg_format_time(head->keep_s * CRMG_NS_PER_SEC, keep, sizeof(keep)));
 }

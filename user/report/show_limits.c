@@ -8,6 +8,7 @@
 
 #include "../base/num.h"
 #include "names.h"
+#include "patient.h"
 #include "rows.h"
 #include "show.h"
 #include "text.h"
@@ -356,6 +357,34 @@ static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
+static bool detects(const struct crmg_binding *binding)
+{
+	return binding->detect;
+}
+
+static void detect_row(struct crmg_table *table, const struct crmg_image *image,
+		       const struct crmg_binding *binding, const struct crmg_label *label)
+{
+	(void)image;
+	name_cell(table, label->service);
+	name_cell(table, label->policy);
+	crmg_table_cell(table, "%s", crmg_detect_text(binding));
+}
+
+static int detects_table(const struct crmg_image *image, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { "DETECT", false },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+
+	for_each_row(image, detects, &table, detect_row);
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
 int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out)
 {
 	int code = own_table(image, colour, out);
@@ -366,5 +395,7 @@ int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out
 		code = quotas_table(image, colour, out);
 	if (!code)
 		code = floors_table(image, colour, out);
+	if (!code)
+		code = detects_table(image, colour, out);
 	return code ? code : bans_table(image, colour, out);
 }

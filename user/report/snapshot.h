@@ -83,6 +83,7 @@ struct crmg_snapshot {
 	const struct crmg_detail *details;	/* the same */
 	const struct crmg_windows *windows;	/* capacity of them; NULL unless sources are asked for */
 	const struct crmg_asked *asked;	/* the same */
+	const struct crmg_patience *patience;	/* CRMG_PATIENTS of them; NULL unless asked for */
 	const struct crmg_gauges *gauges;	/* head.flows / CRMG_WAYS lines; NULL unless asked for */
 	const struct crmg_bucket *totals;	/* CRMG_TOTALS of them; NULL unless asked for */
 	const struct crmg_total_windows *total_windows;	/* the same */

@@ -5,6 +5,7 @@
 #include "../base/addr.h"
 #include "../base/num.h"
 #include "names.h"
+#include "patient.h"
 #include "rows.h"
 #include "show.h"
 #include "sources.h"
@@ -100,7 +101,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	char rate[CRMG_NUM_LEN];
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:s?, s:o, s:o, s:i,"
-			 " s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 " s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
@@ -129,7 +130,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		crmg_requests_key(why->service), crmg_counts_requests(why->binding) ? crmg_json_count(why->source.asked.requests)
 						   : json_null(),
 		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)),
-		"bytes_out", crmg_json_count(detail->bytes_out));
+		"bytes_out", crmg_json_count(detail->bytes_out),
+		"patient", why->seen ? crmg_patient_json(snap, &why->source) : json_null());
 }
 
 json_t *crmg_why_json(const struct crmg_snapshot *snap, const struct crmg_why *why)
@@ -240,7 +242,8 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 	const struct crmg_detail *detail = &why->source.detail;
 	const struct crmg_slot *slot = &why->source.slot;
 	const struct crmg_ban_terms *ban = &why->binding->ban;
-	char text[CRMG_TIME_LEN];
+	char text[CRMG_TIME_LEN], patient[CRMG_PATIENT_LEN];
+	struct crmg_patient p;
 
 	if (!why->seen) {
 		fputs("  seen:    not in the table\n", out);
@@ -260,6 +263,8 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 			crmg_format_utc(crmg_tick_to_real(snap, detail->last_refused), false,
 					text, sizeof(text)),
 			crmg_reason_name(detail->last_reason));
+	if (crmg_patient_find(snap, &why->source, &p))
+		fprintf(out, "  patient: %s\n", crmg_patient_text(&p, patient));
 	if (ban->after)
 		fprintf(out, "  strikes: %u of %u, %u automatic ban%s so far\n",
 			crmg_source_strikes(snap, detail, ban), ban->after, detail->auto_bans,
