@@ -76,6 +76,8 @@ if [[ ${UPDATE_GOLDEN-} ]]; then
 	exit
 fi
 walked >"$LAB_DIR/walked"
+known() { expect 'programs' "$(cut -d' ' -f1 "$LAB_DIR/walked" | sort | paste -sd' ')" == 'crmg_tc crmg_xdp'; }
+t 'P9 both programs are known' known
 while read -r program instructions stack; do
 	t "P9 the verifier walks through $program as before" within "$program" "$instructions"
 	t "P9 no chain of calls in $program needs more stack than before" shallow "$program" "$stack"

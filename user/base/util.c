@@ -41,6 +41,13 @@ void crmg_copy(char *dst, size_t size, const char *text)
 	dst[length] = 0;
 }
 
+void crmg_list_add(char *list, size_t size, const char *word)
+{
+	size_t used = strnlen(list, size - 1);
+
+	snprintf(list + used, size - used, "%s%s", used ? ", " : "", word);
+}
+
 uint64_t crmg_clock_ns(clockid_t clock)
 {
 	struct timespec now;

@@ -48,6 +48,9 @@ gid_t crmg_group(void);
 /* Copies text into dst[size], cut and always terminated; size > 0. */
 void crmg_copy(char *dst, size_t size, const char *text);
 
+/* Adds a word to a list "a, b" in list[size], cut and always terminated; size > 0. */
+void crmg_list_add(char *list, size_t size, const char *word);
+
 /* What a clock says, in ns. */
 uint64_t crmg_clock_ns(clockid_t clock);
 

@@ -170,7 +170,7 @@ static int run(const struct crmg_args *args)
 
 const struct crmg_command crmg_command_attach = {
 	.name = "attach",
-	.operands = "IFACE...",
+	.operands = "[IFACE...]",
 	.summary = "Put the programs on interfaces, and a policy in force",
 	.help = "All interfaces that are named, or none; they share one state with those attached\n"
 		"before. On an interface that is attached already, this build's programs take the\n"

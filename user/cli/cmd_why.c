@@ -36,7 +36,7 @@ const struct crmg_command crmg_command_why = {
 	.operands = "ADDRESS",
 	.summary = "Which policy holds for an address, and what is left of its limits",
 	.help = "An address that was not seen yet, or is forgotten, has its full limits. What is left\n"
-		"of a limit that a wider prefix shares cannot be told. Strikes are refusals that count\n"
+		"of a rate that a wider prefix shares cannot be told. Strikes are refusals that count\n"
 		"towards an automatic ban: of segments of TCP connections that the source has proved\n"
 		"to be its own, by its own limits, at most one in 100 ms.",
 	.options = (const struct crmg_option[]){

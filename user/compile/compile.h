@@ -140,4 +140,7 @@ struct crmg_memory {
 };
 void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct crmg_memory *ret);
 
+/* Its `sources` alone, for a table of so many slots. */
+uint64_t crmg_memory_sources(uint32_t capacity);
+
 #endif

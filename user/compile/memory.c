@@ -8,6 +8,20 @@
 /* Of a hash table that forgets, all at once: an entry beside its value, and its bucket. */
 #define KEPT_ENTRY_BYTES (sizeof(struct crmg_kept) + 80)
 
+uint64_t crmg_memory_sources(uint32_t capacity)
+{
+	return CRMG_SLOTS(capacity) *
+	       (uint64_t)(sizeof(__u32) + sizeof(struct crmg_slot) + sizeof(struct crmg_detail) +
+			  sizeof(struct crmg_proved) + sizeof(struct crmg_windows) +
+			  sizeof(struct crmg_asked) + sizeof(struct crmg_throttle)) +
+	       CRMG_AGGREGATES(capacity) * (uint64_t)sizeof(struct crmg_aggregates) +
+	       CRMG_TOTALS * sizeof(struct crmg_bucket) +
+	       CRMG_TOTAL_WINDOWS(capacity) * (uint64_t)sizeof(struct crmg_total_windows) +
+	       CRMG_KEPT_MAX * KEPT_ENTRY_BYTES +
+	       CRMG_SHARE_SLOTS * sizeof(struct crmg_share) +
+	       CRMG_PATIENTS * sizeof(struct crmg_patience);
+}
+
 void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct crmg_memory *ret)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -20,19 +34,7 @@ void crmg_memory_of(const struct crmg_image *image, unsigned int cpus, struct cr
 	for (size_t i = 0; i < CRMG_ROW_CHUNKS_MAX; i++)
 		chunks += rows[i] != 0;
 
-	ret->sources = CRMG_SLOTS(head->capacity) *
-		       (uint64_t)(sizeof(__u32) + sizeof(struct crmg_slot) +
-				  sizeof(struct crmg_detail) + sizeof(struct crmg_proved) +
-				  sizeof(struct crmg_windows) + sizeof(struct crmg_asked) +
-				  sizeof(struct crmg_throttle)) +
-		       CRMG_AGGREGATES(head->capacity) *
-		       (uint64_t)sizeof(struct crmg_aggregates) +
-		       CRMG_TOTALS * sizeof(struct crmg_bucket) +
-		       CRMG_TOTAL_WINDOWS(head->capacity) *
-		       (uint64_t)sizeof(struct crmg_total_windows) +
-		       CRMG_KEPT_MAX * KEPT_ENTRY_BYTES +
-		       CRMG_SHARE_SLOTS * sizeof(struct crmg_share) +
-		       CRMG_PATIENTS * sizeof(struct crmg_patience);
+	ret->sources = crmg_memory_sources(head->capacity);
 	ret->flows = head->flows / CRMG_WAYS *
 		     (uint64_t)(sizeof(struct crmg_flows) + sizeof(struct crmg_contags) +
 				sizeof(struct crmg_gauges)) +

@@ -281,14 +281,13 @@ static uint32_t strike_bit(struct crmg_reader *r, const struct crmg_node *node)
 	const char *names[CRMG_ARRAY_SIZE(limit_keys)];
 	const struct crmg_key *other = NULL;
 	char accepted[128] = "";
-	size_t count = 0, used = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(limit_keys); i++) {
 		const struct crmg_key *key = &limit_keys[i];
 
 		if (key->read && CRMG_STRIKE_LIMITS >> key->arg & 1) {
-			used += snprintf(accepted + used, sizeof(accepted) - used, "%s%s",
-					 used ? ", " : "", key->name);
+			crmg_list_add(accepted, sizeof(accepted), key->name);
 			names[count] = key->name;
 			ids[count++] = key->arg;
 		} else if (node->kind == CRMG_NODE_WORD && !strcmp(key->name, node->text)) {

@@ -98,14 +98,12 @@ static const char *unknown_key(struct crmg_reader *r, const struct crmg_node *ke
 {
 	struct crmg_likeness likeness = { .word = key->text };
 	char accepted[256] = "";
-	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!keys[i].read)
 			continue;
 		crmg_likeness_try(&likeness, keys[i].name);
-		used += snprintf(accepted + used, sizeof(accepted) - used, "%s%s",
-				 used ? ", " : "", keys[i].name);
+		crmg_list_add(accepted, sizeof(accepted), keys[i].name);
 	}
 	if (likeness.best)
 		crmg_read_error(r, key->place, "unknown key '%.64s'; did you mean '%s'? Accepted "
@@ -181,8 +179,7 @@ bool crmg_read_choice(struct crmg_reader *r, const struct crmg_node *node,
 {
 	const char *text = crmg_read_text(r, node, "a word");
 	struct crmg_likeness likeness = { .word = text };
-	char accepted[128] = "";
-	size_t used = 0;
+	char accepted[256] = "";
 
 	if (!text)
 		return false;
@@ -192,8 +189,7 @@ bool crmg_read_choice(struct crmg_reader *r, const struct crmg_node *node,
 			return true;
 		}
 		crmg_likeness_try(&likeness, names[i]);
-		used += snprintf(accepted + used, sizeof(accepted) - used, "%s%s",
-				 used ? ", " : "", names[i]);
+		crmg_list_add(accepted, sizeof(accepted), names[i]);
 	}
 	if (likeness.best)
 		crmg_read_error(r, node->place, "'%.64s' is not accepted here; did you mean '%s'? "

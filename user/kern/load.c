@@ -161,9 +161,7 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 		return crmg_err_set(err, code, "out of memory for the tables: a source table of %u "
 				    "slots needs %llu MiB; lower capacity.sources, or raise the "
 				    "memory limit of this process", capacity,
-				    (unsigned long long)capacity *
-				    (sizeof(struct crmg_slot) + sizeof(struct crmg_detail) +
-				     sizeof(struct crmg_windows) + 36) >> 20);
+				    (unsigned long long)crmg_memory_sources(capacity) >> 20);
 	if (count)
 		return crmg_verifier_refused(code, lines, count, err);
 	if (code == -EPERM || code == -EACCES)

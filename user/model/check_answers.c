@@ -28,7 +28,8 @@ static void check_reject(const struct crmg_model *model, const struct crmg_model
 	    !policy->limits[CRMG_LIMIT_AUTH_FAILURES].set)
 		crmg_check_error(model, err, policy->place,
 				 "'on_exceed: reject' answers requests that are too many, of which "
-				 "policy '%s' has no limit: give it limit 'requests', or say reset",
+				 "policy '%s' has no limit: give it limit 'requests' or "
+				 "'auth_failures', or say reset",
 				 policy->name);
 }
 
