@@ -101,7 +101,8 @@ static int named(const struct crmg_args *args)
 		if (crmg_arg(args, own[i]))
 			return crmg_cli_usage(args, "--%s: each interface stays attached as it is; "
 					      "name those that are to be attached anew", own[i]);
-	if (missing && (crmg_arg(args, "policy") || crmg_arg(args, "rehearse")))
+	if (missing && (crmg_arg(args, "policy") || crmg_arg(args, "shadow") ||
+			crmg_arg(args, "rehearse")))
 		return crmg_cli_usage(args, "--missing only puts back what was there");
 	return CRMG_EXIT_OK;
 }
@@ -157,6 +158,9 @@ static int run(const struct crmg_args *args)
 		if (!code)
 			code = rehearse ? crmg_kern_rehearse(&options, &proof, &err) :
 					  crmg_kern_attach(&options, &err);
+		/* From an interface that was not named its programs may have been taken off. */
+		if (!code && crmg_arg(args, "all") && !rehearse)
+			code = crmg_kern_mend(args->instance, &err);
 	}
 	crmg_model_free(&model);
 	if (code < 0)

@@ -47,7 +47,11 @@ static int forget(const struct crmg_args *args, const struct crmg_pfx *source, c
 	/* Busy, or not allowed: nothing was begun. */
 	if (code && !kern)
 		return code;
-	/* The files may be many: no command waits for them. */
+	/* Who is killed in the files, which may be many, has left a trace. */
+	if (!code)
+		code = crmg_cli_tell(kern, &state, CRMG_EVENT_FORGET, "a source is being erased", note,
+				     err);
+	/* No command waits for them. */
 	if (kern)
 		crmg_kern_unlock(kern);
 	if (!code && state.dir >= 0)

@@ -42,6 +42,7 @@ struct manager {
 	struct crmg_exporter *exporter;
 	uint32_t generation;		/* that was proven last */
 	bool prove_now;
+	char unproven[CRMG_PROOF_TEXT];	/* the finding that was told last; "": none */
 	struct crmg_contract_watch contracts;
 	struct crmg_patient_watch patient;
 	struct crmg_save_marks saved;
@@ -116,9 +117,11 @@ static void prove(struct manager *m, struct crmg_err *err)
 {
 	struct crmg_proof proof;
 
-	if (m->kern && !crmg_kern_prove(m->options->instance, PROVE_PERIOD_S, &proof, err) &&
-	    proof.failures)
+	if (!m->kern || crmg_kern_prove(m->options->instance, PROVE_PERIOD_S, &proof, err))
+		return;
+	if (proof.failures && strcmp(m->unproven, proof.text[0]))
 		crmg_err_warn(err, "not enforced: %s", proof.text[0]);
+	crmg_copy(m->unproven, sizeof(m->unproven), proof.failures ? proof.text[0] : "");
 }
 
 static void prove_again(struct manager *m, struct crmg_err *err)

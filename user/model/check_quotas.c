@@ -171,6 +171,26 @@ static void warn_policy(const struct crmg_model *model, const struct crmg_model_
 	}
 }
 
+/* Its windows are kept by prefix: of one as long as a source's they would be those of the source. */
+static void check_default_width(const struct crmg_model *model,
+				const struct crmg_model_policy *policy, struct crmg_err *err)
+{
+	const struct { const char *family; unsigned int bits, usual, source; } width[] = {
+		{ "ipv4", policy->v4_wide.bits, 24, model->v4_prefix },
+		{ "ipv6", policy->v6_wide.bits, 48, model->v6_prefix },
+	};
+
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(width); i++)
+		if (policy->aggregate.bytes_out.count && !width[i].bits &&
+		    width[i].usual >= width[i].source)
+			crmg_check_error(model, err, policy->place,
+					 "the aggregate of policy '%s' is of %s /%u, which is not wider "
+					 "than a source, which is /%u (sources.%s_prefix): say '%s:', 1 "
+					 "to %u, in it", policy->name, width[i].family, width[i].usual,
+					 width[i].source, width[i].family, width[i].family,
+					 width[i].source - 1);
+}
+
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err)
 {
 	bool was_read = !err->errors;
@@ -179,8 +199,10 @@ void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err)
 	/* A quota that could not be read would be missed wrongly. */
 	for (size_t i = 0; was_read && i < model->service_count; i++)
 		check_service(model, &model->services[i], err);
-	for (size_t i = 0; was_read && i < model->policy_count; i++)
+	for (size_t i = 0; was_read && i < model->policy_count; i++) {
 		check_policy(model, &model->policies[i], err);
+		check_default_width(model, &model->policies[i], err);
+	}
 	for (size_t i = 0; !err->errors && i < model->service_count; i++) {
 		snprintf(whose, sizeof(whose), "the total of service '%s'", model->services[i].name);
 		warn_quotas(model, &model->services[i].total.bytes_out, whose, err);

@@ -118,8 +118,10 @@ bool crmg_patient_find(const struct crmg_snapshot *snap, const struct crmg_sourc
 		       struct crmg_patient *ret)
 {
 	const struct crmg_patience *patience = patience_of(snap, &source->slot);
+	const struct crmg_binding *binding =
+		crmg_image_binding(snap->image, crmg_source_binding(snap, source));
 
-	if (!patience)
+	if (!patience || !binding || !(binding->detect & 1 << CRMG_DETECT_PATIENT))
 		return false;
 	crmg_patient_judge(patience, crmg_source_bytes(&source->slot, &source->detail),
 			   source->detail.bytes_out, snap->mono_ns, ret);

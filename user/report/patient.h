@@ -57,6 +57,7 @@ json_t *crmg_detect_json(const struct crmg_binding *binding);
 /* Who was told of; zero: nobody yet. */
 struct crmg_patient_watch {
 	struct crmg_patient_told *told;		/* CRMG_PATIENTS of them */
+	uint32_t next;				/* to look at, modulo CRMG_PATIENTS */
 };
 
 /* At most so many are told of in one round. */

@@ -11,17 +11,12 @@ struct crmg_patient_told {
 	uint64_t mono_ns;
 };
 
-/* The source that a note is of, if it still has its slot, and its policy looks for such. */
+/* The source that a note is of, if it still has its slot. */
 static bool whose(const struct crmg_snapshot *snap, const struct crmg_patience *patience,
 		  struct crmg_source_record *ret)
 {
-	const struct crmg_binding *binding;
-
-	if (!patience->check || patience->index >= snap->capacity ||
-	    !crmg_source_read(snap, patience->index, ret) || ret->slot.check != patience->check)
-		return false;
-	binding = crmg_image_binding(snap->image, crmg_source_binding(snap, ret));
-	return binding && binding->detect & 1 << CRMG_DETECT_PATIENT;
+	return patience->check && patience->index < snap->capacity &&
+	       crmg_source_read(snap, patience->index, ret) && ret->slot.check == patience->check;
 }
 
 static bool is_news(const struct crmg_patient_told *told, uint64_t check, uint64_t mono_ns)
@@ -33,6 +28,7 @@ int crmg_patient_look(struct crmg_patient_watch *watch, const struct crmg_snapsh
 		      crmg_patient_tell *tell, void *ctx)
 {
 	unsigned int count = 0;
+	uint32_t looked;
 
 	if (!snap->patience)
 		return 0;
@@ -40,7 +36,9 @@ int crmg_patient_look(struct crmg_patient_watch *watch, const struct crmg_snapsh
 		watch->told = calloc(CRMG_PATIENTS, sizeof(*watch->told));
 	if (!watch->told)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < CRMG_PATIENTS && count < CRMG_PATIENT_ROUND; i++) {
+	/* Goes on where the round before stopped, so that each has its turn. */
+	for (looked = 0; looked < CRMG_PATIENTS && count < CRMG_PATIENT_ROUND; looked++) {
+		uint32_t i = watch->next++ % CRMG_PATIENTS;
 		const struct crmg_patience *patience = &snap->patience[i];
 		const struct crmg_service *service;
 		struct crmg_source_record source;
