@@ -300,8 +300,10 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 		how |= CRMG_ASKED_JUDGED;
 	if (enforced)
 		how |= CRMG_ASKED_ENFORCED;
-	how |= (binding->detect >> CRMG_DETECT_PATIENT & 1) * CRMG_ASKED_PATIENT;
 	asked = crmg_requests(c->work, limit->cost, limit->tolerance, how);
+	/* Not called from there: that would be a frame too deep. */
+	if (c->slot && binding->detect && (asked == CRMG_REASON_OK || !enforced))
+		crmg_patience_note(c->work);
 	return crmg_forget(c->work, judged ? asked : reason);
 }
 

@@ -6,7 +6,7 @@
 #ifndef CRMGATE_BPF_PATIENT_H
 #define CRMGATE_BPF_PATIENT_H
 
-/* The source in w asks: how, is noted (patience.h). A function of its own, verified once. */
+/* If the source in w asks something, how is noted (patience.h). Verified once. */
 __noinline int crmg_patience_note(const struct crmg_work *w)
 {
 	const struct crmg_detail *detail;
@@ -14,7 +14,7 @@ __noinline int crmg_patience_note(const struct crmg_work *w)
 	__u64 check, now;
 	__u32 at;
 
-	if (!w)
+	if (!w || !w->walk.begun)
 		return 0;
 	check = w->source.hash.check;
 	now = w->source.now_ns;

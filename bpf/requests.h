@@ -269,7 +269,6 @@ crmg_asked_wait(const struct crmg_work *w, const struct crmg_asked *asked, __u64
 #define CRMG_ASKED_KNOWN    1	/* the source has a slot, so it has a bucket */
 #define CRMG_ASKED_JUDGED   2	/* no: the segment passes in any case */
 #define CRMG_ASKED_ENFORCED 4	/* one with a request that is refused is dropped */
-#define CRMG_ASKED_PATIENT  8	/* it is noted how the source asks */
 
 /*
  * What was read is judged, as `how` says, CRMG_ASKED_*. The reason. Of a request that was
@@ -306,8 +305,6 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 		crmg_stream_keep(k, stream);
 		if (asked)
 			__sync_fetch_and_add(&asked->requests, k->begun);
-		if (asked && how & CRMG_ASKED_PATIENT)
-			crmg_patience_note(w);
 	} else if (stream->marks & CRMG_STREAM_REFUSED && stream->refused == k->first) {
 		k->begun = 0;
 	} else {
