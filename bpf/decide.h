@@ -317,7 +317,8 @@ static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_
 {
 	const struct crmg_source *source = &c->work->source;
 	const struct crmg_pkt *pkt = &c->work->pkt;
-	bool ends = (reason == CRMG_REASON_BYTES_OUT || reason == CRMG_REASON_TOTAL) &&
+	bool ends = (reason == CRMG_REASON_BYTES_OUT || reason == CRMG_REASON_AGGREGATE ||
+		     reason == CRMG_REASON_TOTAL) &&
 		    CRMG_READ_ONCE(c->work->spent) && pkt->tcp_flags & CRMG_TCP_ACK;
 
 	if ((c->standing.binding->on_exceed == CRMG_ACTION_DROP && !ends) || !source->proven ||

@@ -215,14 +215,20 @@ crmg_answers(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *
 	const struct crmg_binding *binding = c->standing.binding;
 	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
 
-	crmg_response(skb, c, row);
-	if (!CRMG_READ_ONCE(c->work->unasked))
-		return;
-	row->requests[CRMG_VERDICT_PASS]++;
-	if (client)
-		client->requests++;
-	if (c->slot && judged && binding->mode != CRMG_MODE_OFF)
+	bool failed = crmg_response(skb, c->work, row), unasked = CRMG_READ_ONCE(c->work->unasked);
+
+	if (unasked) {
+		row->requests[CRMG_VERDICT_PASS]++;
+		if (client)
+			client->requests++;
+	}
+	/* First, since it makes the entry that a failure is charged to. */
+	if (unasked && c->slot && judged && binding->mode != CRMG_MODE_OFF)
 		crmg_asked_owe(c->work, limit->cost, limit->tolerance);
+	if (failed && c->slot) {
+		c->work->failures = binding->limit[CRMG_LIMIT_AUTH_FAILURES];
+		crmg_failed(c->work);
+	}
 }
 
 /*
@@ -283,6 +289,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	if (!source->service)
 		return TC_ACT_UNSPEC;
 	w->sent = 0;
+	w->reply = (struct crmg_reply){ .can = 0 };
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
 		CRMG_WRITE_ONCE(w->sent, crmg_flow_sent(w, crmg_now_ns(&w->clock)));
 	if (!crmg_leaving_to(&c, control, source))

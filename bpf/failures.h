@@ -29,8 +29,8 @@ crmg_failures_full(const struct crmg_work *w, const struct crmg_asked *asked, __
 }
 
 /*
- * Charges a failure, also if it does not conform; but then by that one only. The request was
- * charged before, so the source has an entry, or lost it since. Of CPUs that come at once one
+ * Charges a failure, also if it does not conform: what was asked for at once is all answered, and
+ * paid back before anything is asked again. The request was charged before, so the source has an entry, or lost it since. Of CPUs that come at once one
  * may not count: that is in favour of the source. A function of its own, verified once.
  */
 __noinline int crmg_failed(struct crmg_work *w)
@@ -47,8 +47,8 @@ __noinline int crmg_failed(struct crmg_work *w)
 		return 0;
 	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	backlog = CRMG_READ_ONCE(asked->failed_cost) ? crmg_failures_backlog(w, asked, now) : 0;
-	if (backlog > w->failures.tolerance)
-		backlog = w->failures.tolerance;
+	if (backlog > CRMG_BACKLOG_MAX / 2)
+		backlog = CRMG_BACKLOG_MAX / 2;
 	CRMG_WRITE_ONCE(asked->failed_tat, now + backlog + w->failures.cost);
 	CRMG_WRITE_ONCE(asked->failed_cost, w->failures.cost);
 	return 0;

@@ -211,9 +211,12 @@ __noinline __u32 crmg_flow_sent(struct crmg_work *w, __u64 now_ns)
 		if (crmg_flow_state(old) != CRMG_FLOW_TALKS && s.state == CRMG_FLOW_TALKS) {
 			crmg_flow_begins(&s, old, seq);
 		} else {
+			/* A FIN gets nothing past its first words, which are to come again. */
+			if (crmg_flow_state(old) > CRMG_FLOW_TALKS)
+				s.next = crmg_flow_seq(old);
 			/* Sent again: the server is as far already, or farther. */
-			if (crmg_flow_state(old) >= CRMG_FLOW_OPEN &&
-			    (__s32)(s.next - crmg_flow_seq(old)) <= 0) {
+			else if (crmg_flow_state(old) >= CRMG_FLOW_OPEN &&
+				 (__s32)(s.next - crmg_flow_seq(old)) <= 0) {
 				s.next = crmg_flow_seq(old);
 				s.sent = CRMG_SENT_AGAIN;
 			}

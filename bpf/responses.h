@@ -62,6 +62,8 @@ __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 	code = crmg_status_code(w->walk.bytes);
 	if (code)
 		w->unasked = crmg_answer_unasked(stream, code);
+	if (w->unasked)
+		return code;
 	if (stream->count == stream->answered)
 		return 0;
 	if (code >= 200)
@@ -69,22 +71,17 @@ __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 	return code;
 }
 
-/* Counts the answer that a segment may begin with, and charges the source if it is a failure. */
-static __always_inline void
-crmg_response(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *row)
+/* Counts the answer that a segment may begin with. True if it is a failure. */
+static __always_inline bool
+crmg_response(struct __sk_buff *skb, struct crmg_work *w, struct crmg_row *row)
 {
-	__u32 code = crmg_read_status(skb, c->work), class = code / 100 - 1;
+	__u32 code = crmg_read_status(skb, w), class = code / 100 - 1;
 
 	if (class >= CRMG_CLASS_COUNT)
-		return;
+		return false;
 	row->responses[class & (CRMG_ROW_CLASSES - 1)]++;
-	if (!crmg_is_failure(code))
-		return;
-	row->failures++;
-	if (!c->slot)
-		return;
-	c->work->failures = c->standing.binding->limit[CRMG_LIMIT_AUTH_FAILURES];
-	crmg_failed(c->work);
+	row->failures += crmg_is_failure(code);
+	return crmg_is_failure(code);
 }
 
 #endif

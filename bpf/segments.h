@@ -53,7 +53,7 @@ crmg_conn_lags(const struct crmg_conn *conn, __u64 tag, const struct crmg_pkt *p
 
 	return (pkt->tcp_flags & (CRMG_TCP_ACK | CRMG_TCP_RST | CRMG_TCP_SYN)) == CRMG_TCP_ACK &&
 	       crmg_conn_state(tag) != CRMG_CONN_SYN && ahead < CRMG_FLOW_WINDOW &&
-	       behind >= CRMG_FLOW_WINDOW && behind <= CRMG_WALK_HOP;
+	       behind >= CRMG_FLOW_WINDOW && behind < CRMG_WALK_HOP;
 }
 
 /*
