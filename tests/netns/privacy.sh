@@ -111,6 +111,18 @@ limits_hold() {
 	expect 'dropped' "$(policy_value public dropped_packets)" -gt 0
 }
 
+# What was sent is written down once a minute; who is erased is out of that file at once.
+out_of_budgets() {
+	export_to bad
+	lab_until drained
+	start
+	lab_until saved_with "$LAB_BAD"
+	crmgate forget "$LAB_BAD" -q
+	lab_until not saved_with "$LAB_BAD"
+	stop
+}
+saved_with() { grep -qsF "$1" "$state/budgets.json"; }
+
 # Files of before a purge, and of a host where nothing is attached.
 without_tables() {
 	start
@@ -346,6 +358,8 @@ t 'forget: in no file, table or event; banned and counted as before' \
 	with "$(kept full)" forgotten
 t 'forget: a budget that is used up stays so' \
 	with "$(kept full 'limits: {bytes_out: [{quota: 1MB, per: 1h}]}, on_budget: cut')" limits_hold
+t 'forget: out of the file of budgets at once' \
+	with "$(kept full 'limits: {bytes_out: [{quota: 100MB, per: 1d}]}')" out_of_budgets
 t 'forget: where nothing is attached' with "$(kept full)" without_tables
 t 'pseudonyms: revealed to who says why, forgotten, and nobody can tell without the key' \
 	with "$(kept pseudonym)" hidden

@@ -141,12 +141,15 @@ static int crmg_save_budgets(struct crmg_kern *kern, const struct crmg_state *st
 	struct crmg_snapshot snap;
 	int code = crmg_kern_snapshot(kern, CRMG_SNAP_SOURCES, &snap, err);
 
+	/* One that is erased now may be in the snapshot yet, and is looked for again. */
 	if (!code)
 		code = crmg_budgets_json(kern, &snap, &document, err);
 	if (!code)
 		code = crmg_save_json(state, CRMG_SAVED_BUDGETS, document, NULL, err);
-	if (!code)
+	if (!code) {
 		marks->budgets_ns = snap.boot_ns;
+		marks->forgotten = snap.control.forgotten;
+	}
 	return code;
 }
 
@@ -182,7 +185,8 @@ int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *mar
 		one = crmg_save_bans(kern, &state, marks, err);
 		code = code ? code : one;
 	}
-	if (all || !marks->budgets_ns || now - marks->budgets_ns > CRMG_SAVE_LEFT_NS) {
+	if (all || !marks->budgets_ns || marks->forgotten != control->forgotten ||
+	    now - marks->budgets_ns > CRMG_SAVE_LEFT_NS) {
 		one = crmg_save_budgets(kern, &state, marks, err);
 		code = code ? code : one;
 	}

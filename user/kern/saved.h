@@ -27,12 +27,13 @@ struct crmg_save_marks {
 	uint32_t ban_epoch;
 	uint64_t bans_ns;	/* CLOCK_BOOTTIME */
 	uint64_t budgets_ns;	/* the same */
+	uint32_t forgotten;	/* times that a source was, when budgets were written */
 };
 
 /*
  * Writes those files whose content changed since marks, and once a minute bans and budgets,
- * for the time that is left of them; all: these now. A policy that waits to be confirmed is not
- * saved. A failure leaves the files as they were, and is said in err. For CRMG_KERN_MANAGE.
+ * for the time that is left of them; budgets also when a source was erased; all: these now. A
+ * policy that waits to be confirmed is not saved. A failure leaves the files as they were, and is said in err. For CRMG_KERN_MANAGE.
  */
 int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *marks,
 		   struct crmg_err *err);
