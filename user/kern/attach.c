@@ -149,17 +149,16 @@ static int crmg_attach_new(struct crmg_attaching *a)
 int crmg_attach_renew(struct crmg_attaching *a)
 {
 	struct crmg_iface *ifaces = a->kern->view[CRMG_MAP_IFACES].memory;
+	int code = 0;
 	size_t i;
 
-	for (i = 0; i < CRMG_IFACES_MAX; i++) {
+	for (i = 0; i < CRMG_IFACES_MAX && !code; i++)
+		code = ifaces[i].name[0] ? crmg_iface_can_update(a, &ifaces[i]) : 0;
+	for (i = 0; i < CRMG_IFACES_MAX && !code; i++)
 		/* The program at TC is renewed last. */
-		int code = !ifaces[i].name[0] || ifaces[i].tc_prog_id == a->tc_id ? 0 :
-			   crmg_iface_update(a, &ifaces[i]);
-
-		if (code)
-			return code;
-	}
-	return 0;
+		code = !ifaces[i].name[0] || ifaces[i].tc_prog_id == a->tc_id ? 0 :
+		       crmg_iface_update(a, &ifaces[i]);
+	return code;
 }
 
 /* Interfaces that are wanted and may not be there yet: tending attaches them. */

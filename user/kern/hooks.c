@@ -331,13 +331,21 @@ static bool crmg_renew_gone(int code)
 	return code == -ENOLINK || code == -ENOENT || code == -ENODEV;
 }
 
+int crmg_iface_can_update(struct crmg_attaching *a, const struct crmg_iface *iface)
+{
+	int code;
+
+	if (iface->tc_kind != CRMG_TC_CLSACT)
+		return 0;
+	code = crmg_iface_reachable(iface, a->err);
+	return code ? code : crmg_clsact_free(iface, a->err);
+}
+
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 {
 	bool clsact = iface->tc_kind == CRMG_TC_CLSACT, judge_gone;
-	int code = clsact ? crmg_iface_reachable(iface, a->err) : 0;
+	int code = crmg_iface_can_update(a, iface);
 
-	if (!code && clsact)
-		code = crmg_clsact_free(iface, a->err);
 	if (code)
 		return code;
 	iface->xdp_next_id = crmg_judge_id(a, iface);

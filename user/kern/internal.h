@@ -499,6 +499,9 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
  */
 int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface);
 
+/* Negative errno, said: that would fail. Asked of all interfaces before the first is renewed. */
+int crmg_iface_can_update(struct crmg_attaching *a, const struct crmg_iface *iface);
+
 /* -EBUSY, said in err: XDP program `id` (0: none) is in the way, and must not be replaced. */
 int crmg_xdp_free(const struct crmg_attaching *a, const char *name, __u32 id);
 
