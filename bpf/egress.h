@@ -215,8 +215,13 @@ crmg_answers(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *
 	const struct crmg_binding *binding = c->standing.binding;
 	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
 
-	bool failed = crmg_response(skb, c->work, row), unasked = CRMG_READ_ONCE(c->work->unasked);
+	bool failed = crmg_response(skb, c->work, row);
+	__u32 unasked = CRMG_READ_ONCE(c->work->unasked);
 
+	if (crmg_is_failure(unasked)) {
+		row->failures++;
+		failed = true;
+	}
 	if (unasked) {
 		row->requests[CRMG_VERDICT_PASS]++;
 		if (client)

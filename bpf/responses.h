@@ -39,7 +39,8 @@ static __always_inline __u32 crmg_answer_unasked(struct crmg_stream *stream, __u
 
 /*
  * The code of the answer that a segment begins with, after crmg_conn_left(); 0: it begins with
- * none, or none is due. 100 is not the answer yet. w->unasked: see crmg_answer_unasked().
+ * none, or none is due. 100 is not the answer yet. That of an answer to what was not read is
+ * in w->unasked instead (crmg_answer_unasked()).
  */
 __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 {
@@ -60,11 +61,9 @@ __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 	    bpf_skb_load_bytes(skb, at, w->walk.bytes, CRMG_STATUS_LEN))
 		return 0;
 	code = crmg_status_code(w->walk.bytes);
-	if (code)
-		w->unasked = crmg_answer_unasked(stream, code);
-	if (w->unasked)
-		return code;
-	if (stream->count == stream->answered)
+	if (code && crmg_answer_unasked(stream, code))
+		w->unasked = code;
+	if (w->unasked || stream->count == stream->answered)
 		return 0;
 	if (code >= 200)
 		CRMG_WRITE_ONCE(stream->answered, stream->answered + 1);

@@ -87,7 +87,7 @@ struct crmg_work {
 	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
 	struct crmg_step step;
 	struct crmg_walk walk;
-	__u64 unasked;		/* 1: it begins an answer to what was not read (responses.h) */
+	__u64 unasked;		/* code of an answer to what was not read (responses.h); 0: none */
 	struct crmg_reply reply;
 	struct crmg_limit failures;	/* cost 0: none (failures.h) */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
