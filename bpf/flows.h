@@ -164,6 +164,11 @@ static __always_inline void crmg_flow_begins(struct crmg_saying *s, __u64 old, _
 		s->state = was;
 		return;
 	}
+	/* More than a window went unseen, or the word is of another connection with this hash. */
+	if (ahead && was < CRMG_FLOW_SILENCED) {
+		s->sent = CRMG_SENT_UNMET;
+		return;
+	}
 	s->sent |= CRMG_SENT_FIRST;
 	if (was == CRMG_FLOW_SILENCED)
 		s->sent |= CRMG_SENT_AGAIN;

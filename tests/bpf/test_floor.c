@@ -174,6 +174,25 @@ static void test_plaintext(void **state)
 	assert_int_equal(refused(CRMG_REASON_PLAINTEXT), 3);
 }
 
+/* In the middle of a stream nothing is the first, whatever the word of a handshake says. */
+static void test_middle(void **state)
+{
+	static const int64_t away[] = { -1000, 1 << 23, 1 << 30, -(1 << 30) };
+	struct hello h = { .len = 30 };
+
+	(void)state;
+	memcpy(h.bytes, "not the begin of a record at al", 30);
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(away); i++) {
+		struct conversation c = opened((uint16_t)(40000 + i));
+
+		c.next += (uint32_t)away[i];
+		assert_true(says(&c, &h, 0, 30));
+		c.next += 30;
+		assert_true(says(&c, &h, 0, 30));
+	}
+	check_told(CRMG_TLS_VERSION_PLAINTEXT, 0);
+}
+
 /* Another policy ends what was refused: it passes when it is sent again, and so does the rest. */
 static void test_not_any_more(void **state)
 {
@@ -209,6 +228,7 @@ int main(void)
 		TEST(test_gap, set_up),
 		TEST(test_pieces, set_up),
 		TEST(test_plaintext, set_up),
+		TEST(test_middle, set_up),
 		TEST(test_not_any_more, set_up),
 		TEST(test_observed, set_up_observing),
 	};
