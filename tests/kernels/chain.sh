@@ -82,6 +82,7 @@ taken_off() {
 # Whoever may not change the dispatcher changes nothing, and says who may.
 no_capability() {
 	local command
+	others
 	for command in 'detach --all' 'detach crm1' 'detach --all --purge'; do
 		# shellcheck disable=SC2086 # words of a command
 		expect_exit 1 in_host setpriv --bounding-set=-sys_admin "$CRMGATE" $command \

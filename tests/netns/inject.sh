@@ -149,11 +149,12 @@ limited() {
 # Tables that do not fit are said in words; a command with no memory for itself is killed by the
 # kernel. Either way what is in force stays.
 memory_limit() {
-	local generation
+	local generation large
 	memory_group
-	expect_exit 1 limited 64 attach crm0 crm1 \
-		--policy "$(SOURCES=1048576 public 'deny: true' large)"
-	expect 'says why' "$OUTPUT" =~ 'out of memory for the tables.*needs 452 MiB; lower capacity'
+	large=$(SOURCES=1048576 public 'deny: true' large)
+	expect_exit 1 limited 64 attach crm0 crm1 --policy "$large"
+	expect 'says why' "$OUTPUT" =~ 'out of memory for the tables.*needs '"$(
+		crmgate check "$large" -j | jq '.memory.sources / 1048576 | floor') MiB; lower capacity"
 	nothing_left
 	attach "$first" -q
 	generation=$(metric crmgate_policy_generation)
