@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # patient.sh - what real clients asked and were sent is noted, and a source that asks like one
-# that takes all is told of, once. Hours are what a test has not: they are written into the note
+# that takes all is told of. Hours are what a test has not: they are written into the note
 # of a source that real requests made.
 . "$(dirname "$0")/lib.sh"
 
