@@ -8,7 +8,10 @@
 
 #include <linux/pkt_cls.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#define QUOTA(bytes) "bytes_out: [{quota: " bytes ", per: 1m}]"
 
 static struct crmg_test_frame frame;
 static uint64_t now;
@@ -18,6 +21,18 @@ static inline void at(uint64_t ns)
 {
 	now = ns;
 	crmg_rig_set_clock(rig, now);
+}
+
+/* A policy of services and what comes behind them: the first makes the rig. */
+static inline void put_in_force(const char *services, const char *more)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text), "%s%s", services, more);
+	if (rig)
+		crmg_rig_apply(rig, text);
+	else
+		rig = crmg_rig_new(text);
 }
 
 /* Ports below 100 are those of UDP services. */

@@ -6,8 +6,6 @@
  */
 #include "leaving.h"
 
-#include <stdio.h>
-
 #define MINUTE_NS (60 * CRMG_NS_PER_SEC)
 #define HOUR_NS   (60 * MINUTE_NS)
 #define DAY_NS    (24 * HOUR_NS)
@@ -47,13 +45,7 @@ static const char cut_policy[] =
 
 static void apply(const char *more)
 {
-	char text[4096];
-
-	snprintf(text, sizeof(text), "%s%s", services, more);
-	if (rig)
-		crmg_rig_apply(rig, text);
-	else
-		rig = crmg_rig_new(text);
+	put_in_force(services, more);
 }
 
 static struct crmg_test_packet asking(struct crmg_addr peer, uint16_t port)

@@ -5,15 +5,10 @@
  */
 #include "leaving.h"
 
-#include <stdio.h>
-
-
-#define OTHER4 CRMG_TEST_V4(203, 0, 113, 8)
-#define THIRD4 CRMG_TEST_V4(203, 0, 113, 9)
+#define OTHER4   CRMG_TEST_V4(203, 0, 113, 8)
+#define THIRD4   CRMG_TEST_V4(203, 0, 113, 9)
 #define ALLOWED4 CRMG_TEST_V4(192, 0, 2, 99)
 #define PARTNER4 CRMG_TEST_V4(198, 51, 100, 7)
-
-#define QUOTA(bytes) "bytes_out: [{quota: " bytes ", per: 1m}]"
 
 static const char services[] =
 	"version: 1\n"
@@ -51,13 +46,7 @@ static const char services[] =
 
 static void apply(const char *more)
 {
-	char text[4096];
-
-	snprintf(text, sizeof(text), "%s%s", services, more);
-	if (rig)
-		crmg_rig_apply(rig, text);
-	else
-		rig = crmg_rig_new(text);
+	put_in_force(services, more);
 }
 
 /* Later than anything that an earlier test had sent, with both clients known. */

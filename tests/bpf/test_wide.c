@@ -5,8 +5,6 @@
  */
 #include "leaving.h"
 
-#include <stdio.h>
-
 #define OTHER4   CRMG_TEST_V4(203, 0, 113, 8)
 #define THIRD4   CRMG_TEST_V4(203, 0, 113, 9)
 #define FOREIGN4 CRMG_TEST_V4(203, 0, 114, 7)
@@ -15,8 +13,6 @@
 
 /* One source of the n-th /24. */
 #define AWAY(n) stranger((n) << 8 | 1)
-
-#define QUOTA(bytes) "bytes_out: [{quota: " bytes ", per: 1m}]"
 
 /* A table of 128 prefixes, eight a line. */
 static const char services[] =
@@ -46,13 +42,7 @@ static const char services[] =
 
 static void apply(const char *more)
 {
-	char text[4096];
-
-	snprintf(text, sizeof(text), "%s%s", services, more);
-	if (rig)
-		crmg_rig_apply(rig, text);
-	else
-		rig = crmg_rig_new(text);
+	put_in_force(services, more);
 }
 
 /* Later than anything that an earlier test had sent, with clients that are known. */
