@@ -108,6 +108,22 @@ policy_pin_removed() {
 	crmgate prove
 }
 
+# What is left without a policy is not renewed: it goes on, until an attach by name begins anew.
+policy_pins_removed() {
+	local before
+	expect_exit 1 crmgate attach --all
+	expect 'what it says' "$OUTPUT" =~ "nothing is attached for instance '$LAB_INSTANCE'"
+	test ! -e "$pins"
+	attach "$file" -q
+	before=$(in_host bpftool -j net show)
+	rm "$(find "$pins" -name front)" "$(find "$pins" -name fronts)"
+	expect_exit 1 crmgate attach --all
+	expect 'what it says' "$OUTPUT" =~ 'pins of the policy.* were removed.*attach IFACE --policy FILE'
+	expect 'programs' "$(in_host bpftool -j net show)" == "$before"
+	attach "$file" -q
+	crmgate status --check -q
+}
+
 # Files that are not ours lie where a new state is to be made: they are replaced
 # or refused, but a state that works in part is never left.
 foreign_files() {
@@ -173,6 +189,7 @@ t 'B6 bpffs is read-only' fresh read_only
 t 'B6 bpffs becomes read-only under a state' fresh becomes_read_only
 t 'B6 a map was replaced by another' fresh foreign_pins
 t 'B6 the pin of the policy was removed' fresh policy_pin_removed
+t 'B6 all pins of the policy were removed' fresh policy_pins_removed
 t 'B6 foreign files where the pins go' fresh foreign_files
 t 'B6 the pin folder belongs to somebody else' fresh foreign_owner
 t 'B6 pins and lock are closed to others' fresh modes_of_pins

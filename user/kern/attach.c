@@ -283,26 +283,6 @@ static int crmg_attach_locked(struct crmg_kern *kern, const struct crmg_attach_o
 	return code;
 }
 
-/* -EEXIST, not said: there is a state that an attach made, also one of which pins were removed. */
-static int crmg_attach_none(const char *instance, struct crmg_err *err)
-{
-	struct crmg_err why = CRMG_ERR_INIT;
-	struct crmg_kern *kern = NULL;
-	char folder[CRMG_FOLDER_LEN];
-	bool begun = false;
-	int code = crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_KERN_READ, -1, &kern,
-				&why);
-
-	if (!code)
-		code = crmg_state_begun(kern, &begun, &why);
-	crmg_kern_close(&kern);
-	/* Whatever else cannot be read may be a state in force. */
-	if (code && code != -ENOENT)
-		crmg_err_set(err, code, "%s", why.messages[0].text);
-	crmg_err_clear(&why);
-	return begun ? -EEXIST : code == -ENOENT ? 0 : code;
-}
-
 /* The state in force, or the folder for a new one (*ret_fresh). The lock is closed on failure. */
 static int crmg_attach_open(const struct crmg_attach_options *o, int lock,
 			    const struct crmg_takeover *takeover, struct crmg_kern **ret,
@@ -315,7 +295,9 @@ static int crmg_attach_open(const struct crmg_attach_options *o, int lock,
 	bool begun = false;
 
 	if (!code && o->complete)
-		code = crmg_attach_none(o->instance, err);
+		code = crmg_state_none(o->instance, err);
+	else if (!code && !o->iface_count && !takeover->old)
+		code = crmg_state_needed(o->instance, err);
 	if (!code)
 		code = crmg_pin_prepare(o->instance, folder, err);
 	if (code) {
@@ -344,15 +326,6 @@ static void crmg_attach_forget(struct crmg_kern *kern, const struct crmg_takeove
 		crmg_pin_drop(kern->instance, CRMG_NEXT_FOLDER);
 }
 
-/* -ENOENT, said: what is attached is to be renewed, and nothing is. */
-static int crmg_attach_any(const struct crmg_attach_options *o, const struct crmg_takeover *takeover,
-			   struct crmg_err *err)
-{
-	return o->iface_count || o->complete || takeover->old ? 0 :
-	       crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s': name interfaces",
-			    o->instance);
-}
-
 int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 {
 	crmg_autofree struct crmg_takeover *takeover = calloc(1, sizeof(*takeover));
@@ -375,7 +348,7 @@ int crmg_kern_attach(const struct crmg_attach_options *o, struct crmg_err *err)
 		code = crmg_attach_open(o, lock, takeover, &kern, &fresh, err);
 	if (code)
 		goto done;
-	code = fresh ? crmg_attach_any(o, takeover, err) : crmg_kern_open_maps(kern, err);
+	code = fresh ? 0 : crmg_kern_open_maps(kern, err);
 	if (!code && !fresh)
 		crmg_kern_settle(kern, err);
 	if (!code)

@@ -238,6 +238,12 @@ int crmg_older_abi(const char *instance);
 /* -EBUSY, said in err: the state in force is of another ABI. */
 int crmg_other_check(const char *instance, struct crmg_err *err);
 
+/* -EEXIST, not said: there is a state of this ABI, also one of which pins were removed. */
+int crmg_state_none(const char *instance, struct crmg_err *err);
+
+/* -ENOENT, said: there is none that an attach could go on with. Nothing is touched. */
+int crmg_state_needed(const char *instance, struct crmg_err *err);
+
 /* ----------------------------------------------------------------- purge.c */
 
 /*

@@ -110,3 +110,50 @@ int crmg_other_check(const char *instance, struct crmg_err *err)
 			    "--purge' and attach with this one", instance, abi,
 			    CRMG_VERSION, CRMG_ABI);
 }
+
+/*
+ * -EEXIST, not said: there is a state of this ABI that an attach made, also one of which pins
+ * were removed. *ret_left: there is none, but programs of one are pinned.
+ */
+static int crmg_state_look(const char *instance, bool *ret_left, struct crmg_err *err)
+{
+	struct crmg_err why = CRMG_ERR_INIT;
+	struct crmg_kern *kern = NULL;
+	char folder[CRMG_FOLDER_LEN];
+	bool begun = false;
+	int code = crmg_kern_at(instance, crmg_pin_abi(CRMG_ABI, folder), CRMG_KERN_READ, -1, &kern,
+				&why);
+
+	if (!code)
+		code = crmg_state_begun(kern, &begun, &why);
+	*ret_left = !code && !begun && crmg_pin_there(kern, CRMG_XDP_PIN);
+	crmg_kern_close(&kern);
+	/* Whatever else cannot be read may be a state in force. */
+	if (code && code != -ENOENT)
+		crmg_err_set(err, code, "%s", why.messages[0].text);
+	crmg_err_clear(&why);
+	return begun ? -EEXIST : code == -ENOENT ? 0 : code;
+}
+
+int crmg_state_none(const char *instance, struct crmg_err *err)
+{
+	bool left;
+
+	return crmg_state_look(instance, &left, err);
+}
+
+int crmg_state_needed(const char *instance, struct crmg_err *err)
+{
+	bool left;
+	int code = crmg_state_look(instance, &left, err);
+
+	if (code)
+		return code == -EEXIST ? 0 : code;
+	if (left)
+		return crmg_err_set(err, -ENOENT, "pins of the policy of instance '%s' were removed, and "
+				    "what is attached goes on: a daemon that manages it puts them back; "
+				    "without one 'crmgate attach IFACE --policy FILE' begins anew",
+				    instance);
+	return crmg_err_set(err, -ENOENT, "nothing is attached for instance '%s': name interfaces",
+			    instance);
+}
