@@ -111,7 +111,8 @@ limits_hold() {
 	expect 'dropped' "$(policy_value public dropped_packets)" -gt 0
 }
 
-# What was sent is written down once a minute; who is erased is out of that file at once.
+# What was sent is written down once a minute; who is erased is out of that file at once, also
+# where no daemon runs, or nothing is attached; but for what still counts.
 out_of_budgets() {
 	export_to bad
 	lab_until drained
@@ -119,7 +120,25 @@ out_of_budgets() {
 	lab_until saved_with "$LAB_BAD"
 	crmgate forget "$LAB_BAD" -q
 	lab_until not saved_with "$LAB_BAD"
+	export_to bad
+	export_to good
+	lab_until drained
 	stop
+	expect_json "$(crmgate forget "$LAB_BAD" -j)" '.saved_budgets == 1'
+	not saved_with "$LAB_BAD"
+	rm -r "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
+	counts 32767
+	expect_json "$(crmgate forget "$LAB_GOOD" -j)" '.saved_budgets == 0'
+	saved_with "$LAB_GOOD"
+	counts 0
+	expect 'text' "$(crmgate forget "$LAB_GOOD")" =~ '0 sources of the tables, 1 saved budget$'
+	not saved_with "$LAB_GOOD"
+}
+# counts TIME: how long, in 2^-15 of its window, the last whole eighth of each budget still counts.
+counts() {
+	local edited
+	edited=$(jq --argjson t "$1" '.sources[].windows[].left[0] = $t' "$state/budgets.json")
+	cat <<<"$edited" >"$state/budgets.json"
 }
 saved_with() { grep -qsF "$1" "$state/budgets.json"; }
 

@@ -10,6 +10,7 @@
 
 struct forgotten {
 	struct crmg_ledger_forgotten files;
+	size_t budgets;		/* that outlive a reboot */
 	size_t bad;		/* files that were put aside as damaged */
 	size_t sources;
 };
@@ -57,10 +58,13 @@ static int forget(const struct crmg_args *args, const struct crmg_pfx *source, c
 	if (!code && state.dir >= 0)
 		code = crmg_ledger_forget(&state, source, &ret->files, err);
 	if (!code && state.dir >= 0)
+		code = crmg_saved_forget(&state, source, &ret->budgets, err);
+	if (!code && state.dir >= 0)
 		code = crmg_saved_drop_bad(&state, &ret->bad, err);
 	if (code)
 		text = "a source was erased in part: to be done again";
-	else if (!ret->files.entries && !ret->files.lines && !ret->bad && !ret->sources)
+	else if (!ret->files.entries && !ret->files.lines && !ret->bad && !ret->sources &&
+		 !ret->budgets)
 		text = "nothing was known of a source that was to be erased";
 	told = crmg_cli_tell(kern, &state, CRMG_EVENT_FORGET, text, note, err);
 	return code ? code : told;
@@ -75,13 +79,15 @@ static int print(const struct crmg_args *args, const struct forgotten *done)
 		crmg_cli_note(args, "%zu damaged file%s that had been put aside could have named it, and "
 			      "went too", done->bad, done->bad == 1 ? "" : "s");
 	if (args->json)
-		return crmg_cli_json(args, json_pack("{s:i, s:I, s:I, s:I, s:I}", "schema", 1,
+		return crmg_cli_json(args, json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "schema", 1,
 			"ledger_entries", (json_int_t)done->files.entries,
 			"damaged_lines", (json_int_t)done->files.lines,
 			"damaged_files", (json_int_t)done->bad,
-			"sources", (json_int_t)done->sources));
-	printf("erased: %zu entr%s of the ledger, %zu source%s of the tables\n", done->files.entries,
-	       done->files.entries == 1 ? "y" : "ies", done->sources, done->sources == 1 ? "" : "s");
+			"sources", (json_int_t)done->sources,
+			"saved_budgets", (json_int_t)done->budgets));
+	printf("erased: %zu entr%s of the ledger, %zu source%s of the tables, %zu saved budget%s\n",
+	       done->files.entries, done->files.entries == 1 ? "y" : "ies", done->sources,
+	       done->sources == 1 ? "" : "s", done->budgets, done->budgets == 1 ? "" : "s");
 	return crmg_cli_finish();
 }
 

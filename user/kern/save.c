@@ -50,9 +50,8 @@ static int crmg_save_policy(struct crmg_kern *kern, const struct crmg_state *sta
 	return code;
 }
 
-/* Takes a document over, and writes it if it differs from `hash`, when that is not NULL. */
-static int crmg_save_json(const struct crmg_state *state, const char *name, json_t *document,
-			  uint8_t *hash, struct crmg_err *err)
+int crmg_save_json(const struct crmg_state *state, const char *name, json_t *document,
+		   uint8_t *hash, struct crmg_err *err)
 {
 	crmg_autofree char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
 	uint8_t found[CRMG_SHA256_SIZE];
@@ -137,9 +136,10 @@ static int crmg_save_bans(struct crmg_kern *kern, const struct crmg_state *state
 static int crmg_save_budgets(struct crmg_kern *kern, const struct crmg_state *state,
 			     struct crmg_save_marks *marks, struct crmg_err *err)
 {
+	crmg_autoclose int lock = crmg_state_lock(state, CRMG_SAVED_LOCK, err);
 	json_t *document = NULL;
 	struct crmg_snapshot snap;
-	int code = crmg_kern_snapshot(kern, CRMG_SNAP_SOURCES, &snap, err);
+	int code = lock < 0 ? lock : crmg_kern_snapshot(kern, CRMG_SNAP_SOURCES, &snap, err);
 
 	/* One that is erased now may be in the snapshot yet, and is looked for again. */
 	if (!code)

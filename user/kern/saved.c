@@ -242,26 +242,29 @@ static void crmg_saved_bans(const struct crmg_state *state, struct crmg_saved *s
 	json_decref(document);
 }
 
-static int crmg_saved_budgets_read(const struct crmg_state *state, struct crmg_saved *saved,
-				   struct crmg_err *err)
+int crmg_saved_budgets_read(const struct crmg_state *state, struct crmg_saved *saved,
+			    json_t **ret, struct crmg_err *err)
 {
 	crmg_autofree char *text = NULL;
-	json_t *document;
 	size_t size;
 	int code;
 
-	document = crmg_saved_json(state, CRMG_SAVED_BUDGETS, saved, &text, &size, err);
-	code = document ? crmg_budgets_read(document, saved) : 0;
-	json_decref(document);
+	*ret = crmg_saved_json(state, CRMG_SAVED_BUDGETS, saved, &text, &size, err);
+	code = *ret ? crmg_budgets_read(*ret, saved) : 0;
+	if (!code)
+		return 0;
+	json_decref(*ret);
+	*ret = NULL;
 	if (code == -EINVAL)
 		crmg_saved_bad(state, CRMG_SAVED_BUDGETS, saved, NULL, err);
-	return code == -ENOMEM ? code : 0;
+	return code == -EINVAL ? 0 : code;
 }
 
 int crmg_saved_read(const char *instance, struct crmg_saved *ret, struct crmg_err *err)
 {
 	crmg_autostate struct crmg_state state = CRMG_STATE_INIT;
 	struct crmg_saved saved = { 0 };
+	json_t *budgets = NULL;
 	int code = crmg_state_open(instance, false, &state, err);
 
 	if (code)
@@ -271,7 +274,8 @@ int crmg_saved_read(const char *instance, struct crmg_saved *ret, struct crmg_er
 	code = crmg_saved_policy(&state, &saved, err);
 	crmg_saved_bans(&state, &saved, err);
 	if (!code)
-		code = crmg_saved_budgets_read(&state, &saved, err);
+		code = crmg_saved_budgets_read(&state, &saved, &budgets, err);
+	json_decref(budgets);
 	if (!code && !saved.image.cells && !saved.file[0] && !saved.iface_count &&
 	    !saved.incomplete)
 		code = -ENOENT;
@@ -351,22 +355,6 @@ void crmg_saved_keep(const char *instance, const char *name, struct crmg_err *er
 	    crmg_state_quarantine(&state, name, err))
 		return;
 	crmg_err_warn(err, "%s/%s is kept as %s.bad", state.path, name, name);
-}
-
-int crmg_saved_drop_bad(const struct crmg_state *state, size_t *ret_count, struct crmg_err *err)
-{
-	static const char *const names[] = {
-		CRMG_SAVED_BANS CRMG_STATE_BAD, CRMG_SAVED_BUDGETS CRMG_STATE_BAD,
-	};
-	size_t i;
-	int code = 0;
-
-	*ret_count = 0;
-	for (i = 0; !code && i < CRMG_ARRAY_SIZE(names); i++) {
-		*ret_count += !faccessat(state->dir, names[i], F_OK, AT_SYMLINK_NOFOLLOW);
-		code = crmg_state_remove(state, names[i], err);
-	}
-	return code;
 }
 
 int crmg_saved_remove(const char *instance, struct crmg_err *err)

@@ -94,6 +94,13 @@ int crmg_saved_budgets(struct crmg_kern *kern, const struct crmg_saved *saved,
 /* Keeps a file as NAME.bad, since what is in it did not come back: the next save is another one. */
 void crmg_saved_keep(const char *instance, const char *name, struct crmg_err *err);
 
+/*
+ * Takes out of budgets.json what does not count any more of a source; how many budgets that were.
+ * A file that is damaged is put aside.
+ */
+int crmg_saved_forget(const struct crmg_state *state, const struct crmg_pfx *source,
+		      size_t *ret_count, struct crmg_err *err);
+
 /* Removes those files that were put aside and can have addresses; how many there were. */
 int crmg_saved_drop_bad(const struct crmg_state *state, size_t *ret_count, struct crmg_err *err);
 

@@ -33,6 +33,20 @@ __u32 crmg_saved_layout(void);
  * latest first (struct crmg_window_past).
  */
 
+/* Who writes budgets.json, or changes it, holds it from the reading of what goes into it on. */
+#define CRMG_SAVED_LOCK "saved"
+
+/* Takes a document over, and writes it if it differs from `hash`, when that is not NULL. */
+int crmg_save_json(const struct crmg_state *state, const char *name, json_t *document,
+		   uint8_t *hash, struct crmg_err *err);
+
+/*
+ * What budgets.json says, and the document to be freed; NULL: there is none, or it was damaged
+ * and put aside, as warnings in err say. 0 then too.
+ */
+int crmg_saved_budgets_read(const struct crmg_state *state, struct crmg_saved *saved,
+			    json_t **ret, struct crmg_err *err);
+
 /* Of a snapshot with CRMG_SNAP_SOURCES: a new document in *ret, or NULL: out of memory. */
 int crmg_budgets_json(struct crmg_kern *kern, const struct crmg_snapshot *snap, json_t **ret,
 		      struct crmg_err *err);
