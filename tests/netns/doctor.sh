@@ -295,6 +295,35 @@ capabilities() {
 	expect 'what it says' "$OUTPUT" =~ 'missing: CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON'
 }
 
+# elsewhere COMMAND...: where BTF is hidden, and the kernel says that it is locked down, and 2.6.
+elsewhere() {
+	in_host unshare -m --propagation private bash -ec '
+		mount -t tmpfs none /sys/kernel/btf
+		mount -t tmpfs none /sys/kernel/security
+		echo "none integrity [confidentiality]" >/sys/kernel/security/lockdown
+		exec setarch --uname-2.6 "$@"' - "$@"
+}
+
+# None of the three keeps an attach from what it does; where a kernel that is too old refuses
+# the program, that is said.
+another_kernel() {
+	local instance=(--instance "$LAB_INSTANCE")
+	expect_exit '[04]' elsewhere "$CRMGATE" doctor -j crm0 "${instance[@]}"
+	expect_json "$OUTPUT" '[.findings[] | {(.check): .}] | add |
+		.kernel.severity == "warning" and (.kernel.text | test("tested for kernels from 6.1 on")) and
+		(.kernel.mend | test("apt-get install")) and .btf.severity == "note" and
+		.lockdown.text == "kernel lockdown (confidentiality) takes nothing that crmgate uses"'
+	elsewhere "$CRMGATE" attach crm0 --policy "$file" -q "${instance[@]}"
+	elsewhere "$CRMGATE" prove -q "${instance[@]}"
+	crmgate status --check -q
+	purge
+	# 22: EINVAL, of BPF_PROG_LOAD.
+	FAILBPF_COMMAND=5 FAILBPF_FROM=1 FAILBPF_ERRNO=22 LD_PRELOAD=$BUILD/tests/lib/failbpf.so \
+		expect_exit 1 elsewhere "$CRMGATE" attach crm0 --policy "$file" "${instance[@]}"
+	expect 'what it says' "$OUTPUT" =~ 'kernel 2\.6\..* is too old: .* from 6\.1 on .*apt-get'
+	test ! -e "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
+}
+
 t 'doctor: nothing to find' fresh healthy
 t 'doctor: which interfaces, if none is named' fresh by_itself
 t 'doctor: changes nothing' fresh changes_nothing
@@ -314,4 +343,5 @@ t 'doctor: the policy in force, one that cannot be, panic' fresh policies
 t 'B6 doctor: bpffs is read-only' fresh read_only_bpffs
 t 'B6 doctor: no bpffs' fresh no_bpffs
 t 'B22 doctor: capabilities' fresh capabilities
+t 'B22 doctor and attach: no BTF, a kernel that is locked down, or too old' fresh another_kernel
 t_done

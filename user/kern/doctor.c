@@ -137,18 +137,24 @@ static void crmg_ports_read(struct crmg_host_facts *ret)
 		       sizeof(ret->reserved));
 }
 
+void crmg_kernel_read(struct crmg_host_facts *ret)
+{
+	struct utsname name;
+
+	if (uname(&name))
+		return;
+	crmg_copy(ret->release, sizeof(ret->release), name.release);
+	sscanf(name.release, "%u.%u", &ret->version[0], &ret->version[1]);
+}
+
 void crmg_doctor_host(struct crmg_host_facts *ret)
 {
 	const char *missing = crmg_missing_rights();
-	struct utsname name;
 	struct rlimit memlock;
 	int bpffs = crmg_bpffs_look();
 
 	*ret = (struct crmg_host_facts){ .cpus = crmg_kern_cpus() };
-	if (!uname(&name)) {
-		crmg_copy(ret->release, sizeof(ret->release), name.release);
-		sscanf(name.release, "%u.%u", &ret->version[0], &ret->version[1]);
-	}
+	crmg_kernel_read(ret);
 	missing = strchr(missing, ':');
 	crmg_copy(ret->missing, sizeof(ret->missing), missing ? missing + 2 : "");
 	ret->btf = !access("/sys/kernel/btf/vmlinux", F_OK);

@@ -635,6 +635,7 @@ struct crmg_iface_facts;
 
 /* What can be read of a host, of an interface, and of the rules of NAT; with getters only. */
 void crmg_doctor_host(struct crmg_host_facts *ret);
+void crmg_kernel_read(struct crmg_host_facts *ret);	/* of these: which kernel it is */
 void crmg_doctor_iface(const char *name, struct crmg_iface_facts *ret);
 int crmg_doctor_nat(struct crmg_doctor_facts *ret);
 

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "../base/util.h"
+#include "../report/doctor.h"
 #include "chain.h"
 #include "crmgate.skel.h"
 
@@ -134,6 +135,19 @@ static const char *crmg_verifier_words(const char *const *lines, size_t count)
 	return "it cannot be shown to be safe";
 }
 
+/* An older kernel than it is written for is to blame before all else. */
+static int crmg_load_refused(int code, struct crmg_err *err)
+{
+	struct crmg_host_facts host = { 0 };
+
+	crmg_kernel_read(&host);
+	if (crmg_kernel_older(&host, CRMG_KERNEL_MAJOR, CRMG_KERNEL_MINOR))
+		crmg_err_set(err, code, "kernel %s is too old: crmgate is written and tested for those "
+			     "from %u.%u on ('apt-get install linux-image-amd64', and boot that)",
+			     host.release, CRMG_KERNEL_MAJOR, CRMG_KERNEL_MINOR);
+	return code;
+}
+
 /* In plain words first, then the log's own last lines: what was wrong, and where. */
 static int crmg_verifier_refused(int code, const char *const *lines, size_t count,
 				 struct crmg_err *err)
@@ -149,7 +163,7 @@ static int crmg_verifier_refused(int code, const char *const *lines, size_t coun
 		     "stays", crmg_verifier_words(lines, count));
 	for (i = 0; i < count; i++)
 		crmg_err_set(err, code, "verifier: %s", lines[i]);
-	return code;
+	return crmg_load_refused(code, err);
 }
 
 static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_err *err)
@@ -168,8 +182,9 @@ static int crmg_load_failed(int code, char *log, uint32_t capacity, struct crmg_
 		return crmg_err_set(err, code, "loading needs root, or CAP_BPF, CAP_NET_ADMIN and "
 				    "CAP_PERFMON%s", crmg_missing_rights());
 	crmg_libbpf_line[strcspn(crmg_libbpf_line, "\n")] = '\0';
-	return crmg_err_set(err, code, "cannot load the program: %s (%s)", strerror(-code),
-			    crmg_libbpf_line);
+	crmg_err_set(err, code, "cannot load the program: %s (%s)", strerror(-code),
+		     crmg_libbpf_line);
+	return crmg_load_refused(code, err);
 }
 
 /* Pins what was just made, and opens it. On failure the caller takes back what was pinned. */

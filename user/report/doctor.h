@@ -46,6 +46,12 @@ struct crmg_host_facts {
 	char reserved[512];		/* net.ipv4.ip_local_reserved_ports, "8080,9000-9010" */
 };
 
+/* Written and tested for kernels from this one on; what older ones lack is not known. */
+#define CRMG_KERNEL_MAJOR 6
+#define CRMG_KERNEL_MINOR 1
+
+bool crmg_kernel_older(const struct crmg_host_facts *host, unsigned int major, unsigned int minor);
+
 struct crmg_iface_facts {
 	char name[IFNAMSIZ];
 	unsigned int index;		/* 0: there is no such interface */

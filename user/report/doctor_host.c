@@ -4,23 +4,19 @@
 
 #include <string.h>
 
-/* Written for kernels from this one on; what older ones lack is not known. */
-#define KERNEL_MAJOR 6
-#define KERNEL_MINOR 1
-
-static bool older(const struct crmg_host_facts *host, unsigned int major, unsigned int minor)
+bool crmg_kernel_older(const struct crmg_host_facts *host, unsigned int major, unsigned int minor)
 {
 	return host->version[0] < major || (host->version[0] == major && host->version[1] < minor);
 }
 
 static void judge_kernel(struct crmg_checking *c)
 {
-	if (!older(c->host, KERNEL_MAJOR, KERNEL_MINOR)) {
+	if (!crmg_kernel_older(c->host, CRMG_KERNEL_MAJOR, CRMG_KERNEL_MINOR)) {
 		crmg_advise(c, CRMG_GRADE_OK, "%s", c->host->release);
 		return;
 	}
 	crmg_advise(c, CRMG_GRADE_WARNING, "%s: crmgate is written and tested for kernels from "
-		    "%u.%u on", c->host->release, KERNEL_MAJOR, KERNEL_MINOR);
+		    "%u.%u on", c->host->release, CRMG_KERNEL_MAJOR, CRMG_KERNEL_MINOR);
 	crmg_mend(c, "apt-get install linux-image-amd64 && reboot");
 }
 
@@ -135,7 +131,7 @@ static void judge_bpffs(struct crmg_checking *c)
 
 static void judge_memlock(struct crmg_checking *c)
 {
-	if (!older(c->host, 5, 11) || c->host->memlock_bytes == UINT64_MAX) {
+	if (!crmg_kernel_older(c->host, 5, 11) || c->host->memlock_bytes == UINT64_MAX) {
 		crmg_advise(c, CRMG_GRADE_OK, "RLIMIT_MEMLOCK does not bound BPF maps here");
 		return;
 	}
