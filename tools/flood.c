@@ -31,6 +31,7 @@
 #include "live.h"
 
 #define BATCH       64
+#define BATCHES_MORE 64
 #define SECONDS_MAX 600
 #define SECONDS_DEFAULT 60
 #define COUNT_MAX   100000000ULL
@@ -189,9 +190,30 @@ static void write_ethernet(uint8_t *frame, const struct options *o, const struct
 struct outcome {
 	uint64_t sent;
 	uint64_t start, end;	/* CLOCK_MONOTONIC, ns */
+	uint64_t begun;		/* by then the first was taken from the veth's queue ... */
+	uint64_t taken;		/* ... and the last: that may wait for a busy CPU */
+	uint64_t full;		/* until then all was sent that there was to send */
 	uint64_t sending_ns;	/* of these, without what lies between two calls */
 };
 
+/* When so many were taken that were sent since `before`, or lost. Gives up after two seconds. */
+static uint64_t when_taken(const char *iface, const struct tx *before, uint64_t sent)
+{
+	const uint64_t give_up = now_ns() + 2 * NS;
+	uint64_t now;
+	struct tx tx;
+
+	do {
+		tx = tx_of(iface);
+		now = now_ns();
+	} while (tx.packets + tx.dropped < before->packets + before->dropped + sent && now < give_up);
+	return now;
+}
+
+/*
+ * As fast as it goes, some batches more come at the end of the time: what a limit has gained while
+ * this process had to wait for a CPU, right before the end, is asked for too.
+ */
 static struct outcome flood(const struct options *o, int fd, const struct ether_addr *own)
 {
 	static uint8_t frames[BATCH][FRAME_MAX];
@@ -199,7 +221,9 @@ static struct outcome flood(const struct options *o, int fd, const struct ether_
 	struct mmsghdr messages[BATCH] = { 0 };
 	/* Paced: a batch a millisecond, so that no burst is larger than that. */
 	const uint64_t per_tick = o->rate ? (o->rate + 999) / 1000 : BATCH;
-	uint64_t sent = 0, start, now;
+	const struct tx before = tx_of(o->iface);
+	struct outcome out = { 0 };
+	unsigned int more = o->rate ? 0 : BATCHES_MORE;
 
 	for (size_t i = 0; i < BATCH; i++) {
 		write_ethernet(frames[i], o, own);
@@ -207,23 +231,33 @@ static struct outcome flood(const struct options *o, int fd, const struct ether_
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
-	start = now = now_ns();
-	while (!stopped && sent < o->count && now - start < o->duration_ns) {
-		uint64_t n = o->count - sent;
+	out.start = out.end = now_ns();
+	while (out.sent < o->count) {
+		uint64_t n = o->count - out.sent, now;
 
 		if (n > per_tick)
 			n = per_tick;
 		if (n > BATCH)
 			n = BATCH;
 		if (o->rate)
-			wait_until(start + (sent / o->rate) * NS + sent % o->rate * NS / o->rate);
+			wait_until(out.start + (out.sent / o->rate) * NS +
+				   out.sent % o->rate * NS / o->rate);
 		for (uint64_t i = 0; i < n; i++)
-			frame_write(frames[i], &o->plan, sent + i);
-		send_batch(fd, messages, (unsigned int)n);
-		sent += n;
+			frame_write(frames[i], &o->plan, out.sent + i);
 		now = now_ns();
+		if (!stopped && now - out.start < o->duration_ns)
+			out.full = now;
+		else if (!more--)
+			break;
+		send_batch(fd, messages, (unsigned int)n);
+		out.sent += n;
+		if (!out.begun)
+			out.begun = when_taken(o->iface, &before, out.sent);
+		out.end = now_ns();
 	}
-	return (struct outcome){ sent, start, now, now - start };
+	out.sending_ns = out.end - out.start;
+	out.taken = when_taken(o->iface, &before, out.sent);
+	return out;
 }
 
 static struct outcome flood_live(const struct options *o, const struct ether_addr *own)
@@ -253,6 +287,8 @@ static struct outcome flood_live(const struct options *o, const struct ether_add
 		out.end = now_ns();
 	}
 	live_close(live);
+	out.begun = out.start;
+	out.taken = out.full = out.end;
 	return out;
 }
 
@@ -261,9 +297,11 @@ static void print(const struct options *o, const struct outcome *out, uint64_t l
 	const uint64_t arrived = out->sent - lost;
 
 	printf("{\"sent\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"arrived\":%" PRIu64
-	       ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"from\":%.6f,\"to\":%.6f}\n",
+	       ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"from\":%.6f,\"begun\":%.6f"
+	       ",\"to\":%.6f,\"taken\":%.6f}\n",
 	       out->sent, lost, arrived, arrived * o->plan.size, (double)out->sending_ns / NS,
-	       (double)out->start / NS, (double)out->end / NS);
+	       (double)out->start / NS, (double)out->begun / NS, (double)out->full / NS,
+	       (double)out->taken / NS);
 }
 
 /* ----------------------------------------------------------------- options */
@@ -350,7 +388,9 @@ static void usage(FILE *out)
 	      "  --seconds N   ends after N seconds (60)\n"
 	      "  --live ORDER  live frames of XDP, up to 524288 a call, sources in ORDER: turn\n"
 	      "                or random. Much faster; the other end needs an XDP program or GRO\n"
-	      "Prints as JSON what was sent, what the veth lost, and when (CLOCK_MONOTONIC).\n"
+	      "Prints as JSON what was sent, what the veth lost, and when (CLOCK_MONOTONIC):\n"
+	      "from \"from\" until \"to\" at least it was sent, by \"begun\" the first was taken\n"
+	      "from the veth, by \"taken\" the last.\n"
 	      "\"seconds\" is the time spent sending: of live frames without that between calls.\n",
 	      out);
 }

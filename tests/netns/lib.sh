@@ -74,6 +74,19 @@ expect_near() {
 	return 1
 }
 
+# expect_rate WHAT VALUE BURST RATE: what passed of a flood ($sent) is burst + rate * t, within
+# 0.5 % or one unit. Of t it is known that it is at least from `begun` to `to`, and at most from
+# `from` to `taken`: a busy CPU may judge late what was sent in time.
+expect_rate() {
+	jq -en --argjson v "$2" --argjson burst "$3" --argjson rate "$4" --argjson f "$sent" '
+		def blur: [1, . * 0.005] | max;
+		($burst + $rate * ($f.to - $f.begun) | floor) as $least |
+		($burst + $rate * ($f.taken - $f.from) | floor) as $most |
+		$v >= $least - ($least | blur) and $v <= $most + ($most | blur)' >/dev/null && return
+	echo "$1: $2, with a burst of $3 and $4/s; the flood: $sent"
+	return 1
+}
+
 # expect_exit STATUS COMMAND...: runs it, its output (both) in $OUTPUT.
 expect_exit() {
 	local status=0
