@@ -11,6 +11,7 @@
 
 #define RUN_NS    CRMG_NS_PER_SEC
 #define CHUNK     500000		/* packets a system call */
+#define LOOKS     4
 #define THREADS   2
 
 static uint64_t now_ns(void)
@@ -65,6 +66,36 @@ static const struct budget of_service = {
 	"limits: {packets: {rate: 1G/s}}}]\n", true,
 };
 
+static uint64_t passed_so_far(struct crmg_rig *rig)
+{
+	return crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_PASS];
+}
+
+/*
+ * How many passed more than `rate` alone would have let pass, when the bucket is empty. Of a few
+ * looks the highest: a busy host may stop us right before the end of one, and it is not quite empty.
+ */
+static double lead(struct crmg_rig *rig, const struct crmg_test_frame *frame, uint64_t rate)
+{
+	double highest = -1e18;
+
+	for (unsigned int look = 0; look < LOOKS; look++) {
+		double is;
+
+		crmg_rig_xdp_repeat(rig, frame, CHUNK / 4);
+		is = (double)passed_so_far(rig) - (double)rate * (double)crmg_rig_elapsed(rig) / 1e9;
+		highest = is > highest ? is : highest;
+	}
+	return highest;
+}
+
+/* Uses the burst up. A full bucket loses what it would gain while a busy host lets nobody run. */
+static void drain(struct crmg_rig *rig, const struct crmg_test_frame *frame, uint64_t rate)
+{
+	for (uint64_t sent = 0; sent <= 2 * rate; sent += CHUNK)
+		crmg_rig_xdp_repeat(rig, frame, CHUNK);
+}
+
 /*
  * T7, D2: rate per second with a burst of one second of it, sent by `threads`
  * CPUs without a pause of that length. The time is taken by the packets.
@@ -72,20 +103,25 @@ static const struct budget of_service = {
 static void check_rate(const struct budget *budget, uint64_t rate, unsigned int threads)
 {
 	static struct crmg_test_frame frames[THREADS];
+	uint64_t passed, offered = 0, before, until;
 	struct hammer hammers[THREADS];
-	uint64_t passed, offered = 0, until;
 	struct crmg_rig *rig;
 	char policy[512];
 	double model, off;
 
 	snprintf(policy, sizeof(policy), budget->policy, rate);
 	rig = crmg_rig_new(policy);
-	until = now_ns() + RUN_NS;
 	for (unsigned int i = 0; i < threads; i++) {
 		const struct crmg_test_packet p =
 			tcp_packet(stranger(budget->shared ? i : 0), 443, CRMG_TEST_ACK);
 
 		crmg_test_build(&p, &frames[i]);
+	}
+	drain(rig, &frames[0], rate);
+	off = lead(rig, &frames[0], rate);
+	before = passed_so_far(rig);
+	until = now_ns() + RUN_NS;
+	for (unsigned int i = 0; i < threads; i++) {
 		hammers[i] = (struct hammer) { .rig = rig, .frame = &frames[i], .cpu = i,
 					       .until_ns = until };
 		assert_int_equal(pthread_create(&hammers[i].thread, NULL, hammer_run,
@@ -95,12 +131,12 @@ static void check_rate(const struct budget *budget, uint64_t rate, unsigned int 
 		pthread_join(hammers[i].thread, NULL);
 		offered += hammers[i].packets;
 	}
-	passed = crmg_rig_row(rig, "api", "public").packets[CRMG_VERDICT_PASS];
+	passed = passed_so_far(rig) - before;
+	off = lead(rig, &frames[0], rate) - off;
 	model = (double)rate * (1 + (double)crmg_rig_elapsed(rig) / 1e9);
-	off = (double)passed - model;
 	print_message("# %s, %u CPU, %lu/s: %lu of %lu passed, %+.3f %%\n", budget->name, threads,
 		      rate, passed, offered, 100 * off / model);
-	assert_true(off <= 1 || off <= 0.005 * model);
+	assert_true((double)passed_so_far(rig) <= 1 + 1.005 * model);
 	/* A busy host may have offered less than may pass. */
 	assert_true(off >= -1 || off >= -0.005 * model || passed == offered);
 	crmg_rig_free(&rig);
