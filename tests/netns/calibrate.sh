@@ -47,7 +47,7 @@ of() { echo ".sources[] | select(.address == \"$1\") | [.logged, .requests, .err
 exact() {
 	attach "$(plain)"
 	get good 3 "$LAB_CRM"
-	calibrating --for 4s
+	calibrating --for 60s
 	get good 40 "$LAB_CRM"
 	get good 25 "[$LAB_CRM6]"
 	# Renamed; nginx goes on with the old file until it is told.
@@ -56,6 +56,7 @@ exact() {
 	kill -USR1 "$LAB_NGINX"
 	lab_until test -e "$LAB_DIR/access.log"
 	get good 15 "$LAB_CRM"
+	kill -INT "$PID"
 	calibrated "[$(of "$LAB_GOOD")] == [[75, 75, 0]]" \
 		"[$(of 2001:db8:7::/64)] == [[25, 25, 0]]" \
 		'.logged == 100 and .requests == 100 and .error_percent == 0 and .refused == 0' \
@@ -68,7 +69,7 @@ buffered() {
 	sed -i 's/\(access.log\);/\1 buffer=64k flush=1s;/' "$LAB_DIR/nginx.conf"
 	kill -HUP "$LAB_NGINX"
 	lab_until get good 1 "$LAB_CRM"
-	calibrating --for 60s
+	LATE=3s calibrating --for 60s
 	get good 30 "$LAB_CRM"
 	! get bad 8 --max-time 1 "$LAB_CRM"
 	kill -INT "$PID"
@@ -109,8 +110,9 @@ refused() {
 
 # An apply in between would compare counts of two policies.
 applied() {
-	calibrating --for 2s
+	calibrating --for 60s
 	crmgate apply "$LAB_DIR/plain.yaml" -q
+	kill -INT "$PID"
 	! wait "$PID"
 	expect 'said' "$(<"$LAB_DIR/said")" =~ 'another policy came into force meanwhile'
 }
