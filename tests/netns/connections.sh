@@ -80,13 +80,15 @@ agree() { [[ $(counted) == $(sockets) ]]; }
 listening() { in_host ss -Hltn 'sport = :443' | grep -q .; }
 
 no_drift() {
-	local server client
+	local server client pipe said
 	attach "$(public 'limits: {open_connections: {max: 1000}, half_open: {max: 100}}')"
 	lab_spawn server host python3 "$LAB_DIR/server.py"
 	lab_until listening
-	lab_spawn client bad python3 "$LAB_DIR/client.py" "$LAB_CRM" "$CONNECTIONS" \
-		>"$LAB_DIR/said"
-	lab_until grep -q ended "$LAB_DIR/said"
+	mkfifo "$LAB_DIR/pipe"
+	exec {pipe}<>"$LAB_DIR/pipe"
+	lab_spawn client bad python3 "$LAB_DIR/client.py" "$LAB_CRM" "$CONNECTIONS" >&"$pipe"
+	read -rt 600 said <&"$pipe"
+	expect 'said' "$said" == ended
 	lab_until agree
 	measured "$CONNECTIONS connections, $(sockets) open at the end, as counted"
 	# Of those that were abandoned some are reset, by a segment that is sent again.
