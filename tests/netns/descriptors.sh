@@ -26,7 +26,7 @@ few() {
 nothing_attached() {
 	test ! -e "$pins"
 	expect 'XDP programs' "$(in_host ip -d link show | grep -c prog/xdp || :)" -eq 0
-	expect 'TC programs' "$(bpftool -j net show | jq '[.[].tc[]] | length')" -eq 0
+	expect 'TC programs' "$(in_host bpftool -j net show | jq '[.[].tc[]] | length')" -eq 0
 }
 
 attach_n() {

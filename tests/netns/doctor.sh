@@ -57,7 +57,7 @@ state() {
 	in_host tc filter show dev crm0 ingress
 	in_host sysctl -a -r '^net\.(core|ipv4|ipv6)' 2>/dev/null
 	in_host nft list ruleset
-	cat /proc/self/mountinfo
+	grep -v ' /run/netns/' /proc/self/mountinfo
 	find "/sys/fs/bpf/crmgate/$LAB_INSTANCE" "/var/lib/crmgate/$LAB_INSTANCE" \
 		"/run/crmgate/$LAB_INSTANCE"* -printf '%p %m %u %g %i %s %T@\n' 2>/dev/null || :
 	local pin
