@@ -34,6 +34,7 @@ codes() {
 # sockets NAMESPACE: TCP sockets that are not closed for good.
 sockets() { "in_$1" ss -Htan | grep -v LISTEN || :; }
 none() { [[ -z $(sockets "$1") ]]; }
+states() { sockets "$1" | awk '{ print $1 }' | sort | uniq -c | xargs; }
 
 # closed_both: shown with ss on both ends; TIME-WAIT would be one, too.
 closed_both() {
@@ -89,7 +90,7 @@ python() {
 	expect 'codes' "$(sort "$LAB_DIR/codes" | uniq -c | xargs)" == '3 200 17 429'
 	lab_until none host
 	# It closed the first three itself, and they wait for what is on its way.
-	expect 'sockets' "$(sockets bad | awk '{ print $1 }' | sort | uniq -c | xargs)" == '3 TIME-WAIT'
+	lab_until is '3 TIME-WAIT' states bad
 	purge
 }
 
