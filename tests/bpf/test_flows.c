@@ -213,7 +213,7 @@ static void test_syn_flood_keeps_flows(void **state)
 	for (uint32_t n = 0; n < FLOWS; n++)
 		client_sends(&open[n], ACK);
 	/* Of a million answers one in a hundred times one has a flow's place and its hash. */
-	assert_in_range(crmg_rig_host(rig, CRMG_HOST_PROVEN), FLOWS - 1, FLOWS);
+	assert_in_range(crmg_rig_host(rig, CRMG_HOST_PROVEN), FLOWS - 3, FLOWS);
 }
 
 /* Of handshakes that nobody completed the oldest goes first: a client's is still there. */

@@ -178,8 +178,9 @@ static void test_first_is_more_than_one(void **state)
 			with_slot[merge] += crmg_rig_slot(rig, "api", p.src) != NULL;
 		}
 	}
-	assert_in_range(with_slot[0], 1, 450);
-	assert_in_range(with_slot[1], 475, 512);
+	/* By chance 412.5 and 507.9, with deviations of 6.9 and 2.6. */
+	assert_in_range(with_slot[0], 1, 470);
+	assert_in_range(with_slot[1], 480, 512);
 }
 
 /* Runs the frame with a tag beside it. */

@@ -263,7 +263,8 @@ spread() {
 	# A new source whose hash is that of a tag without a slot is taken for the same one.
 	expect 'tracked and evicted' $((tracked + evictions)) -ge $((32768 - 6))
 	expect 'tracked and evicted' $((tracked + evictions)) -le 32768
-	expect 'found their line full' $((32768 - tracked)) -ge 130
+	# 277 by chance, with a deviation of 23.
+	expect 'found their line full' $((32768 - tracked)) -ge 80
 	expect 'found their line full' $((32768 - tracked)) -le 520
 }
 
