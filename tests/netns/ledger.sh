@@ -187,7 +187,7 @@ killed() {
 		read -rt "1.$((RANDOM % 900 + 100))" <> <(:) || :
 		told=$(record)
 		stop KILL
-		last=$(tail -qn 1 "$state"/ledger-*.jsonl | jq .seq)
+		last=$(tail -qn 1 "$state"/ledger-*.jsonl | jq -s 'map(.seq) | max')
 		expect 'last record' "$last" -ge "$told"
 	done
 	lab_until drained
