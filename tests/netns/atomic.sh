@@ -30,7 +30,7 @@ thousand_applies() {
 	local flood i status generation
 	generation=$(metric crmgate_policy_generation)
 	nsenter --net="/run/netns/$LAB-bad" "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" \
-		--src "$LAB_BAD" --dst "$LAB_CRM" --kind ack --rate 20000 --seconds 300 >"$LAB_DIR/flood" &
+		--src "$LAB_BAD" --dst "$LAB_CRM" --kind ack --rate 20000 --seconds 600 >"$LAB_DIR/flood" &
 	flood=$!
 	for ((i = 0; i < 500; i++)); do
 		crmgate apply "$b" -q

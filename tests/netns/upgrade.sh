@@ -42,7 +42,7 @@ hundred_upgrades() {
 	local first done=0 arrived
 	attach "$file" -q
 	first=$(program)
-	during upgrades -- --src "$LAB_BAD" --sources 1000 --dst "$LAB_SINK" --seconds 500
+	during upgrades -- --src "$LAB_BAD" --sources 1000 --dst "$LAB_SINK" --seconds 600
 	arrived=$(jq .arrived <<<"$sent")
 	lab_until is "$arrived" judged public
 	expect 'packets' "$arrived" -ge "$PACKETS"
