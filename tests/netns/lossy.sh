@@ -97,15 +97,15 @@ unlimited() {
 
 stacked() { nsenter --net="/run/netns/$LAB-$1" -- nstat -asz "$2" | awk -v n="$2" '$1 == n { print $2 }'; }
 
-# The path did what it is for.
+# The path did what it is for. How often depends on how much wrk asks for in its second.
 proven() {
 	lab_stop "$LAB_LOSSY"
 	lab_until test -s "$LAB_DIR/lossy"
 	measured "the path: $(<"$LAB_DIR/lossy"); sent again $(stacked far TcpRetransSegs)," \
 		"out of order $(stacked host TcpExtTCPOFOQueue)"
-	expect 'frames lost' "$(jq .lost "$LAB_DIR/lossy")" -ge 100
-	expect 'segments sent again' "$(stacked far TcpRetransSegs)" -ge 100
-	expect 'segments out of order' "$(stacked host TcpExtTCPOFOQueue)" -ge 100
+	expect 'frames lost' "$(jq .lost "$LAB_DIR/lossy")" -ge 10
+	expect 'segments sent again' "$(stacked far TcpRetransSegs)" -ge 10
+	expect 'segments out of order' "$(stacked host TcpExtTCPOFOQueue)" -ge 10
 }
 
 t 'requests are near those of the log on a bad path' fresh every_client
