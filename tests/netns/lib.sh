@@ -139,6 +139,14 @@ judged() { metric "crmgate_packets_total{policy=\"$1\",direction=\"in\"}"; }
 # quiet POLICY: two readings in a row are the same, so the queues of the veth are empty.
 quiet() { (($(judged "$1") == $(judged "$1"))); }
 
+# lost_between FROM TO: packets that a veth has dropped, of its ends as NAMESPACE/NAME: a queue that
+# is full, as its CPU is busy, loses what was counted as sent.
+lost_between() {
+	jq -s 'map(.[0].stats64) | .[0].tx.dropped + .[1].rx.dropped' \
+		<(ip -n "$LAB-${1%/*}" -s -j link show "${1#*/}") \
+		<(ip -n "$LAB-${2%/*}" -s -j link show "${2#*/}")
+}
+
 # export_to NAMESPACE: 2 MB leave over TLS.
 export_to() { lab_curl "$1" -o /dev/null "https://crm.example/api/export"; }
 
