@@ -123,7 +123,10 @@ static void test_who_finds_no_slot_shares(void **state)
 	unsigned int passed = 0, other = 0;
 
 	(void)state;
+	crmg_rig_apply(rig, POLICY("rate: 20/30m, burst: 20"));
 	fill(CRMG_TAG_PROVEN);
+	/* Later: the buckets that those had used who found none either are full, and free, again. */
+	crmg_rig_set_clock(rig, START_NS + HOUR * 3 / 4);
 	for (uint32_t n = 0; n < 256; n++) {
 		passed += passed_of(flooder(n), 2);
 		other += passed_of(flooder(256 + n), 1);
