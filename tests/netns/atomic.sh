@@ -36,8 +36,7 @@ thousand_applies() {
 		crmgate apply "$b" -q
 		crmgate apply "$a" -q
 	done
-	kill "$flood"
-	wait "$flood"
+	lab_stop "$flood"
 	lab_until is "$(jq .arrived "$LAB_DIR/flood")" everything
 	status=$(crmgate status -j)
 	expect 'generation' "$(metric crmgate_policy_generation)" -eq $((generation + 1000))
@@ -118,7 +117,7 @@ lock_held() {
 	local command generation
 	generation=$(metric crmgate_policy_generation)
 	at_once() {
-		timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" "$@" \
+		timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" "$@" \
 			--instance "$LAB_INSTANCE"
 	}
 	(

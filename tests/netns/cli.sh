@@ -13,7 +13,7 @@ attach "$file" -q || exit 1
 refused() {
 	local before
 	before=$(crmgate status -j | jq -c '.policy, [.policies[].name]')
-	expect_exit "$1" timeout 10 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" apply \
+	expect_exit "$1" timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" apply \
 		--instance "$LAB_INSTANCE" "${@:2}"
 	expect 'in force' "$(crmgate status -j | jq -c '.policy, [.policies[].name]')" == "$before"
 }

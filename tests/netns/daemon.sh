@@ -90,7 +90,7 @@ bad_requests() {
 	in_host bash -c 'exec 3<>/dev/tcp/127.0.0.1/9750
 		for i in {1..100}; do printf "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"; done >&3
 		printf "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" >&3
-		timeout 5 cat <&3' >"$LAB_DIR/pipeline"
+		timeout 60 cat <&3' >"$LAB_DIR/pipeline"
 	expect 'pipelined answers' "$(grep -c '^HTTP/1.1 200' "$LAB_DIR/pipeline")" -eq 101
 	healthy 1
 	in_host wrk -t1 -c50 -d1s "$url/metrics" >"$LAB_DIR/wrk"

@@ -49,7 +49,7 @@ privileges() {
 	expect 'user of the exporter' "$(stat -c %u "/proc/$(exporter)")" -ne 0
 	expect 'its capabilities' \
 		"$(awk '/^CapPrm/ { print $2 }' "/proc/$(exporter)/status")" == 0000000000000000
-	expect_exit 3 timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon --manage \
+	expect_exit 3 timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon --manage \
 		--instance "$LAB_INSTANCE" --listen 127.0.0.1:9751
 	expect 'names the first' "$OUTPUT" =~ "$manager"
 }
@@ -60,15 +60,14 @@ killed() {
 	served=$(exporter)
 	before=$(dropped)
 	lab_spawn flood bad "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" --src "$LAB_BAD" \
-		--dst "$LAB_CRM" --rate 20000 >"$LAB_DIR/flood"
+		--dst "$LAB_CRM" --rate 20000 --seconds 600 >"$LAB_DIR/flood"
 	lab_until at_least $((before + 1000)) dropped
 	kill -9 "$manager"
 	wait "$manager" || :
 	lab_until gone "$served"
 	lab_until at_least $((before + 20000)) dropped
 	manage
-	kill "$flood"
-	wait "$flood"
+	lab_stop "$flood"
 	lab_until is $((before + $(jq .arrived "$LAB_DIR/flood"))) dropped
 	told manage 'managing begins'
 }

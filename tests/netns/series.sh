@@ -45,20 +45,20 @@ full_table() {
 churn() {
 	local flood i
 	nsenter --net="/run/netns/$LAB-bad" "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" \
-		--src 10.0.0.1 --dst "$LAB_SINK" --kind udp --sources 1000000 >"$LAB_DIR/flood" &
+		--src 10.0.0.1 --dst "$LAB_SINK" --kind udp --sources 1000000 --seconds 600 \
+		>"$LAB_DIR/flood" &
 	flood=$!
 	for ((i = 0; i < 10; i++)); do
-		timeout 10 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" metrics \
+		timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" metrics \
 			--instance "$LAB_INSTANCE" | promtool check metrics &
-		timeout 10 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" metrics \
+		timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" metrics \
 			--instance "$LAB_INSTANCE" | promtool check metrics
 		wait $!
-		timeout 10 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" top -j -n 5 \
+		timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" top -j -n 5 \
 			--instance "$LAB_INSTANCE" >"$LAB_DIR/top"
 		expect_json "$(<"$LAB_DIR/top")" '.sources | length <= 5'
 	done
-	kill "$flood"
-	wait "$flood"
+	lab_stop "$flood"
 }
 
 # E3: a scrape reads counters, not sources; the bound leaves room for two busy cores.

@@ -20,8 +20,7 @@ flood_start() {
 }
 more_than() { (($(dropped) > $1)); }
 flood_end() {
-	kill "$flood"
-	wait "$flood"
+	lab_stop "$flood"
 	lab_until is $((before + $(jq .arrived "$LAB_DIR/flood"))) dropped
 }
 
@@ -81,7 +80,7 @@ two_daemons() {
 	local daemon status=0
 	daemon daemon
 	lab_until healthy
-	expect_exit 3 timeout 5 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon \
+	expect_exit 3 timeout 60 nsenter --net="/run/netns/$LAB-host" "$CRMGATE" daemon \
 		--instance "$LAB_INSTANCE" --listen "$DAEMON_AT"
 	expect 'names the first' "$OUTPUT" =~ "$daemon"
 	healthy
