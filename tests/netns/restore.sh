@@ -189,6 +189,34 @@ budget_policy() {
 	EOF
 }
 
+# More have used theirs up than there is room for: a prefix, which stands for many, is not
+# left out.
+too_many_full() {
+	crmgate apply "$(small_policy)" -q
+	fetch "$LAB_CRM" export
+	reboot
+	edit budgets.json '.sources |= ((map(select(.source == "'"$LAB_BAD"'"))[0] |
+			.windows[].left[] = 32767) as $one |
+		[range(8192) | $one + {source: "10.1.\(. / 256 | floor).\(. % 256)"}])'
+	manage
+	told restored 'budgets of 8192 sources'
+	fetch "$LAB_CRM" export
+	stop
+	expect_json "$(<"$state/budgets.json")" --arg p "${LAB_BAD%.*}.0/24" '(.sources | length) == 8192 and
+		any(.sources[]; .source == $p and .policy == "public")'
+}
+small_policy() {
+	policy small <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {plain: {ports: [8080]}}
+		policies:
+		  - {name: public, service: plain, clients: any,
+		     limits: {bytes_out: [{quota: 64KiB, per: 31d}]},
+		     aggregate: {limits: {bytes_out: [{quota: 64KiB, per: 31d}]}}}
+	EOF
+}
+
 late_interface() {
 	ip -n "$LAB-host" link set crm1 down
 	stop
@@ -437,6 +465,7 @@ purged() {
 t 'B18 policy, bans and interfaces come back' with all_of_it
 t 'B18 B19 bans end by the time that is left' with ban_ends
 t 'B18 B19 long budgets go on with the time that is left' with budgets
+t 'B18 long budgets: of more than there is room for, prefixes too' with too_many_full
 t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
 t 'B18 killed while it puts things back' with killed

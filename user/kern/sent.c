@@ -271,19 +271,20 @@ static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, un
 			 "policy", policy, "windows", crmg_windows_json(&windows, snap->mono_ns));
 }
 
-/* At most CRMG_SAVED_BUDGETS_MAX: sources go on while they are looked at. */
+/*
+ * At most CRMG_SAVED_BUDGETS_MAX: sources go on while they are looked at. From the end, so that
+ * where more are as near to theirs a prefix, which stands for many, is among them.
+ */
 static json_t *crmg_sources_json(const struct crmg_sent *sent)
 {
 	unsigned int least = crmg_least_part(sent);
 	json_t *sources = json_array(), *one;
-	uint32_t i;
+	uint32_t i = crmg_sent_count(sent);
 
-	for (i = 0; i < crmg_sent_count(sent); i++) {
+	while (i-- > 0 && json_array_size(sources) < CRMG_SAVED_BUDGETS_MAX) {
 		one = crmg_budget_json(sent, i, least);
 		if (one)
 			json_array_append_new(sources, one);
-		if (json_array_size(sources) == CRMG_SAVED_BUDGETS_MAX)
-			break;
 	}
 	return sources;
 }
