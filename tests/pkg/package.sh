@@ -88,7 +88,7 @@ is_enabled() {
 boots() {
 	lab_until is active service
 	lab_until healthy
-	enforced
+	lab_until enforced
 	expect processes "$(processes | xargs)" == 'crmgate root c000001000'
 	expect 'the audit log' "$(inside stat -c '%a %U %G' /var/lib/crmgate/default/audit.log)" == '640 root crmgate'
 }
@@ -127,7 +127,7 @@ is_saved() {
 comes_back() {
 	lab_until is active service
 	lab_until healthy
-	enforced
+	lab_until enforced
 	install -m 644 "$LAB_DIR/limits.yaml" "$GUEST_ROOT/etc/crmgate/policy.yaml"
 	expect generation "$(crmgate status -j | jq .policy.generation)" == 1
 	expect_json "$(crmgate bans -j)" '[.bans[].prefix] == ["192.0.2.50"]'
