@@ -16,11 +16,6 @@ enum crmg_answer {
 	CRMG_ANSWER_ENDED,	/* of a connection of which a request was answered */
 };
 
-static __always_inline struct crmg_stream *crmg_stream_at(__u32 at)
-{
-	return bpf_map_lookup_elem(&streams, &at);
-}
-
 /* True if the packet is of a connection of which a request was answered, as was found out. */
 static __always_inline bool crmg_answered(const struct crmg_work *w)
 {

@@ -83,7 +83,7 @@ __noinline int crmg_conn_begin(struct crmg_work *w, __u32 gauge, __u32 state)
 		__sync_lock_test_and_set(&line->tag[way], 0);
 		goto none;
 	}
-	if (crmg_conn_state(old) == CRMG_CONN_OPEN)
+	if (crmg_conn_state(old) >= CRMG_CONN_OPEN)
 		crmg_count_host(CRMG_HOST_CONNS_FORGOTTEN);
 	if (state == CRMG_CONN_OPEN && crmg_conn_doubtful(old) &&
 	    !((old ^ w->step.hash) & CRMG_CONN_HASH_MASK))

@@ -8,13 +8,16 @@
 
 /*
  * Idle for so many ticks (1.07 s), a power of two, a connection is taken for one that is
- * gone; by state, its exponent in four bits. OPEN 8192 (2.4 h), more than the time of TCP
- * keepalive; SYN 8: one that the server does not answer has no socket; SYN_ACK 64: it gives
+ * gone; by state, its exponent in four bits. OPEN and beyond 8192 (2.4 h), more than the time of
+ * TCP keepalive; SYN 8: one that the server does not answer has no socket; SYN_ACK 64: it gives
  * up after 63 s; CLOSED 64.
  */
-#define CRMG_CONN_TICKS(state) (1U << (0xd636f0U >> (state) * 4 & 0xf))
+#define CRMG_CONN_TICKS(state) (1U << (0xddd636f0U >> (state) * 4 & 0xf))
 #define CRMG_CONN_END_TICKS    64	/* one that the server closed has no socket after a minute */
 #define CRMG_CONN_RESET_TICKS  1	/* what it sent before it had a RST has left after a second */
+
+/* So long (10 s) a client may take for its first request, in ticks of conn.begun. */
+#define CRMG_CONN_SLOW_TICKS ((__u32)(10000000000ULL >> CRMG_SLOT_TICK_SHIFT))
 
 /* Idle ones are looked for in one line per 2^19 ns (0.5 ms), in at most so many at once. */
 #define CRMG_CONN_SWEEP_SHIFT 19
@@ -63,7 +66,7 @@ static __always_inline __u64 crmg_conn_units(__u64 tag)
 
 	if (state < CRMG_CONN_SYN)
 		return 0;
-	return state == CRMG_CONN_OPEN ? 1 : 1 | CRMG_GAUGE_HALF;
+	return state == CRMG_CONN_OPEN || state == CRMG_CONN_ASKED ? 1 : 1 | CRMG_GAUGE_HALF;
 }
 
 static __always_inline struct crmg_contags *crmg_conn_line(__u32 line)
@@ -74,6 +77,25 @@ static __always_inline struct crmg_contags *crmg_conn_line(__u32 line)
 static __always_inline struct crmg_conn *crmg_conn_at(__u32 at)
 {
 	return bpf_map_lookup_elem(&conns, &at);
+}
+
+static __always_inline struct crmg_stream *crmg_stream_at(__u32 at)
+{
+	return bpf_map_lookup_elem(&streams, &at);
+}
+
+/* True if what was begun in a stream goes on behind what the client has sent. */
+static __always_inline bool
+crmg_conn_lacks(const struct crmg_conn *conn, const struct crmg_stream *stream)
+{
+	return (__s32)(stream->next - conn->client_next) > 0;
+}
+
+/* True if a first request that still comes is slow. A clock that is behind makes none. */
+static __always_inline bool crmg_conn_late(const struct crmg_conn *conn, __u64 now_ns)
+{
+	return (__s32)((__u32)(now_ns >> CRMG_SLOT_TICK_SHIFT) - conn->begun) >
+	       (__s32)CRMG_CONN_SLOW_TICKS;
 }
 
 /* Way of a line that has this hash, or CRMG_WAYS; `skip` is not looked at. Verified once. */
@@ -108,8 +130,8 @@ crmg_conn_victim(const struct crmg_contags *line, __u64 now_ns, __u32 open, __u3
 	for (i = 0; i < CRMG_WAYS; i++) {
 		__u64 tag = CRMG_READ_ONCE(line->tag[i]);
 		__u32 state = crmg_conn_state(tag), idle = crmg_conn_idle(tag, now_ns);
-		/* By state, four bits each: EMPTY 6, BUSY 0, CLOSED 5, SYN 3, SYN_ACK 2, OPEN 1 or 0. */
-		__u64 class = (0x23506 | (open & 1) << 20) >> state * 4 & 0xf;
+		/* By state, four bits each: EMPTY 6, BUSY 0, CLOSED 5, SYN 3, SYN_ACK 2, others 1 or 0. */
+		__u64 class = (0x23506 | (open & 1) * 0x11100000) >> state * 4 & 0xf;
 		__u64 gone = crmg_above(idle, crmg_conn_lasts(tag)) * crmg_above(state, CRMG_CONN_CLOSED);
 		__u64 rank, above;
 
@@ -140,7 +162,41 @@ static __always_inline bool crmg_conn_take_over(__u64 *tag, __u32 at, __u64 old,
 
 /* --------------------------------------------------------------- idle ones */
 
-/* Forgets those of a line that are gone. A function of its own, verified once. */
+/*
+ * True if what is open and late has not asked for anything yet. A whole request of plain HTTP would
+ * have given it another state (segments.h). A record of TLS that is whole may be a request, and
+ * wait for its answer; so may what nobody can tell.
+ */
+static __always_inline bool crmg_conn_stalls(const struct crmg_conn *conn, __u32 at)
+{
+	__u32 read = CRMG_READ_ONCE(conn->read);
+	const struct crmg_stream *stream;
+
+	if (read == CRMG_READ_NOT)
+		return conn->client_next == conn->client_first;
+	stream = crmg_stream_at(at);
+	if (!stream)
+		return false;
+	if (read == CRMG_READ_HTTP)
+		return !(stream->marks & (CRMG_STREAM_LOST | CRMG_STREAM_OTHER));
+	return !stream->count || crmg_conn_lacks(conn, stream);
+}
+
+/* An open one is found to be slow; another CPU that changes it knows better. */
+static __always_inline void crmg_conn_review(__u64 *tag, __u32 at, __u64 old, __u64 now_ns)
+{
+	const struct crmg_conn *conn = crmg_conn_at(at);
+	__u32 gauge;
+
+	if (!conn || !crmg_conn_late(conn, now_ns) || !crmg_conn_stalls(conn, at))
+		return;
+	gauge = CRMG_READ_ONCE(conn->gauge);
+	if (__sync_val_compare_and_swap(tag, old, old + ((__u64)(CRMG_CONN_SLOW - CRMG_CONN_OPEN)
+							 << CRMG_CONN_STATE_SHIFT)) == old)
+		crmg_gauge_give(gauge, 0 - CRMG_GAUGE_HALF);
+}
+
+/* Forgets those of a line that are gone, and finds slow ones. A function of its own, verified once. */
 __noinline int crmg_conn_expire(__u32 line_index, __u64 now_ns)
 {
 	struct crmg_contags *line = crmg_conn_line(line_index);
@@ -153,6 +209,8 @@ __noinline int crmg_conn_expire(__u32 line_index, __u64 now_ns)
 
 		if (tag && crmg_conn_idle(tag, now_ns) > crmg_conn_lasts(tag))
 			crmg_conn_take_over(&line->tag[i], line_index * CRMG_WAYS + i, tag, 0);
+		else if (crmg_conn_state(tag) == CRMG_CONN_OPEN)
+			crmg_conn_review(&line->tag[i], line_index * CRMG_WAYS + i, tag, now_ns);
 	}
 	return 0;
 }

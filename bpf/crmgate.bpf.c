@@ -294,7 +294,7 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 		return CRMG_REASON_REQUESTS;
 	if (!read || early)
 		return early ? CRMG_REASON_EARLY : reason;
-	if (c->slot)
+	if (c->slot && crmg_counts_requests(c->work, binding))
 		how |= CRMG_ASKED_KNOWN;
 	if (judged)
 		how |= CRMG_ASKED_JUDGED;
@@ -312,15 +312,19 @@ static __always_inline enum crmg_reason
 crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crmg_reader *reader)
 {
 	const struct crmg_binding *binding = c->standing.binding;
-	bool judged = c->slot && reason < CRMG_REASON_FIRST_REFUSAL && reason != CRMG_REASON_PANIC;
+	bool counts = crmg_counts_requests(c->work, binding);
+	bool judged = counts && c->slot && reason < CRMG_REASON_FIRST_REFUSAL &&
+		      reason != CRMG_REASON_PANIC;
 	__u32 hides = judged && crmg_unreadable(&c->work->pkt);
 
-	if (!crmg_counts_requests(c->work, binding) ||
+	if (!crmg_reads(c->work, binding) ||
 	    (reason >= CRMG_REASON_FIRST_REFUSAL && crmg_enforced(binding, reason)))
 		return reason;
 	if (hides && binding->mode == CRMG_MODE_ENFORCE)
 		return CRMG_REASON_UNREADABLE;
 	reason = crmg_read(c, reason, judged, ctx, reader);
+	if (!counts)
+		CRMG_WRITE_ONCE(c->work->walk.begun, 0);
 	return hides && reason < CRMG_REASON_FIRST_REFUSAL ? CRMG_REASON_UNREADABLE : reason;
 }
 
@@ -390,6 +394,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	}
 	crmg_look(w, front, c.standing.binding);
 	w->spent = 0;
+	w->half_max = c.standing.binding->cap[CRMG_CAP_HALF_OPEN];
 	w->ended = 0;
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)

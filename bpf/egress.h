@@ -326,11 +326,11 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		source->now_ns = crmg_now_ns(&w->clock);
 		source->len = bytes;
 		crmg_conn_left(w);
-		if (!crmg_counts_requests(w, binding))
+		if (!crmg_reads(w, binding))
 			return TC_ACT_UNSPEC;
 		if (binding->protocol == CRMG_PROTOCOL_TLS)
 			crmg_read_leaves(skb, w);
-		else
+		else if (crmg_counts_requests(w, binding))
 			crmg_answers(skb, &c, row, client, !CRMG_READ_ONCE(control->panic));
 	}
 	return TC_ACT_UNSPEC;

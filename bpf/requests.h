@@ -14,6 +14,16 @@ crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *bindi
 	return binding->limits & CRMG_LIMITS_ASKED && crmg_has_conn(w, binding);
 }
 
+/* True if it is read: for its requests, or for whether the first one is complete (segments.h). */
+static __always_inline bool
+crmg_reads(const struct crmg_work *w, const struct crmg_binding *binding)
+{
+	bool first = binding->cap[CRMG_CAP_HALF_OPEN] &&
+		     (binding->protocol == CRMG_PROTOCOL_TLS || binding->protocol == CRMG_PROTOCOL_HTTP);
+
+	return (first || binding->limits & CRMG_LIMITS_ASKED) && crmg_has_conn(w, binding);
+}
+
 /*
  * True if the server may read something else than what the segment shows. Of a fragment the rest
  * comes later, and has no ports. A byte that is urgent is taken out of what the server reads
@@ -172,7 +182,11 @@ __noinline int crmg_read_leaves(struct __sk_buff *ctx, struct crmg_work *w)
 	stream = crmg_stream_at(w->walk.entry);
 	if (stream)
 		stream->out = w->walk.stream.out;
-	return 0;
+	if (!(w->walk.stream.out.flags & CRMG_TLS_OUT_ANSWER) || !w->walk.stream.count ||
+	    w->step.was == CRMG_CONN_ASKED)
+		return 0;
+	w->step.state = CRMG_CONN_ASKED;
+	return crmg_conn_move(w);
 }
 
 /* ------------------------------------------------------------------ buckets */

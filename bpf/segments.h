@@ -72,6 +72,25 @@ crmg_conn_reset(struct crmg_step *step, const struct crmg_conn *conn, __u64 tag,
 		step->state = CRMG_CONN_CLOSED;
 }
 
+/*
+ * What a connection becomes by data of the client, which was read; 0: what it was. Where nothing is
+ * read any byte is a request, of plain HTTP one that is whole. Of all else an answer tells, so who
+ * still sends after 10 s is slow: whoever waits for one is silent.
+ */
+static __always_inline __u32 crmg_conn_asks(const struct crmg_work *w, const struct crmg_conn *conn)
+{
+	__u32 read = CRMG_READ_ONCE(conn->read);
+	const struct crmg_stream *stream;
+
+	if (read == CRMG_READ_NOT)
+		return CRMG_CONN_ASKED;
+	stream = crmg_stream_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
+	if (stream && read == CRMG_READ_HTTP && stream->count &&
+	    stream->http.state == CRMG_HTTP_BOUNDARY && !crmg_conn_lacks(conn, stream))
+		return CRMG_CONN_ASKED;
+	return w->half_max && crmg_conn_late(conn, w->source.now_ns) ? CRMG_CONN_SLOW : 0;
+}
+
 /* A segment that is no SYN, and goes on to the server. */
 __noinline int crmg_conn_came(struct crmg_work *w)
 {
@@ -96,11 +115,15 @@ __noinline int crmg_conn_came(struct crmg_work *w)
 		return crmg_conn_move(w);
 	}
 	if (takes && !crmg_seq_after(seq, conn->client_next) &&
-	    crmg_seq_after(end, conn->client_next))
+	    crmg_seq_after(end, conn->client_next)) {
 		CRMG_WRITE_ONCE(conn->client_next, end);
+		if (crmg_conn_state(tag) < CRMG_CONN_ASKED && end - seq > !!(flags & CRMG_TCP_FIN))
+			w->step.state = crmg_conn_asks(w, conn);
+	}
 	if (crmg_conn_state(tag) == CRMG_CONN_SYN_ACK && flags & CRMG_TCP_ACK &&
 	    crmg_ntohl(w->pkt.ack) == conn->server_next) {
-		w->step.state = CRMG_CONN_OPEN;
+		if (!w->step.state)
+			w->step.state = CRMG_CONN_OPEN;
 		w->step.marks = CRMG_CONN_PROVEN;
 	}
 	if (flags & CRMG_TCP_FIN && takes)
@@ -169,6 +192,19 @@ static __always_inline void crmg_conn_said(struct crmg_conn *conn, const struct 
 	CRMG_WRITE_ONCE(conn->server_acked, crmg_ntohl(pkt->ack));
 }
 
+/*
+ * True if what the server sends shows that it was asked for something. Under TLS only what its
+ * records are does (requests.h); 100 of HTTP is not the answer yet.
+ */
+static __always_inline bool crmg_conn_answers(const struct crmg_conn *conn, const struct crmg_pkt *pkt)
+{
+	__u32 read = CRMG_READ_ONCE(conn->read);
+	__u32 least = read == CRMG_READ_HTTP ? CRMG_TLS_CONTINUE + 1 : 1;
+
+	return read != CRMG_READ_TLS && conn->client_next != conn->client_first &&
+	       crmg_segment_taken(pkt) - (pkt->tcp_flags & CRMG_TCP_FIN) >= least;
+}
+
 /* A segment that the server sends, in w->pkt; source and clock are set. */
 __noinline int crmg_conn_left(struct crmg_work *w)
 {
@@ -204,6 +240,7 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 	}
 	__sync_fetch_and_add(&conn->packets_out, w->source.packets);
 	__sync_fetch_and_add(&conn->bytes_out, w->source.len);
+	w->step.was = crmg_conn_state(tag);
 	w->step.clears = CRMG_CONN_RESET;
 	if (flags & CRMG_TCP_SYN)
 		w->step.clears |= CRMG_CONN_FIN_IN | CRMG_CONN_FIN_OUT | CRMG_CONN_MIDDLE;
@@ -219,6 +256,8 @@ __noinline int crmg_conn_left(struct crmg_work *w)
 	if (flags & CRMG_TCP_SYN) {
 		crmg_conn_answered(conn, crmg_ntohl(w->pkt.ack), again);
 		w->step.state = CRMG_CONN_SYN_ACK;
+	} else if (w->step.begun || crmg_conn_answers(conn, &w->pkt)) {
+		w->step.state = CRMG_CONN_ASKED;
 	} else if (crmg_segment_taken(&w->pkt)) {
 		w->step.state = CRMG_CONN_OPEN;
 	}

@@ -50,7 +50,7 @@ struct crmg_step {
 	__u64 marks;		/* CRMG_CONN_FIN_IN and others that it gets, ... */
 	__u64 clears;		/* ... and loses */
 	__u32 begun;		/* 1: by this segment */
-	__u32 pad;
+	__u32 was;		/* CRMG_CONN_*, of what leaves: before */
 };
 
 /* The flow of a segment that leaves (flows.h). */
@@ -83,6 +83,7 @@ struct crmg_work {
 	__u64 verdict;		/* enum crmg_verdict: the same */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
 	__u32 ifindex;		/* by which it came or goes */
+	__u32 half_max;		/* cap of HALF_OPEN that the source has */
 	__u64 ended;		/* 1: its connection ends with it, which is known already */
 	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
 	struct crmg_step step;

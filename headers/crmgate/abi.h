@@ -48,7 +48,7 @@
 	X(SANITY,      "sanity",      "well-formed, but what no honest sender sends") \
 	X(BYTES_OUT,   "bytes_out",   "too many leaving bytes, a budget is used up") \
 	X(OPEN_CONNECTIONS, "open_connections", "too many TCP connections open at once") \
-	X(HALF_OPEN,   "half_open",   "too many TCP handshakes begun and not finished") \
+	X(HALF_OPEN,   "half_open",   "too many TCP handshakes or first requests begun and not finished") \
 	X(REQUESTS,    "requests",    "too many requests of HTTP") \
 	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet") \
 	X(PLAINTEXT,   "plaintext",   "no TLS, where the policy wants it") \
@@ -80,7 +80,7 @@
  */
 #define CRMG_CAPS(X) \
 	X(OPEN_CONNECTIONS, "open_connections", "TCP connections, those in their handshake included") \
-	X(HALF_OPEN,        "half_open",        "TCP handshakes begun and not finished")
+	X(HALF_OPEN,        "half_open",        "TCP handshakes not finished, and slow first requests")
 
 /* X(ID, "name", "help"): who shares one budget of a limit. */
 #define CRMG_SCOPES(X) \
@@ -1133,6 +1133,8 @@ enum crmg_conn_state {
 	CRMG_CONN_SYN,		/* the client sent a SYN */
 	CRMG_CONN_SYN_ACK,	/* the server answered it */
 	CRMG_CONN_OPEN,		/* the handshake is complete, as far as anybody knows */
+	CRMG_CONN_SLOW,		/* the same, and its first request takes more than 10 s */
+	CRMG_CONN_ASKED,	/* the first request is complete, as far as can be told */
 };
 
 struct crmg_contags {

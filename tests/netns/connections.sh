@@ -33,6 +33,8 @@ while True:
         if what == b"k":
             c.send(b"k")
             continue
+        if what[:1] in (b"G", b"X", b"\r"):	# of a request that is on its way
+            continue
         if what == b"r":
             c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         loop.unregister(c)
@@ -65,6 +67,23 @@ for i in range(count):
         end(c, how)
 print("ended", flush=True)
 signal.pause()
+EOF
+
+# Opens requests, goes on with them after more than 10 s, and ends them when it is told to.
+cat >"$LAB_DIR/slow.py" <<'EOF'
+import socket, sys, time
+slow = [socket.create_connection((sys.argv[1], 443)) for i in range(int(sys.argv[2]))]
+begun = time.monotonic()
+def send(what):
+    for c in slow:
+        c.send(what)
+send(b"GET / HTTP/1.1\r\n")
+print("begun", flush=True)
+time.sleep(max(0, begun + 10.5 - time.monotonic()))
+send(b"X: y\r\n")
+sys.stdin.readline()
+send(b"\r\n")
+sys.stdin.readline()
 EOF
 
 # Connections of the client: as they are counted, and as the server has sockets for them.
@@ -102,6 +121,40 @@ no_drift() {
 	lab_until is 0 counted
 }
 
+half_open() {
+	crmgate why "$LAB_BAD" -j | jq '.services[].limits[] |
+		select(.name == "half_open") | .max - .available'
+}
+too_many() { metric 'crmgate_drops_total{policy="public",reason="half_open"}'; }
+
+# A few connections with requests that do not end: their source gets no more before they do, and
+# another does.
+slow() {
+	local server client more typed
+	attach "$(policy slow <<-EOP
+		version: 1
+		services: {api: {transport: tcp, ports: [443], protocol: http}}
+		policies: [{name: public, service: api, clients: any, limits: {half_open: {max: 5}}}]
+	EOP
+	)" -q
+	mkfifo "$LAB_DIR/typed"
+	exec {typed}<>"$LAB_DIR/typed"
+	lab_spawn server host python3 "$LAB_DIR/server.py"
+	lab_until listening
+	lab_spawn client bad sh -c "exec python3 $LAB_DIR/slow.py $LAB_CRM 5 <$LAB_DIR/typed" \
+		>"$LAB_DIR/said"
+	lab_until grep -q begun "$LAB_DIR/said"
+	lab_until is 5 half_open
+	lab_spawn more bad bash -c "exec 3<>/dev/tcp/$LAB_CRM/443"
+	lab_until at_least 1 too_many
+	in_good bash -c "exec 3<>/dev/tcp/$LAB_CRM/443"
+	echo >&"$typed"
+	lab_until is 0 half_open
+	wait "$more"
+	lab_stop "$client"
+	lab_stop "$server"
+}
+
 # Caps are told wherever limits are.
 told() {
 	local more
@@ -121,5 +174,6 @@ told() {
 }
 
 t 'caps are told wherever limits are' fresh told
+t 'slow first requests are half open' fresh slow
 t 'no drift: what is open is what the server has sockets for' fresh no_drift
 t_done
