@@ -7,6 +7,7 @@
 
 lab_up || exit 1
 
+packaging=$(dirname "$0")/../../packaging
 few=$(public 'limits: {packets: {rate: 1/h, burst: 5}}' few)
 
 programs() { in_host ip -d link show | grep -c prog/xdp || :; }
@@ -54,8 +55,41 @@ other_mode() {
 	purge
 }
 
+# After a reboot of a host that had it: the daemon has not the capability, puts back what it can
+# and says who puts back the rest. Its unit has a line that does it as root, where it can be.
+rebooted() {
+	local state=/var/lib/crmgate/$LAB_INSTANCE line edited
+	manager=
+	line=$(sed -n 's|^ExecStartPost=-+@SBINDIR@/crmgate ||p' "$packaging/crmgate.service.in")
+	expect 'of the unit' "$line" =~ ^attach
+	trap 'daemon_killed $manager' EXIT
+	attach "$few" -q
+	serve
+	lab_until managed
+	lab_stop "$manager"
+	lab_until ended
+	rm -r "/sys/fs/bpf/crmgate/$LAB_INSTANCE"
+	edited=$(jq '.interfaces[].chained = true' "$state/interfaces.json")
+	cat <<<"$edited" >"$state/interfaces.json"
+	serve
+	lab_until told manage 'crm1: only who has CAP_SYS_ADMIN .*attach crm1 --chain'
+	told restored 'after a reboot: generation 1, .* 2 interfaces'
+	expect_exit 4 crmgate status --check
+	expect 'says what is missing' "$OUTPUT" =~ 'crm1: the program is not in the dispatcher'
+	expect_json "$(crmgate status -j)" 'all(.interfaces[]; .tc != "none")'
+	# shellcheck disable=SC2086 # words of a command
+	expect_exit '[01]' crmgate $line
+	enforced || told manage 'crm1: (this kernel takes no program|the dispatcher of this)'
+}
+# As the service does, without what it may not have.
+serve() {
+	lab_spawn manager host setpriv --bounding-set=-sys_admin "$CRMGATE" daemon --manage \
+		--instance "$LAB_INSTANCE" --listen "$DAEMON_AT"
+}
+
 t 'chain: refused by a kernel without extensions' kernel
 t 'chain: refused beside a program that is in no dispatcher' foreign
 t 'chain: not with --mode tc' usage
 t 'chain: not over an interface that is attached without it' other_mode
+t 'chain: after a reboot the daemon says who puts it back, and the unit does' rebooted
 t_done

@@ -37,6 +37,8 @@ in_order() {
 	grep -x 'Before=network-online.target' "$unit"
 	grep -E '^ExecStartPre=-/usr/sbin/crmgate check ' "$unit"
 	grep -x 'Type=notify' "$unit"
+	# With all rights, and whatever becomes of it the service goes on.
+	grep -x 'ExecStartPost=-+/usr/sbin/crmgate attach --missing -q' "$unit"
 	! grep -E '^Exec(Stop|StopPost|Reload)=' "$unit"
 }
 
@@ -70,7 +72,7 @@ makes_the_user() {
 
 t 'the service is valid' is_valid
 t 'systemd-analyze security is at most 2.5' is_confined
-t 'the service starts before network-online, after a check, and stops without a command' in_order
+t 'the service starts before network-online, after a check, puts back what is missing, and stops without a command' in_order
 t 'the service has the paths of PREFIX' paths_follow_prefix
 t 'the service says where to name an interface' names_what_is_missing
 t 'user, group and folders are made' makes_the_user
