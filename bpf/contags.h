@@ -130,7 +130,7 @@ crmg_conn_victim(const struct crmg_contags *line, __u64 now_ns, __u32 open, __u3
 	for (i = 0; i < CRMG_WAYS; i++) {
 		__u64 tag = CRMG_READ_ONCE(line->tag[i]);
 		__u32 state = crmg_conn_state(tag), idle = crmg_conn_idle(tag, now_ns);
-		/* By state, four bits each: EMPTY 6, BUSY 0, CLOSED 5, SYN 3, SYN_ACK 2, others 1 or 0. */
+		/* By state, four bits each: EMPTY 6, BUSY 0, CLOSED 5, SYN 3, SYN_ACK 2, rest 1 or 0. */
 		__u64 class = (0x23506 | (open & 1) * 0x11100000) >> state * 4 & 0xf;
 		__u64 gone = crmg_above(idle, crmg_conn_lasts(tag)) * crmg_above(state, CRMG_CONN_CLOSED);
 		__u64 rank, above;
@@ -196,7 +196,7 @@ static __always_inline void crmg_conn_review(__u64 *tag, __u32 at, __u64 old, __
 		crmg_gauge_give(gauge, 0 - CRMG_GAUGE_HALF);
 }
 
-/* Forgets those of a line that are gone, and finds slow ones. A function of its own, verified once. */
+/* Forgets those of a line that are gone, and finds slow ones. Verified once. */
 __noinline int crmg_conn_expire(__u32 line_index, __u64 now_ns)
 {
 	struct crmg_contags *line = crmg_conn_line(line_index);

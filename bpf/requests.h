@@ -19,7 +19,8 @@ static __always_inline bool
 crmg_reads(const struct crmg_work *w, const struct crmg_binding *binding)
 {
 	bool first = binding->cap[CRMG_CAP_HALF_OPEN] &&
-		     (binding->protocol == CRMG_PROTOCOL_TLS || binding->protocol == CRMG_PROTOCOL_HTTP);
+		     (binding->protocol == CRMG_PROTOCOL_TLS ||
+		      binding->protocol == CRMG_PROTOCOL_HTTP);
 
 	return (first || binding->limits & CRMG_LIMITS_ASKED) && crmg_has_conn(w, binding);
 }

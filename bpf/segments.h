@@ -196,7 +196,8 @@ static __always_inline void crmg_conn_said(struct crmg_conn *conn, const struct 
  * True if what the server sends shows that it was asked for something. Under TLS only what its
  * records are does (requests.h); 100 of HTTP is not the answer yet.
  */
-static __always_inline bool crmg_conn_answers(const struct crmg_conn *conn, const struct crmg_pkt *pkt)
+static __always_inline bool
+crmg_conn_answers(const struct crmg_conn *conn, const struct crmg_pkt *pkt)
 {
 	__u32 read = CRMG_READ_ONCE(conn->read);
 	__u32 least = read == CRMG_READ_HTTP ? CRMG_TLS_CONTINUE + 1 : 1;
