@@ -292,8 +292,11 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 	early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;
 	if (!read && crmg_answered(c->work) && reason != CRMG_REASON_PANIC)
 		return CRMG_REASON_REQUESTS;
-	if (!read || early)
-		return early ? CRMG_REASON_EARLY : reason;
+	if (early)
+		return CRMG_READ_ONCE(c->work->walk.torn) ? CRMG_REASON_UNREADABLE :
+							    CRMG_REASON_EARLY;
+	if (!read)
+		return reason;
 	if (c->slot && crmg_counts_requests(c->work, binding))
 		how |= CRMG_ASKED_KNOWN;
 	if (judged)
@@ -356,6 +359,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	w->exceeded = 0;
 	w->step.begun = 0;
 	w->walk.begun = 0;
+	w->walk.torn = 0;
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
 		crmg_hash_source(&source->addr, service, 0, &source->hash);
@@ -404,8 +408,8 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	verdict = crmg_decide(&c, crmg_forget(w, reason));
 	if (!crmg_has_conn(w, c.standing.binding))
 		return verdict;
-	if (verdict == CRMG_VERDICT_RESET && crmg_is_floor(CRMG_READ_ONCE(w->reason)))
-		crmg_first_ends(w);
+	if (verdict == CRMG_VERDICT_RESET && crmg_is_form(CRMG_READ_ONCE(w->reason)))
+		crmg_both_end(w);
 	else
 		crmg_conn_judged(w, verdict == CRMG_VERDICT_PASS);
 	return verdict;

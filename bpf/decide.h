@@ -44,11 +44,13 @@ static __always_inline bool crmg_is_floor(enum crmg_reason reason)
 	return reason == CRMG_REASON_PLAINTEXT || reason == CRMG_REASON_TLS_VERSION;
 }
 
-/* True if what a packet is, and not how many there are, is the reason. */
+/* True if what a packet is, and not how many there are, is the reason. For the verifier no branch. */
 static __always_inline bool crmg_is_form(enum crmg_reason reason)
 {
-	return crmg_is_floor(reason) || reason == CRMG_REASON_SANITY ||
-	       reason == CRMG_REASON_UNREADABLE;
+	const __u64 form = 1ULL << CRMG_REASON_PLAINTEXT | 1ULL << CRMG_REASON_TLS_VERSION |
+			   1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_UNREADABLE;
+
+	return form >> reason & 1;
 }
 
 /* True if the reason is that a request is too much (requests.h). */
@@ -311,7 +313,8 @@ static __always_inline bool crmg_reset_granted(__u64 now_ns)
 /*
  * Only to a source that is proven: else who forges an address has this host send RSTs
  * there. What is malformed proves nothing, so a segment that is answered is well-formed.
- * A source that was cut is told in any case: nothing comes of its open connections.
+ * A source that was cut is told in any case: nothing comes of its open connections. So is one
+ * that is torn.
  */
 static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_reason reason)
 {
@@ -321,7 +324,8 @@ static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_
 		     reason == CRMG_REASON_TOTAL) &&
 		    CRMG_READ_ONCE(c->work->spent) && pkt->tcp_flags & CRMG_TCP_ACK;
 
-	if ((c->standing.binding->on_exceed == CRMG_ACTION_DROP && !ends) || !source->proven ||
+	if ((c->standing.binding->on_exceed == CRMG_ACTION_DROP && !ends &&
+	     !CRMG_READ_ONCE(c->work->walk.torn)) || !source->proven ||
 	    pkt->transport != CRMG_TRANSPORT_TCP || pkt->tcp_flags & CRMG_TCP_RST)
 		return false;
 	return crmg_reset_granted(source->now_ns);
@@ -331,13 +335,15 @@ static __always_inline bool crmg_may_reset(const struct crmg_case *c, enum crmg_
 static __always_inline enum crmg_verdict
 crmg_refusal_verdict(const struct crmg_case *c, enum crmg_reason reason)
 {
+	const __u64 silent = 1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_EARLY |
+			     1ULL << CRMG_REASON_UNREADABLE;
+	__u64 torn = CRMG_READ_ONCE(c->work->walk.torn);
 	__u32 answer = crmg_is_asked(reason) ? CRMG_READ_ONCE(c->work->reply.answer) :
 					       CRMG_ANSWER_NONE;
 
 	if (answer == CRMG_ANSWER_ENDED)
 		return CRMG_VERDICT_REJECT;
-	if (answer == CRMG_ANSWER_LATER || reason == CRMG_REASON_SANITY ||
-	    reason == CRMG_REASON_EARLY || reason == CRMG_REASON_UNREADABLE ||
+	if (answer == CRMG_ANSWER_LATER || (silent >> reason & 1 & ~torn) ||
 	    !crmg_may_reset(c, reason))
 		return CRMG_VERDICT_DROP;
 	return answer == CRMG_ANSWER_TEXT ? CRMG_VERDICT_REJECT : CRMG_VERDICT_RESET;

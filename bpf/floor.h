@@ -111,8 +111,8 @@ __noinline int crmg_conn_end(struct crmg_work *w, __u32 in)
 	return crmg_conn_move(w);
 }
 
-/* So is one whose first segment is answered, if its flow is known: else the client alone is told. */
-static __always_inline void crmg_first_ends(struct crmg_work *w)
+/* So is that of a segment that arrived, if its flow is known: else the client alone is told. */
+static __always_inline void crmg_both_end(struct crmg_work *w)
 {
 	if (!crmg_flow_end(&w->pkt))
 		return;

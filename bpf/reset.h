@@ -43,7 +43,7 @@ struct crmg_reset {
 
 /*
  * True if the segment is of an open connection that is to end, and the first such: of a source
- * that was cut, or below a floor of TLS.
+ * that was cut, below a floor of TLS, or torn.
  */
 static __always_inline bool crmg_reset_ends(const struct crmg_work *w)
 {

@@ -139,9 +139,10 @@ static __always_inline void crmg_tls_astray(struct crmg_walk *k)
 }
 
 /*
- * A hole is read to its end. There the header was that made it one; if it is not, somebody made
- * something look like a header, to have it read instead: where nothing is refused the headers
- * before it are believed, else the segment is not taken. 1: there is no more to read.
+ * A hole is read to its end. There the header was that made it one; if it is not, something only
+ * looked like a header, by chance or to have it read instead. Where nothing is refused the headers
+ * before it are believed. Else the segment is not taken, and is none the better when it comes
+ * again; what is behind it went on, so the connection has to end. 1: there is no more to read.
  */
 static __always_inline long crmg_tls_filled(struct crmg_walk *k)
 {
@@ -157,7 +158,7 @@ static __always_inline long crmg_tls_filled(struct crmg_walk *k)
 	k->late = 0;
 	if (!k->held)
 		return 0;
-	k->aside = 1;
+	k->aside = k->torn = 1;
 	k->begun = 0;
 	return 1;
 }

@@ -45,6 +45,7 @@ struct crmg_walk {
 	__u8 version;	/* minor number of that which a ClientHello names */
 	__u8 lost;	/* 1: it has to be seen whether it begins with a header, ... */
 	__u8 astray;	/* ... and it does not, and nothing tells where one is */
+	__u8 torn;	/* 1: what was passed on ahead of it was read from nowhere (tls.h) */
 	struct crmg_greeting greeting;	/* a copy: written back if more is to come */
 	__u32 told;	/* what came of it */
 	__u8 bytes[CRMG_WALK_BYTES + 8];

@@ -53,7 +53,7 @@
 	X(EARLY,       "early",       "ahead of what is missing, so its requests cannot be read yet") \
 	X(PLAINTEXT,   "plaintext",   "no TLS, where the policy wants it") \
 	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants") \
-	X(UNREADABLE,  "unreadable",  "a fragment or urgent data: nobody can tell what its server reads") \
+	X(UNREADABLE,  "unreadable",  "a fragment, urgent data, no record behind a gap: it cannot be read") \
 	X(AUTH_FAILURES, "auth_failures", "too many requests were answered 401 or 403")
 
 /* The first reason that is a refusal; all before it let the packet pass. */

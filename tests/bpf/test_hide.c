@@ -5,6 +5,8 @@
  */
 #include "talk.h"
 
+#include "../lib/refparse.h"
+
 #define POLICY(limits) POLICY_OF("http", limits)
 #define POLICY_OF(protocol, limits) \
 	"version: 1\n" \
@@ -228,6 +230,35 @@ static void test_tls_in_the_hole(void **state)
 	assert_int_equal(refused(CRMG_REASON_EARLY), 1);
 }
 
+/*
+ * A body that looks like a header, behind what is missing: that shows that it was none. What came
+ * next was read from nowhere and went on, so both ends get a RST, the server first.
+ */
+static void test_tls_torn(void **state)
+{
+	enum { PART = 50 };
+	struct talk t = talk(PEER4, 1024);
+	char sent[RECORD_LEN];
+	struct crmg_ref rst;
+
+	(void)state;
+	memcpy(sent, record, RECORD_LEN);
+	memcpy(sent + PART, record, RECORD_LEN - PART);
+	answers(&t);
+	assert_int_equal(says_at(&t, t.next + PART, sent + PART, RECORD_LEN - PART), XDP_PASS);
+	assert_int_equal(says_at(&t, t.next, sent, PART), XDP_PASS);
+	rst = crmg_ref_parse(reply.data, reply.len);
+	assert_int_equal(rst.tcp_flags, RST);
+	assert_int_equal(rst.dport, 443);
+	assert_int_equal(crmg_test_get32(reply.data + 14 + 20 + 4), t.next);
+	assert_int_equal(refused(CRMG_REASON_UNREADABLE), 1);
+	assert_int_equal(refused(CRMG_REASON_EARLY), 0);
+	/* Of a connection that it knows no more the server tells the client. */
+	assert_int_equal(says_at(&t, t.next, sent, PART), XDP_PASS);
+	assert_memory_equal(reply.data + reply.len - PART, sent, PART);
+	assert_int_equal(crmg_rig_host(rig, CRMG_HOST_RESETS), 1);
+}
+
 /* Swapped where nothing is refused: behind each answer there is a request. */
 static void test_tls_swapped_shadow(void **state)
 {
@@ -294,6 +325,7 @@ int main(void)
 		TEST(test_lagging, set_up),
 		TEST(test_tls_swapped, set_up_tls),
 		TEST(test_tls_in_the_hole, set_up_tls),
+		TEST(test_tls_torn, set_up_tls),
 		TEST(test_tls_swapped_shadow, set_up_tls_shadow),
 	};
 

@@ -19,6 +19,7 @@ struct crmg_walker {
 	uint32_t counted;	/* requests so far */
 	bool tls;
 	bool held;		/* a segment of which nothing can be told is refused */
+	bool torn;		/* a gap did not end where it has to */
 	bool stuck;		/* a walk had not ended after the steps that it may take */
 };
 
@@ -81,6 +82,7 @@ static inline bool crmg_walker_read(struct crmg_walker *w, bool leaves, uint32_t
 	read = w->tls ? crmg_tls_meet(&k) : crmg_http_meet(&k);
 	if (read)
 		crmg_walker_walk(w, &k, &frame);
+	w->torn |= k.torn;
 	if (!leaves && k.held && k.aside)
 		return false;
 	if (!read)

@@ -272,6 +272,7 @@ static void test_held(void **state)
 
 		walker.counted = 0;
 		requests = converse(&way);
+		assert_false(walker.torn);
 		if (walker.counted != requests)
 			fail_msg("conversation %d, segments to %u bytes: %u requests counted of %u", i,
 				 way.largest, walker.counted, requests);
@@ -328,6 +329,7 @@ static void test_false_header(void **state)
 		walker.counted = 0;
 		assert_true(segment(&client, from + 100, client.len - from - 100, server.first));
 		assert_int_equal(segment(&client, from, 100, server.first), !held);
+		assert_int_equal(walker.torn, held);
 		assert_int_equal(walker.counted, 1);
 	}
 	held = false;
