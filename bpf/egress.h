@@ -337,6 +337,10 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 refused:
 	row->dropped_out += segments;
 	row->dropped_bytes_out += bytes;
+	/* What it answers is not counted yet. Of a greeting the floor keeps what was read. */
+	if (verdict == CRMG_VERDICT_DROP && binding->protocol != CRMG_PROTOCOL_TLS &&
+	    crmg_counts_requests(w, binding))
+		crmg_flow_back(w);
 	return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, w) : TC_ACT_SHOT;
 }
 

@@ -194,6 +194,7 @@ __noinline __u32 crmg_flow_sent(struct crmg_work *w, __u64 now_ns)
 
 	if (!w)
 		return CRMG_SENT_AGAIN;
+	w->flow.at = ~0U;
 	pkt = &w->pkt;
 	seq = crmg_ntohl(pkt->seq);
 	ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN));
@@ -209,10 +210,10 @@ __noinline __u32 crmg_flow_sent(struct crmg_work *w, __u64 now_ns)
 		return CRMG_SENT_AGAIN;
 	s.state = taken > ends ? CRMG_FLOW_TALKS : CRMG_FLOW_OPEN;
 	way = crmg_flow_way(line, key.hash);
+	old = way < CRMG_WAYS ? CRMG_READ_ONCE(line->flow[way & 7]) : 0;
 	if (pkt->tcp_flags & CRMG_TCP_SYN) {
 		s.state = CRMG_FLOW_SYN_ACK;
 	} else if (way < CRMG_WAYS) {
-		old = CRMG_READ_ONCE(line->flow[way & 7]);
 		if (crmg_flow_state(old) != CRMG_FLOW_TALKS && s.state == CRMG_FLOW_TALKS) {
 			crmg_flow_begins(&s, old, seq);
 		} else {
@@ -234,29 +235,40 @@ __noinline __u32 crmg_flow_sent(struct crmg_work *w, __u64 now_ns)
 	w->flow.word = crmg_flow_make(key.hash, s.next, s.state, now_ns);
 	way = crmg_flow_put(line, way, w->flow.word, now_ns);
 	w->flow.at = way < CRMG_WAYS ? key.line * CRMG_WAYS + way : ~0U;
+	w->flow.was = old;
 	w->flow.said = s.said;
 	return s.sent;
 }
 
+/* What the segment that was sent last made of its flow, unless another CPU has changed that. */
+static __always_inline void crmg_flow_change(const struct crmg_work *w, __u64 new)
+{
+	__u32 line_index = w->flow.at / CRMG_WAYS;
+	struct crmg_flows *line = bpf_map_lookup_elem(&flows, &line_index);
+
+	if (line)
+		__sync_val_compare_and_swap(&line->flow[w->flow.at & 7], w->flow.word, new);
+}
+
+/* It does not leave: when it is sent again that is the first time. */
+static __always_inline void crmg_flow_back(const struct crmg_work *w)
+{
+	crmg_flow_change(w, w->flow.was);
+}
+
 /*
  * The segment that was sent last is refused, from what was not read before on: nothing gets past
- * that until it is sent again. Or what the server says first goes on behind it. Unless another
- * CPU has changed the flow.
+ * that until it is sent again. Or what the server says first goes on behind it.
  */
 static __always_inline void
 crmg_flow_becomes(const struct crmg_work *w, enum crmg_flow_state state)
 {
-	__u32 line_index = w->flow.at / CRMG_WAYS;
-	struct crmg_flows *line = bpf_map_lookup_elem(&flows, &line_index);
-	__u64 old = w->flow.word, new = old & ~(0xfULL << CRMG_FLOW_STATE_SHIFT);
+	__u64 new = w->flow.word & ~(0xfULL << CRMG_FLOW_STATE_SHIFT);
 
-	if (!line)
-		return;
 	if (state == CRMG_FLOW_SILENCED)
 		new = (__u32)new | (__u64)(crmg_ntohl(w->pkt.seq) + w->flow.said)
 				   << CRMG_FLOW_SEQ_SHIFT;
-	new |= (__u64)state << CRMG_FLOW_STATE_SHIFT;
-	__sync_val_compare_and_swap(&line->flow[w->flow.at & 7], old, new);
+	crmg_flow_change(w, new | (__u64)state << CRMG_FLOW_STATE_SHIFT);
 }
 
 /* ----------------------------------------------------------- what arrives */

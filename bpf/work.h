@@ -55,7 +55,8 @@ struct crmg_step {
 
 /* The flow of a segment that leaves (flows.h). */
 struct crmg_flow_place {
-	__u64 word;		/* that was written */
+	__u64 word;		/* that was written, ... */
+	__u64 was;		/* ... and what was there of it before; 0: nothing */
 	__u32 at;		/* its entry, as in "greetings"; ~0: it has none */
 	__u32 said;		/* bytes of the segment that were read before */
 };

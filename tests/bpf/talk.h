@@ -6,6 +6,8 @@
 #include "conversation.h"
 #include "rig.h"
 
+#include <linux/pkt_cls.h>
+
 /* A connection, and how much of it the client has sent. */
 struct talk {
 	struct conversation c;
@@ -69,8 +71,8 @@ static inline void answers(struct talk *t)
 	server_says(t, ACK, 10);
 }
 
-/* The server sends this text at this number. */
-static inline void server_says_at(const struct talk *t, uint32_t seq, const char *text)
+/* The server sends this text at this number. False: it is refused. */
+static inline bool server_says_at(const struct talk *t, uint32_t seq, const char *text)
 {
 	const struct crmg_test_packet p = {
 		.src = t->c.client.hi ? SERVER6 : SERVER4, .dst = t->c.client,
@@ -81,7 +83,7 @@ static inline void server_says_at(const struct talk *t, uint32_t seq, const char
 
 	crmg_test_build(&p, &frame);
 	memcpy(frame.data + frame.len - p.payload, text, p.payload);
-	crmg_rig_tc(rig, &frame, NULL);
+	return (int)crmg_rig_tc(rig, &frame, NULL) == TC_ACT_UNSPEC;
 }
 
 static inline void server_says_text(struct talk *t, const char *text)

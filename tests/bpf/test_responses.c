@@ -7,11 +7,12 @@
 
 #define GET "GET / HTTP/1.1\r\nHost: api.example.org\r\n\r\n"
 
-static const char policy[] =
-	"version: 1\n"
-	"capacity: {sources: 1024, flows: 1024}\n"
-	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n"
-	"policies: [{name: public, service: api, clients: any, limits: {requests: {rate: 1G/s}}}]\n";
+#define POLICY(more, limits) \
+	"version: 1\n" \
+	"capacity: {sources: 1024, flows: 1024}\n" \
+	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n" \
+	"policies: [{name: public, service: api, clients: any, " more \
+	"  limits: {requests: {rate: 1G/s}" limits "}}]\n"
 
 static void asks(struct talk *t)
 {
@@ -114,10 +115,62 @@ static void test_pipelined(void **state)
 	check_answered(0, 4, 0, 1, 0);
 }
 
+/* Sends until a budget refuses something. */
+static void use_up(struct talk *t)
+{
+	char body[1001] = "";
+	int sent = 0;
+
+	memset(body, '-', sizeof(body) - 1);
+	while (server_says_at(t, t->c.next, body)) {
+		t->c.next += (uint32_t)strlen(body);
+		assert_true(++sent < 200);
+	}
+}
+
+/* An answer that is refused has not been given: it counts when it leaves, and then once. */
+static void check_refused(struct talk *t, uint64_t failures)
+{
+	static uint64_t now = START_NS;
+	const char answer[] = "HTTP/1.1 401 No\r\n\r\n";
+
+	use_up(t);
+	for (int i = 0; i < 3; i++)
+		assert_false(server_says_at(t, t->c.next, answer));
+	assert_int_equal(crmg_rig_row(rig, "api", "public").failures, failures - 1);
+	for (int i = 0; i < 2; i++) {
+		crmg_rig_set_clock(rig, now += CRMG_NS_PER_SEC);
+		assert_true(server_says_at(t, t->c.next, answer));
+		assert_int_equal(crmg_rig_row(rig, "api", "public").failures, failures);
+	}
+	t->c.next += (uint32_t)strlen(answer);
+}
+
+/* The first is asked for, the second a request that was not seen. */
+static void test_refused(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	asks(&t);
+	check_refused(&t, 1);
+	check_answered(0, 0, 0, 1, 0);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").requests[CRMG_VERDICT_PASS], 1);
+	check_refused(&t, 2);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").requests[CRMG_VERDICT_PASS], 2);
+}
+
+static int set_up_throttle(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("on_budget: throttle, throttle_to: 64kB/s, ",
+				    ", bytes_out: [{quota: 80kB, per: 1m}]"));
+}
+
 static int set_up(void **state)
 {
 	(void)state;
-	return set_up_policy(policy);
+	return set_up_policy(POLICY("", ""));
 }
 
 int main(void)
@@ -127,6 +180,7 @@ int main(void)
 		TEST(test_no_answers, set_up),
 		TEST(test_once, set_up),
 		TEST(test_pipelined, set_up),
+		TEST(test_refused, set_up_throttle),
 	};
 
 	return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
