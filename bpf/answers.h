@@ -28,8 +28,9 @@ static __always_inline bool crmg_answer_given(const struct crmg_work *w)
 	const struct crmg_stream *stream = crmg_stream_at(w->walk.entry);
 	const struct crmg_conn *conn = crmg_conn_of(&w->step);
 
-	return w->step.way < CRMG_WAYS && stream && conn && CRMG_READ_ONCE(conn->read) &&
-	       stream->marks & CRMG_STREAM_REJECTED;
+	return w->step.way < CRMG_WAYS && stream && conn &&
+	       CRMG_READ_ONCE(conn->read) == CRMG_READ_HTTP &&
+	       stream->rejected.state != CRMG_REJECTING_NOT;
 }
 
 /* A segment with a request was refused: finds out whether it can be answered. */

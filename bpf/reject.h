@@ -137,7 +137,7 @@ crmg_reject_end(struct xdp_md *ctx, struct crmg_work *w, struct crmg_rejected *r
 {
 	struct crmg_reset reset;
 
-	rejected->ended = 1;
+	rejected->state = CRMG_REJECTING_ENDED;
 	w->step.state = CRMG_CONN_CLOSED;
 	crmg_conn_move(w);
 	crmg_reset_onward(&w->pkt, &reset);
@@ -174,7 +174,7 @@ __noinline int crmg_xdp_reject(struct xdp_md *ctx, struct crmg_work *w)
 	if (!first && taken && seq == rejected->request && bpf_ntohl(pkt->ack) == rejected->answer) {
 		w->reply.retry_s = rejected->retry_s;
 		text = true;
-	} else if (!first && !rejected->ended) {
+	} else if (!first && rejected->state != CRMG_REJECTING_ENDED) {
 		return crmg_reject_end(ctx, w, rejected);
 	} else if (!first && (!taken || pkt->tcp_flags & CRMG_TCP_RST)) {
 		return XDP_DROP;
@@ -186,8 +186,8 @@ __noinline int crmg_xdp_reject(struct xdp_md *ctx, struct crmg_work *w)
 		return first ? XDP_ABORTED : XDP_DROP;
 	if (first) {
 		*rejected = (struct crmg_rejected){ .request = seq, .answer = bpf_ntohl(pkt->ack),
-						    .retry_s = w->reply.retry_s };
-		stream->marks |= CRMG_STREAM_REJECTED;
+						    .retry_s = w->reply.retry_s,
+						    .state = CRMG_REJECTING_SAID };
 	}
 	return XDP_TX;
 }

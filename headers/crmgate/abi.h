@@ -1179,12 +1179,18 @@ struct crmg_http_stream {
 	__u32 pad;
 };
 
-/* Instead, of a connection in which a request was answered in place of the server (reject.h). */
+enum crmg_rejecting {
+	CRMG_REJECTING_NOT,
+	CRMG_REJECTING_SAID,	/* nothing more of it reaches the server, ... */
+	CRMG_REJECTING_ENDED,	/* ... which was sent a RST */
+};
+
+/* Of a connection in which a request was answered in place of the server (reject.h). */
 struct crmg_rejected {
 	__u32 request;		/* sequence number of that request, ... */
 	__u32 answer;		/* ... and of its answer */
 	__u32 retry_s;		/* that it told */
-	__u32 ended;		/* 1: the server was sent a RST */
+	__u32 state;		/* enum crmg_rejecting */
 };
 
 /* TLS, of what arrives (tls.h). */
@@ -1230,7 +1236,6 @@ struct crmg_stream {
 	union {
 		struct crmg_http_stream http;
 		struct crmg_tls_in tls;
-		struct crmg_rejected rejected;
 		__u64 in[4];	/* room for what arrives */
 	};
 	union {
@@ -1239,6 +1244,8 @@ struct crmg_stream {
 			__u32 answered;	/* HTTP: requests that the server has answered, as `count` */
 			__u32 answers;	/* that were seen to begin, of all requests */
 			__u32 unasked;	/* those of them that no request was read for; by TC */
+			/* By XDP, but never with a copy: another CPU may know nothing of it. */
+			struct crmg_rejected rejected;
 		};
 	};
 	__u8 hole_held[4];	/* TLS: the beginning of the header where the hole is */
@@ -1249,7 +1256,6 @@ CRMG_SIZE(struct crmg_stream, 80);
 #define CRMG_STREAM_LOST    2	/* it is not known where a message begins */
 #define CRMG_STREAM_GUESSED 8	/* the last one began by the look of a line */
 #define CRMG_STREAM_OTHER   16	/* what came was no HTTP/1, where a message begins */
-#define CRMG_STREAM_REJECTED 4	/* `rejected` holds: nothing more of it reaches the server */
 
 /*
  * Map "gauges": how many connections a source has, in lines of eight words, chosen by
