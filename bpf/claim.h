@@ -127,12 +127,34 @@ crmg_claim_way(struct crmg_tags *line, __u32 way, __u32 tag, struct crmg_source 
 	return crmg_claim(line, way, tag, crmg_slot_at(index), 0, source);
 }
 
+/* 1 if a bucket has a backlog. Like what follows calculated, not branched, for the verifier. */
+static __always_inline __u64 crmg_has_backlog(__u64 tat, __u64 now)
+{
+	return ((tat - now - 1) / CRMG_BACKLOG_MAX - 1) >> 63;
+}
+
+/* True if the requests of a slot are not paid for, or its failures. */
+static __always_inline bool
+crmg_asked_owes(const struct crmg_slot *slot, __u32 index, __u64 now)
+{
+	const struct crmg_asked *asked = bpf_map_lookup_elem(&asked_map, &index);
+	__u64 owes;
+
+	if (!asked || CRMG_READ_ONCE(asked->check) != CRMG_READ_ONCE(slot->check))
+		return false;
+	owes = crmg_has_backlog(CRMG_READ_ONCE(asked->tat), now) |
+	       (crmg_has_backlog(CRMG_READ_ONCE(asked->failed_tat), now) &
+		(0 - CRMG_READ_ONCE(asked->failed_cost)) >> 63);
+	return owes;
+}
+
 /*
  * What the tag of a victim cannot tell. Who was refused something still has a claim
  * while a budget of his is not full, or a flood would refill it; a ban that runs stays.
  */
 static __always_inline bool
-crmg_victim_free(const struct crmg_slot *slot, __u32 state, const struct crmg_source *source)
+crmg_victim_free(const struct crmg_slot *slot, __u32 index, __u32 state,
+		 const struct crmg_source *source)
 {
 	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	int i;
@@ -144,7 +166,7 @@ crmg_victim_free(const struct crmg_slot *slot, __u32 state, const struct crmg_so
 	for (i = 0; i < CRMG_BUCKET_LIMITS; i++)
 		if (crmg_backlog(CRMG_READ_ONCE(slot->tat[i]), now))
 			return false;
-	return true;
+	return !crmg_asked_owes(slot, index, now);
 }
 
 static __always_inline enum crmg_claim
@@ -169,7 +191,7 @@ crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 			       source->proven))
 		return CRMG_CLAIM_AGAIN;
 	slot = crmg_slot_at(index);
-	if (!slot || !crmg_victim_free(slot, crmg_tag_state(tag), source))
+	if (!slot || !crmg_victim_free(slot, index, crmg_tag_state(tag), source))
 		return CRMG_CLAIM_NONE;
 	if (tag)
 		crmg_count_host(CRMG_HOST_EVICTIONS);

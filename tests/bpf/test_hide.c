@@ -160,6 +160,29 @@ static void test_lagging(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);
 }
 
+/*
+ * Whoever owes nothing but requests stays in the table of sources, as who owes packets does: a flood
+ * of strangers makes no new bucket for him.
+ */
+static void test_flood(void **state)
+{
+	static const uint64_t after_s[] = { 0, 10, 95 };
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(after_s); i++) {
+		crmg_rig_set_clock(rig, START_NS + after_s[i] * CRMG_NS_PER_SEC);
+		for (uint32_t n = 0; n < 2 * 8 * 1024; n++) {
+			struct crmg_test_packet p = tcp_packet(stranger(n / 2), 443, ACK);
+
+			crmg_rig_xdp_packet(rig, &p);
+		}
+		assert_non_null(crmg_rig_slot(rig, "api", PEER4));
+	}
+}
+
 /* What is no HTTP/1 counts by its turn: what comes behind an answer is a request. */
 static void test_another_protocol(void **state)
 {
@@ -295,6 +318,12 @@ static int set_up_three(void **state)
 	return set_up_policy(POLICY("requests: {rate: 2/s, burst: 3}"));
 }
 
+static int set_up_one(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("requests: {rate: 1/100s, burst: 1}"));
+}
+
 static int set_up_shadow(void **state)
 {
 	(void)state;
@@ -323,6 +352,7 @@ int main(void)
 		TEST(test_debt, set_up_three),
 		TEST(test_another_protocol, set_up),
 		TEST(test_lagging, set_up),
+		TEST(test_flood, set_up_one),
 		TEST(test_tls_swapped, set_up_tls),
 		TEST(test_tls_in_the_hole, set_up_tls),
 		TEST(test_tls_torn, set_up_tls),
