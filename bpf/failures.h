@@ -20,18 +20,27 @@ crmg_failures_backlog(const struct crmg_work *w, const struct crmg_asked *asked,
 			       w->failures.tolerance);
 }
 
-/* True if one more failure would be too many, under the limit in w->failures; cost 0: none. */
+/*
+ * True if one more failure would be too many, under the limit in w->failures; cost 0: none. What
+ * is paid for is forgotten: 625 days later it would lie ahead.
+ */
 static __always_inline bool
-crmg_failures_full(const struct crmg_work *w, const struct crmg_asked *asked, __u64 now)
+crmg_failures_full(const struct crmg_work *w, struct crmg_asked *asked, __u64 now)
 {
-	return w->failures.cost && CRMG_READ_ONCE(asked->failed_cost) &&
-	       crmg_failures_backlog(w, asked, now) + w->failures.cost > w->failures.tolerance;
+	if (!w->failures.cost || !CRMG_READ_ONCE(asked->failed_cost))
+		return false;
+	if (!crmg_backlog(CRMG_READ_ONCE(asked->failed_tat), now)) {
+		CRMG_WRITE_ONCE(asked->failed_cost, 0);
+		return false;
+	}
+	return crmg_failures_backlog(w, asked, now) + w->failures.cost > w->failures.tolerance;
 }
 
 /*
  * Charges a failure, also if it does not conform: what was asked for at once is all answered, and
- * paid back before anything is asked again. The request was charged before, so the source has an entry, or lost it since. Of CPUs that come at once one
- * may not count: that is in favour of the source. A function of its own, verified once.
+ * paid back before anything is asked again. The request was charged before, so the source has an
+ * entry, or lost it since. Of CPUs that come at once one may not count: that is in favour of the
+ * source. A function of its own, verified once.
  */
 __noinline int crmg_failed(struct crmg_work *w)
 {

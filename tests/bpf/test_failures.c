@@ -107,6 +107,43 @@ static void test_at_once(void **state)
 	assert_int_equal(asks(&t[0]), XDP_PASS);
 }
 
+/* Who hides a request behind the header of a body that his server never got pays for its failure. */
+static void test_hidden(void **state)
+{
+	static const char decoy[] = "POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n";
+	struct talk t = talk(PEER4, 1024), other = talk(PEER4, 1025);
+
+	(void)state;
+	assert_int_equal(says_at(&t, t.next, decoy, strlen(decoy)), XDP_PASS);
+	assert_int_equal(says(&t, GET GET GET, 3 * strlen(GET)), XDP_PASS);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").requests[CRMG_VERDICT_PASS], 1);
+	for (int i = 0; i < 3; i++)
+		server_says_text(&t, STATUS("401"));
+	assert_int_equal(crmg_rig_row(rig, "api", "public").requests[CRMG_VERDICT_PASS], 3);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").failures, 3);
+	assert_int_equal(asks(&other), XDP_DROP);
+	assert_int_equal(refused(), 1);
+	crmg_rig_set_clock(rig, START_NS + MINUTE_NS);
+	assert_int_equal(asks(&other), XDP_PASS);
+}
+
+/* A source that is always there, and failed two years ago: that is paid for. */
+static void test_old(void **state)
+{
+	const uint64_t day_ns = 24 * 60 * MINUTE_NS;
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	use_up(&t);
+	assert_int_equal(asks(&t), XDP_DROP);
+	for (uint64_t day = 50; day <= 750; day += 50) {
+		crmg_rig_set_clock(rig, START_NS + day * day_ns);
+		guesses(&t, STATUS("200"));
+	}
+	use_up(&t);
+	assert_int_equal(asks(&t), XDP_DROP);
+}
+
 /* The level stays over an apply that changes the limit. */
 static void test_apply(void **state)
 {
@@ -204,6 +241,8 @@ int main(void)
 		TEST(test_limit, set_up),
 		TEST(test_alone, set_up_alone),
 		TEST(test_at_once, set_up),
+		TEST(test_hidden, set_up),
+		TEST(test_old, set_up),
 		TEST(test_apply, set_up),
 		TEST(test_ban, set_up_ban),
 		TEST(test_reject, set_up_reject),
