@@ -25,7 +25,7 @@ __noinline int crmg_patience_note(const struct crmg_work *w)
 		return 0;
 	if (CRMG_READ_ONCE(p->check) == check)
 		crmg_patience_ask(p, CRMG_READ_ONCE(detail->bytes_out), now);
-	else if (p->check && now - p->last_ns < CRMG_PATIENCE_QUIET_NS)
+	else if (p->check && (__s64)(now - p->last_ns) < (__s64)CRMG_PATIENCE_QUIET_NS)
 		return 0;
 	else
 		crmg_patience_begin(p, check, CRMG_READ_ONCE(detail->bytes_out), now);

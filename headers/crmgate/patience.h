@@ -48,8 +48,15 @@ crmg_patience_begin(struct crmg_patience *p, __u64 check, __u64 bytes_out, __u64
 CRMG_PATIENCE_FN void
 crmg_patience_ask(struct crmg_patience *p, __u64 bytes_out, __u64 now_ns)
 {
-	__u32 part = now_ns >> CRMG_PATIENCE_PART_SHIFT, passed = part - p->part;
+	__u32 part, passed;
 
+	/* Another CPU, whose clock is ahead, was faster. */
+	if ((__s64)(now_ns - p->last_ns) < 0)
+		now_ns = p->last_ns;
+	/* Or the compiler keeps what it knows of the two, and more than there is stack for. */
+	__asm__ volatile("" : "+r"(now_ns));
+	part = now_ns >> CRMG_PATIENCE_PART_SHIFT;
+	passed = part - p->part;
 	if (passed >= CRMG_PATIENCE_PARTS || bytes_out < p->bytes_out) {
 		/* What it did is as good as forgotten, or was (crmgate forget). */
 		crmg_patience_begin(p, p->check, bytes_out, now_ns);

@@ -275,6 +275,24 @@ static void test_time(void **state)
 	assert_int_equal(p.check, 7);
 }
 
+/* Of two CPUs that have requests at once the clock of one is behind, here in the part before. */
+static void test_clocks(void **state)
+{
+	const uint64_t border = 9ULL << CRMG_PATIENCE_PART_SHIFT;
+	struct crmg_patience p, before;
+
+	(void)state;
+	crmg_patience_begin(&p, 7, 0, border - HOUR);
+	for (unsigned int i = 1; i <= 100; i++)
+		crmg_patience_ask(&p, i * 1000, border + i);
+	before = p;
+	crmg_patience_ask(&p, 101000, border - 1);
+	assert_int_equal(p.active, before.active);
+	assert_int_equal(sum_of(p.gap), 101);
+	assert_int_equal(p.gap[0], before.gap[0] + 1);
+	assert_int_equal(p.last_ns, before.last_ns);
+}
+
 static unsigned int told_of;
 static char last_text[CRMG_PATIENT_LEN];
 
@@ -356,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_right_side),
 	};
