@@ -160,21 +160,19 @@ __noinline __u32 crmg_wide_known(struct crmg_work *w, __u32 v4_wide, __u32 v6_wi
 	w->wide.len = crmg_wide_len(&w->source.addr, v4_wide, v6_wide);
 	w->wide.addr = crmg_addr_prefix(&w->source.addr, w->wide.len);
 	crmg_hash_source(&w->wide.addr, w->source.service, CRMG_HASH_AGGREGATE | w->wide.row, &hash);
-	w->wide.check = hash.check | 1;
+	w->wide.check = crmg_hash_wide(&hash, w->wide.len);
 	w->wide.first = CRMG_TOTALS + (hash.line & crmg_knobs.wide_mask) * CRMG_WIDE_WAYS;
 	return crmg_wide_look(w->wide.first, w->wide.check);
 }
 
-/* Notes the entry of data that is sent. The width may be another than under the last policy. */
+/* Notes the entry of data that is sent. */
 static __always_inline void crmg_wide_sent(struct crmg_work *w)
 {
 	__u32 sent = w->source.now_ns >> CRMG_WIDE_SENT_SHIFT;
 	struct crmg_total_windows *there = crmg_total_windows_at(w->wide.at);
 
-	if (!there || CRMG_READ_ONCE(there->sent) == sent)
-		return;
-	CRMG_WRITE_ONCE(there->sent, sent);
-	CRMG_WRITE_ONCE(there->len, w->wide.len);
+	if (there && CRMG_READ_ONCE(there->sent) != sent)
+		CRMG_WRITE_ONCE(there->sent, sent);
 }
 
 /*

@@ -48,4 +48,11 @@ crmg_hash_of(const volatile __u64 *k, __u32 line_mask, const struct crmg_addr *a
 	ret->check = b;
 }
 
+/* The check of a wider prefix: that of another width with the same address is another. Never 0. */
+static inline __attribute__((always_inline)) __u64
+crmg_hash_wide(const struct crmg_hash *hash, __u32 len)
+{
+	return (hash->check ^ (__u64)len << 1) | 1;
+}
+
 #endif

@@ -228,6 +228,22 @@ static void test_oldest(void **state)
 		assert_int_equal(leave(AWAY(n), 53, 100), 71);
 }
 
+/* The address of a prefix and that of a wider one around it are the same: the prefixes are not. */
+static void test_nested(void **state)
+{
+	const struct crmg_addr first = CRMG_TEST_V4(203, 0, 112, 7);
+
+	(void)state;
+	begin(443);
+	meet(first, 443);
+	assert_int_equal(leave(first, 443, 900), 800);
+	apply(CUT("ipv4: 20, ", "800kB"));
+	assert_int_equal(leave(first, 443, 500), 500);
+	assert_int_equal(leave(PEER4, 443, 500), 300);
+	apply(CUT("", "800kB"));
+	assert_int_equal(leave(first, 443, 10), 0);
+}
+
 /* A changed quota goes on from what was sent; another width, or name, begins anew. */
 static void test_switch(void **state)
 {
@@ -291,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_oldest),
+		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_contended),
 		cmocka_unit_test(test_two_cpus),

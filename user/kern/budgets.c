@@ -193,7 +193,7 @@ static int crmg_wide_put(struct crmg_kern *kern, const struct crmg_setup *setup,
 	there[i].addr = *addr;
 	there[i].row = binding->row;
 	there[i].len = budget->source.len;
-	there[i].check = hash.check | 1;
+	there[i].check = crmg_hash_wide(&hash, budget->source.len);
 	crmg_windows_put(budget, crmg_clock_ns(CLOCK_MONOTONIC), &there[i].windows);
 	return 0;
 }

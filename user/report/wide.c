@@ -52,12 +52,13 @@ bool crmg_wide_read(const struct crmg_wides *wides, uint32_t index, struct crmg_
 uint32_t crmg_wide_find(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
 			const struct crmg_addr *addr)
 {
-	struct crmg_addr wide = crmg_addr_cut(*addr, crmg_wide_len(binding, addr));
+	uint8_t len = crmg_wide_len(binding, addr);
+	struct crmg_addr wide = crmg_addr_cut(*addr, len);
 
 	for (uint32_t i = 0; i < crmg_wides_count(snap); i++) {
 		const struct crmg_total_windows *there = &snap->total_windows[CRMG_TOTALS + i];
 
-		if (there->check && there->row == binding->row &&
+		if (there->check && there->row == binding->row && there->len == len &&
 		    there->addr.hi == wide.hi && there->addr.lo == wide.lo)
 			return CRMG_TOTALS + i;
 	}
