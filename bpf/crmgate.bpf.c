@@ -243,8 +243,8 @@ crmg_limited(const struct crmg_case *c, enum crmg_found found)
 	if (found == CRMG_FOUND_NONE) {
 		crmg_count_host(CRMG_HOST_PRESSURE);
 		shared = crmg_scratch();
-		if (shared && c->work->source.now_ns - shared->pressure_ns > CRMG_NS_PER_SEC)
-			shared->pressure_ns = c->work->source.now_ns;
+		if (shared)
+			crmg_note_ns(&shared->pressure_ns, c->work->source.now_ns);
 	} else if (!(binding->flags & CRMG_BINDING_WIDER)) {
 		reason = c->slot ? crmg_limits(c->slot, binding, &c->work->source,
 					       &c->work->ask[CRMG_SCOPE_SOURCE]) :

@@ -8,6 +8,8 @@
 #ifndef CRMGATE_BPF_MAPS_H
 #define CRMGATE_BPF_MAPS_H
 
+#include "once.h"
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -313,6 +315,13 @@ static __always_inline struct crmg_scratch *crmg_scratch(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+/* Notes when something was last so, to a second: all CPUs share the word. */
+static __always_inline void crmg_note_ns(__u64 *word, __u64 now_ns)
+{
+	if (now_ns - CRMG_READ_ONCE(*word) > 1000000000)
+		CRMG_WRITE_ONCE(*word, now_ns);
 }
 
 #endif

@@ -192,6 +192,9 @@ static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 		       CRMG_TOTAL_SERVICES + binding->service, bytes);
 	if (binding->mode != CRMG_MODE_ENFORCE)
 		return 0;
+	/* As where other CPUs hold its windows; one that only tells is left out. */
+	if (w->wide.at == CRMG_WIDE_AGAIN && aggregate->holds)
+		return CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
 	if (aggregate->set &&
 	    crmg_total_is_cut(aggregate->at, aggregate->holds, w->source.now_ns))
 		return CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED);

@@ -14,6 +14,7 @@
 #define CRMGATE_BPF_WIDE_H
 
 #define CRMG_WIDE_NONE       (~0U)
+#define CRMG_WIDE_AGAIN      (~0U - 1)	/* other CPUs were faster: it is not known yet */
 #define CRMG_WIDE_SENT_SHIFT 30
 
 static __always_inline struct crmg_total_windows *crmg_total_windows_at(__u32 at)
@@ -128,21 +129,33 @@ __noinline int crmg_wide_begin(__u32 first)
 	return 0;
 }
 
-/* An entry for the prefix of w->wide, which had none, or CRMG_WIDE_NONE. The same. */
+/* There is no room for a prefix: that is counted, and when it was, to a second. */
+static __always_inline void crmg_wide_full(__u64 now_ns)
+{
+	struct crmg_scratch *shared = crmg_scratch();
+
+	crmg_count_host(CRMG_HOST_AGGREGATES_FULL);
+	if (shared)
+		crmg_note_ns(&shared->aggregates_full_ns, now_ns);
+}
+
+/* An entry for the prefix of w->wide, which had none, or CRMG_WIDE_NONE or _AGAIN. The same. */
 __noinline __u32 crmg_wide_claim(struct crmg_work *w)
 {
 	struct crmg_total_windows *line;
 	__u32 at;
 
-	if (!w || !crmg_wide_begin(w->wide.first))
+	if (!w)
 		return CRMG_WIDE_NONE;
+	if (!crmg_wide_begin(w->wide.first))
+		return CRMG_WIDE_AGAIN;
 	at = crmg_wide_look(w->wide.first, w->wide.check);
 	if (at == CRMG_WIDE_NONE) {
 		at = crmg_wide_oldest(w->wide.first, w->source.now_ns);
 		if (at == CRMG_WIDE_NONE)
-			crmg_count_host(CRMG_HOST_AGGREGATES_FULL);
+			crmg_wide_full(w->source.now_ns);
 		else if (!crmg_wide_give(w, at))
-			at = CRMG_WIDE_NONE;
+			at = CRMG_WIDE_AGAIN;
 	}
 	line = crmg_total_windows_at(w->wide.first);
 	if (line)

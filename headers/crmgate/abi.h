@@ -1463,7 +1463,7 @@ struct crmg_scratch {
 	__u64 pressure_ns;	/* CLOCK_MONOTONIC of a packet that found no slot; 0: none yet */
 	__u64 kept;		/* 1: there were entries in map "kept" */
 	__u64 conn_sweep;	/* lines of connections that were looked at for idle ones */
-	__u64 reserved;
+	__u64 aggregates_full_ns; /* the same, of one whose wider prefix found no place (wide.h) */
 	__u64 unread_ns;	/* CLOCK_REALTIME since when the policy cannot be read again; 0: it can */
 };
 CRMG_SIZE(struct crmg_scratch, 64);

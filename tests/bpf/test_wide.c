@@ -201,6 +201,7 @@ static void test_full(void **state)
 	for (uint32_t n = 0; n < 200; n++)
 		assert_int_equal(leave(AWAY(n), 443, 110), 110);
 	assert_true(crmg_rig_host(rig, CRMG_HOST_AGGREGATES_FULL) > full);
+	assert_int_equal(crmg_rig_scratch(rig)->aggregates_full_ns, now);
 	at(now + 61 * CRMG_NS_PER_SEC);
 	full = crmg_rig_host(rig, CRMG_HOST_AGGREGATES_FULL);
 	for (uint32_t n = 1000; n < 1200; n++)
@@ -262,11 +263,20 @@ static void test_switch(void **state)
 	assert_int_equal(leave(PEER4, 443, 900), 800);
 }
 
-/* While other CPUs are always faster nothing is charged, and nothing passes. */
+/* While other CPUs are always faster nothing is charged, and what may be cut does not pass. */
 static void test_contended(void **state)
 {
+	struct crmg_row was = crmg_rig_row(rig, "cut", "cut"), is;
+
 	(void)state;
 	begin(443);
+	meet(PEER4, 445);
+	crmg_rig_set_contended(rig, true);
+	assert_false(leaves(PEER4, 443, 1000));
+	assert_true(leaves(PEER4, 445, 1000));
+	crmg_rig_set_contended(rig, false);
+	is = crmg_rig_row(rig, "cut", "cut");
+	assert_int_equal(is.reasons[CRMG_REASON_CONTENTION] - was.reasons[CRMG_REASON_CONTENTION], 1);
 	assert_int_equal(leave(PEER4, 443, 400), 400);
 	crmg_rig_set_contended(rig, true);
 	assert_false(leaves(PEER4, 443, 1000));

@@ -128,6 +128,9 @@ struct crmg_client_row crmg_rig_client(struct crmg_rig *rig, const char *client)
 struct crmg_row crmg_rig_total(struct crmg_rig *rig);
 uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id);
 
+/* Of all CPUs together, as it is now. */
+const struct crmg_scratch *crmg_rig_scratch(const struct crmg_rig *rig);
+
 /* The live slot and detail of a source (cut to its prefix) at a service, or NULL. */
 const struct crmg_slot *crmg_rig_slot(struct crmg_rig *rig, const char *service,
 				      struct crmg_addr addr);

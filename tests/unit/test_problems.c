@@ -93,6 +93,12 @@ static void test_host(void **state)
 	/* Written after the snapshot's clock was read. */
 	fx.snap.pressure_ns = BOOT_NS + CRMG_NS_PER_SEC;
 	assert_string_equal(found(), " table_pressure");
+	fx.snap.host.counter[CRMG_HOST_AGGREGATES_FULL] = 5;
+	fx.snap.aggregates_full_ns = BOOT_NS - 59 * CRMG_NS_PER_SEC;
+	assert_string_equal(found(), " table_pressure aggregates_full");
+	assert_non_null(strstr(problems.item[1].text, "5 packets"));
+	assert_true(crmg_problem_is_unenforced(CRMG_PROBLEM_AGGREGATES_FULL));
+	fx.snap.aggregates_full_ns -= CRMG_NS_PER_SEC;
 	fx.snap.host.counter[CRMG_HOST_CAPPED] = 1;
 	fx.snap.control.panic = 1;
 	fx.snap.control.panic_since_ns = REAL_NS;

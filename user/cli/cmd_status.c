@@ -35,8 +35,8 @@ const struct crmg_command crmg_command_status = {
 		"tc_mode. A managing daemon that is gone comes to proof_stale after three minutes.\n\n"
 		"A source is proven when it acknowledged what a service had sent to it, as in a TCP\n"
 		"handshake: its address is not forged. It is limited when it was refused something and\n"
-		"is not proven, and banned while an automatic ban runs. table_pressure is about the\n"
-		"last minute; the line that begins with \"pressure:\" stays.",
+		"is not proven, and banned while an automatic ban runs. table_pressure and\n"
+		"aggregates_full are about the last minute; the line that begins with \"pressure:\" stays.",
 	.options = (const struct crmg_option[]){
 		{ "check", 0, false, NULL, "exit status 4 if something is not enforced" },
 		{ 0 },

@@ -198,13 +198,22 @@ static void crmg_proof_copy(const struct crmg_kern *kern, struct crmg_proof *ret
 		 ++tries < CRMG_PROOF_TRIES);
 }
 
-/* Of the scratch, which crmg_kern_event_head() has just read. */
-static uint64_t crmg_pressure_ns(const struct crmg_kern *kern, const struct crmg_snapshot *snap)
+/* A time of the packet path on the other clock; 0: never. */
+static uint64_t crmg_noted_ns(const __u64 *word, const struct crmg_snapshot *snap)
 {
-	const struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
-	uint64_t mono_ns = __atomic_load_n(&scratch->pressure_ns, __ATOMIC_RELAXED);
+	uint64_t mono_ns = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 	return mono_ns ? mono_ns + snap->boot_ns - snap->mono_ns : 0;
+}
+
+/* What the scratch has, which crmg_kern_event_head() has just read. */
+static void crmg_scratch_read(const struct crmg_kern *kern, struct crmg_snapshot *snap)
+{
+	const struct crmg_scratch *scratch = kern->view[CRMG_MAP_SCRATCH].memory;
+
+	snap->pressure_ns = crmg_noted_ns(&scratch->pressure_ns, snap);
+	snap->aggregates_full_ns = crmg_noted_ns(&scratch->aggregates_full_ns, snap);
+	snap->unread_ns = scratch->unread_ns;
 }
 
 /* The generation that a dead command only meant to put in force does not wait. */
@@ -276,8 +285,7 @@ int crmg_kern_snapshot(struct crmg_kern *kern, unsigned int flags,
 	snap.slots = kern->view[CRMG_MAP_SLOTS].memory;
 	snap.details = kern->view[CRMG_MAP_DETAILS].memory;
 	crmg_sources_count(&snap);
-	snap.pressure_ns = crmg_pressure_ns(kern, &snap);
-	snap.unread_ns = ((struct crmg_scratch *)kern->view[CRMG_MAP_SCRATCH].memory)->unread_ns;
+	crmg_scratch_read(kern, &snap);
 	snap.ban_count = crmg_bans_alive(kern, snap.boot_ns);
 	if (flags & CRMG_SNAP_SOURCES) {
 		snap.totals = kern->view[CRMG_MAP_TOTALS].memory;

@@ -108,7 +108,7 @@ static void judge_iface(const struct crmg_iface_state *iface, bool managed,
 		    name);
 }
 
-/* For how long after a packet that found no slot the table counts as under pressure. */
+/* For how long after a packet that found no room a table counts as under pressure. */
 #define PRESSURE_NS (60 * CRMG_NS_PER_SEC)
 
 /*
@@ -127,6 +127,16 @@ static void judge_table(const struct crmg_snapshot *snap, struct crmg_problems *
 		add(ret, CRMG_PROBLEM_TABLE_PRESSURE, 0,
 		    "the source table is nearly full: %u sources in the last minute, room for %u; "
 		    "raise capacity.sources", snap->recent, snap->capacity);
+}
+
+/* The same of the places of wider prefixes: what is sent to one without has no such budget. */
+static void judge_aggregates(const struct crmg_snapshot *snap, struct crmg_problems *ret)
+{
+	if (snap->aggregates_full_ns && snap->boot_ns < snap->aggregates_full_ns + PRESSURE_NS)
+		add(ret, CRMG_PROBLEM_AGGREGATES_FULL, 0,
+		    "wider prefixes found no place in the last minute, and their bytes_out no limit "
+		    "(%llu packets so far); raise capacity.sources",
+		    snap->host.counter[CRMG_HOST_AGGREGATES_FULL]);
 }
 
 static void judge_proof(const struct crmg_snapshot *snap, struct crmg_problems *ret)
@@ -294,6 +304,7 @@ void crmg_problems_find(const struct crmg_snapshot *snap, struct crmg_problems *
 	judge_contracts(snap, ret);
 	judge_rejects(snap, ret);
 	judge_table(snap, ret);
+	judge_aggregates(snap, ret);
 	if (host[CRMG_HOST_CAPPED])
 		add(ret, CRMG_PROBLEM_EVENTS_SUPPRESSED, 0,
 		    "%llu events were left out, there were too many; counters have them all",

@@ -33,7 +33,8 @@
 	X(LEDGER_UNSAVED,    "ledger_unsaved",    false) \
 	X(TAKEOVER_UNFINISHED, "takeover_unfinished", true) \
 	X(CONTRACT_ENDS,     "contract_ends",     false) \
-	X(REJECT_RESETS,     "reject_resets",     false)
+	X(REJECT_RESETS,     "reject_resets",     false) \
+	X(AGGREGATES_FULL,   "aggregates_full",   true)
 
 #define CRMG_ENUM_PROBLEM(ID, ...) CRMG_PROBLEM_##ID,
 enum crmg_problem_id { CRMG_PROBLEMS(CRMG_ENUM_PROBLEM) CRMG_PROBLEM_COUNT };

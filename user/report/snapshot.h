@@ -78,6 +78,7 @@ struct crmg_snapshot {
 	uint32_t by_state[CRMG_SOURCE_STATE_COUNT];
 	uint64_t unread_ns;		/* real_ns: the policy cannot be read again since; 0: it can */
 	uint64_t pressure_ns;		/* boot_ns when a packet last found no slot; 0: never */
+	uint64_t aggregates_full_ns;	/* the same, when a wider prefix found no place */
 	const struct crmg_tags *tags;	/* these three may change while they are read */
 	const struct crmg_slot *slots;	/* capacity; unless asked for, of banned sources only */
 	const struct crmg_detail *details;	/* the same */
