@@ -33,6 +33,7 @@ crmg_conn_write(const struct crmg_work *w, __u32 at, __u32 gauge, bool in)
 	conn->client_first = conn->client_next - !!(w->step.marks & CRMG_CONN_MIDDLE);
 	conn->server_next = in ? 0 : seq;
 	conn->server_acked = in ? 0 : ack;
+	conn->client_acked = conn->server_next;
 }
 
 /* It goes on: a RST had ended it here, and not at the server. */

@@ -23,6 +23,19 @@ static __always_inline bool crmg_seq_after(__u32 a, __u32 b)
 }
 
 /*
+ * True if a segment acknowledges what the server may take: something of the last 8 MiB that it
+ * sent, or of all that the client has not acknowledged yet, which is a window that it gave.
+ */
+static __always_inline bool
+crmg_conn_follows(const struct crmg_conn *conn, const struct crmg_pkt *pkt)
+{
+	__u32 behind = conn->server_next - crmg_ntohl(pkt->ack);
+	__u32 flight = conn->server_next - conn->client_acked;
+
+	return behind < CRMG_FLOW_WINDOW || (behind <= flight && flight < CRMG_WALK_HOP);
+}
+
+/*
  * True if the server may take something of the segment: it acknowledges what the server has
  * sent, and ends in its window (RFC 9293, 3.10.7.4). Who only knows the addresses and ports
  * has to guess both; who begins a connection from an address that is not his, all of one.
@@ -37,11 +50,11 @@ crmg_conn_takes(const struct crmg_conn *conn, __u64 tag, const struct crmg_pkt *
 	    state == CRMG_CONN_SYN)
 		return false;
 	return ahead < CRMG_FLOW_WINDOW &&
-	       behind < (state == CRMG_CONN_SYN_ACK ? 1 : CRMG_FLOW_WINDOW);
+	       (state == CRMG_CONN_SYN_ACK ? !behind : crmg_conn_follows(conn, pkt));
 }
 
 /*
- * True if it may take it though it acknowledges nothing of the last 8 MiB: Linux does as long as
+ * True if it may take it though it acknowledges what was acknowledged before: Linux does as long as
  * that is within the largest window that the client ever had, which scaling bounds to 1 GiB. Where
  * only a part of what the server sends is seen, what is acknowledged is ahead, and not behind.
  */
@@ -91,6 +104,17 @@ static __always_inline __u32 crmg_conn_asks(const struct crmg_work *w, const str
 	return w->half_max && crmg_conn_late(conn, w->source.now_ns) ? CRMG_CONN_SLOW : 0;
 }
 
+/* Who acknowledges more than before, and less than was sent, has it. */
+static __always_inline void
+crmg_conn_acknowledged(struct crmg_conn *conn, const struct crmg_pkt *pkt, __u32 end)
+{
+	__u32 acked = CRMG_READ_ONCE(conn->client_acked), ack = crmg_ntohl(pkt->ack);
+
+	if (pkt->tcp_flags & CRMG_TCP_ACK && end - conn->server_acked < CRMG_FLOW_WINDOW &&
+	    ack - acked <= conn->server_next - acked)
+		CRMG_WRITE_ONCE(conn->client_acked, ack);
+}
+
 /* A segment that is no SYN, and goes on to the server. */
 __noinline int crmg_conn_came(struct crmg_work *w)
 {
@@ -114,6 +138,7 @@ __noinline int crmg_conn_came(struct crmg_work *w)
 		crmg_conn_reset(&w->step, conn, tag, seq);
 		return crmg_conn_move(w);
 	}
+	crmg_conn_acknowledged(conn, &w->pkt, end);
 	if (takes && !crmg_seq_after(seq, conn->client_next) &&
 	    crmg_seq_after(end, conn->client_next)) {
 		CRMG_WRITE_ONCE(conn->client_next, end);
@@ -177,6 +202,7 @@ crmg_conn_answered(struct crmg_conn *conn, __u32 ack, bool again)
 		return;
 	conn->client_next = ack;
 	conn->client_first = ack;
+	conn->client_acked = conn->server_next;
 	conn->doubted = 0;
 	CRMG_WRITE_ONCE(conn->read, CRMG_READ_NOT);
 }

@@ -1151,9 +1151,10 @@ struct crmg_conn {
 	__u32 client_next;	/* what the client sends next, as far as it came in order; ... */
 	__u32 server_next;	/* what the server sends next */
 	__u32 server_acked;	/* what the server last acknowledged */
-	__u32 read;		/* enum crmg_read: who wrote its entry of "streams" */
+	__u32 client_acked;	/* what the client last acknowledged of what the server sent */
 	__u32 client_first;	/* client_next while nothing came; else not met in the handshake */
-	__u32 doubted;		/* 1: the server spoke after a RST had ended it */
+	__u16 read;		/* enum crmg_read: who wrote its entry of "streams" */
+	__u16 doubted;		/* 1: the server spoke after a RST had ended it */
 	__u64 packets_in;
 	__u64 bytes_in;
 	__u64 packets_out;
