@@ -6,10 +6,8 @@
  * or the process is killed before that call (FAILBPF_KILL). The number of calls goes to the file FAILBPF_COUNT at the end, "!"
  * after it if one was made to fail.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,8 @@
 #include <unistd.h>
 
 #include <linux/bpf.h>
+
+#include "preload.h"
 
 static long calls;
 static long failed;
@@ -50,18 +50,8 @@ static int must_fail(long command, const union bpf_attr *attr)
 	return from && (getenv("FAILBPF_ONLY") ? calls == from : calls >= from);
 }
 
-long syscall(long number, ...)
+static long called(long number, const long a[WORDS])
 {
-	static long (*real)(long, ...);
-	long a[6];
-	va_list ap;
-
-	va_start(ap, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
-	if (!real)
-		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	if (number == SYS_bpf && must_fail(a[0], (const union bpf_attr *)a[1])) {
 		if (getenv("FAILBPF_KILL"))
 			raise(SIGKILL);
@@ -69,7 +59,7 @@ long syscall(long number, ...)
 		errno = (int)setting("FAILBPF_ERRNO", ENOMEM);
 		return -1;
 	}
-	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return real(number, a);
 }
 
 static void __attribute__((destructor)) tell(void)

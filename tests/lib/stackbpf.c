@@ -5,8 +5,6 @@
  * the bytes of its deepest chain of calls as Linux 6.1 counts them, which gives each function
  * a multiple of 32 (later kernels: of 16) and to all of a chain together 512.
  */
-#include <dlfcn.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +14,8 @@
 #include <unistd.h>
 
 #include <linux/bpf.h>
+
+#include "preload.h"
 
 #define FRAMES_MAX 256		/* of the kernel: functions of a program */
 #define FRAME_UNIT 32
@@ -117,22 +117,13 @@ static void tell(const union bpf_attr *attr, const char *log)
 	fclose(f);
 }
 
-long syscall(long number, ...)
+static long called(long number, const long a[WORDS])
 {
-	static long (*real)(long, ...);
+	union bpf_attr *attr = (union bpf_attr *)a[1];
 	static char log[LOG_SIZE];
-	union bpf_attr *attr;
+	long result;
 	bool ask;
-	long a[6], result;
-	va_list ap;
 
-	va_start(ap, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
-	if (!real)
-		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
-	attr = (union bpf_attr *)a[1];
 	/* Who asks for a log himself has been refused before. */
 	ask = number == SYS_bpf && a[0] == BPF_PROG_LOAD && getenv("STACKBPF") && !attr->log_level &&
 	      !strncmp(attr->prog_name, "crmg_", 5);
@@ -141,7 +132,7 @@ long syscall(long number, ...)
 		attr->log_buf = (uintptr_t)log;
 		attr->log_size = sizeof(log);
 	}
-	result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	result = real(number, a);
 	if (ask) {
 		attr->log_buf = attr->log_size = attr->log_level = 0;
 		if (result >= 0)
