@@ -44,7 +44,7 @@ static __always_inline bool crmg_is_floor(enum crmg_reason reason)
 	return reason == CRMG_REASON_PLAINTEXT || reason == CRMG_REASON_TLS_VERSION;
 }
 
-/* True if what a packet is, and not how many there are, is the reason. For the verifier no branch. */
+/* True if what a packet is, and not how many there are, is the reason. Without a branch. */
 static __always_inline bool crmg_is_form(enum crmg_reason reason)
 {
 	const __u64 form = 1ULL << CRMG_REASON_PLAINTEXT | 1ULL << CRMG_REASON_TLS_VERSION |

@@ -107,7 +107,7 @@ static void test_at_once(void **state)
 	assert_int_equal(asks(&t[0]), XDP_PASS);
 }
 
-/* Who hides a request behind the header of a body that his server never got pays for its failure. */
+/* Who hides requests behind the header of a body that his server never got pays for failures. */
 static void test_hidden(void **state)
 {
 	static const char decoy[] = "POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n";

@@ -139,8 +139,8 @@ static void test_debt(void **state)
 }
 
 /*
- * A client with a large window may have 20 MiB still to come while it asks on. One that acknowledges
- * what it has acknowledged before is taken by the server all the same: it waits, as what comes early.
+ * A client with a large window may have 20 MiB still to come while it asks on. One that goes back
+ * behind what it has acknowledged is taken by the server all the same: it waits, as what is early.
  */
 static void test_lagging(void **state)
 {
