@@ -278,15 +278,16 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 	  crmg_reader *reader)
 {
 	const struct crmg_binding *binding = c->standing.binding;
-	const struct crmg_limit *limit = &binding->limit[CRMG_LIMIT_REQUESTS];
 	bool enforced = binding->mode == CRMG_MODE_ENFORCE;
 	enum crmg_reason asked;
-	__u32 early, how = 0;
+	__u32 early;
 	bool read;
 
 	c->work->walk.tls = binding->protocol == CRMG_PROTOCOL_TLS;
 	c->work->walk.held = judged && enforced;
 	c->work->failures = binding->limit[CRMG_LIMIT_AUTH_FAILURES];
+	c->work->asking.limit = binding->limit[CRMG_LIMIT_REQUESTS];
+	c->work->asking.methods = binding->methods ? binding->methods : ~0U;
 	c->work->reply.can &= enforced && binding->on_exceed == CRMG_ACTION_REJECT;
 	read = reader(ctx, c->work);
 	early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;
@@ -297,13 +298,10 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 							    CRMG_REASON_EARLY;
 	if (!read)
 		return reason;
-	if (c->slot && crmg_counts_requests(c->work, binding))
-		how |= CRMG_ASKED_KNOWN;
-	if (judged)
-		how |= CRMG_ASKED_JUDGED;
-	if (enforced)
-		how |= CRMG_ASKED_ENFORCED;
-	asked = crmg_requests(c->work, limit->cost, limit->tolerance, how);
+	c->work->asking.how =
+		(c->slot && crmg_counts_requests(c->work, binding) ? CRMG_ASKED_KNOWN : 0) |
+		(judged ? CRMG_ASKED_JUDGED : 0) | (enforced ? CRMG_ASKED_ENFORCED : 0);
+	asked = crmg_requests(c->work);
 	/* Not called from there: that would be a frame too deep. */
 	if (c->slot && binding->detect && (asked == CRMG_REASON_OK || !enforced))
 		crmg_patience_note(c->work);

@@ -48,15 +48,10 @@ static __always_inline bool crmg_is_floor(enum crmg_reason reason)
 static __always_inline bool crmg_is_form(enum crmg_reason reason)
 {
 	const __u64 form = 1ULL << CRMG_REASON_PLAINTEXT | 1ULL << CRMG_REASON_TLS_VERSION |
-			   1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_UNREADABLE;
+			   1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_UNREADABLE |
+			   1ULL << CRMG_REASON_METHOD;
 
 	return form >> reason & 1;
-}
-
-/* True if the reason is that a request is too much (requests.h). */
-static __always_inline bool crmg_is_asked(enum crmg_reason reason)
-{
-	return reason == CRMG_REASON_REQUESTS || reason == CRMG_REASON_AUTH_FAILURES;
 }
 
 /*

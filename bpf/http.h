@@ -13,11 +13,13 @@
 #ifndef CRMGATE_BPF_HTTP_H
 #define CRMGATE_BPF_HTTP_H
 
+#include "httpwords.h"
 #include "walk.h"
 
 enum crmg_http_state {
 	CRMG_HTTP_BOUNDARY,	/* between messages; empty lines are nothing */
-	CRMG_HTTP_LINE,		/* in the request line */
+	CRMG_HTTP_METHOD,	/* in the first word of the request line */
+	CRMG_HTTP_LINE,		/* in what is left of it, or somewhere in it */
 	CRMG_HTTP_NAME,		/* in the name of a header, as far as it matters */
 	CRMG_HTTP_FIELD,	/* in what is left of a header that does not */
 	CRMG_HTTP_LENGTH,	/* in the value of Content-Length */
@@ -38,12 +40,6 @@ enum crmg_http_state {
 #define CRMG_HTTP_LISTED  4	/* `tail` is a length that was read before this one */
 #define CRMG_HTTP_BLANKS  8	/* of a line: it goes on behind the tail with blanks */
 
-enum crmg_http_name { CRMG_HTTP_CONTENT_LENGTH, CRMG_HTTP_TRANSFER_ENCODING };
-
-#define CRMG_BYTES(a, b, c, d, e, f, g, h) \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | \
-	 (__u64)(e) << 32 | (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
-
 #define CRMG_EACH_BYTE(c) ((c) * 0x0101010101010101ULL)
 
 #define CRMG_HTTP_LENGTH_MAX (1ULL << 56)	/* bytes; beyond it no more digits are read */
@@ -51,23 +47,6 @@ enum crmg_http_name { CRMG_HTTP_CONTENT_LENGTH, CRMG_HTTP_TRANSFER_ENCODING };
 static __always_inline __u32 crmg_http_lower(__u32 c)
 {
 	return c - 'A' < 26 ? c | 0x20 : c;
-}
-
-/* Byte `at` of a name, or 0 at its end. Words, since a string would be a section of its own. */
-static __always_inline __u32 crmg_http_name_byte(__u32 name, __u32 at)
-{
-	const bool length = name == CRMG_HTTP_CONTENT_LENGTH;
-	__u64 word;
-
-	if (at < 8)
-		word = length ? CRMG_BYTES('c', 'o', 'n', 't', 'e', 'n', 't', '-') :
-				CRMG_BYTES('t', 'r', 'a', 'n', 's', 'f', 'e', 'r');
-	else if (at < 16)
-		word = length ? CRMG_BYTES('l', 'e', 'n', 'g', 't', 'h', 0, 0) :
-				CRMG_BYTES('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n');
-	else
-		word = at == 16 ? 'g' : 0;
-	return word >> (at & 7) * 8 & 0xff;
 }
 
 /*
@@ -118,6 +97,7 @@ static __always_inline void crmg_http_lose(struct crmg_stream *stream)
 	stream->http.state = CRMG_HTTP_LINE;
 	stream->http.marks = 0;
 	stream->http.tail = 0;
+	stream->http.at = 0;
 }
 
 /*
@@ -131,6 +111,28 @@ crmg_http_is_found(const struct crmg_walk *k, const struct crmg_http_stream *h)
 	return k->held || k->turned || (!k->begun && k->sent != h->turn);
 }
 
+/* A line begins that may be that of a request. */
+static __always_inline void crmg_http_begin(struct crmg_http_stream *h)
+{
+	h->state = CRMG_HTTP_METHOD;
+	h->tail = 0;
+	h->left = 0;
+	h->at = 0;
+}
+
+/* In the first word of a line; false: the byte is not read. */
+static __always_inline bool crmg_http_method(struct crmg_http_stream *h, __u32 c)
+{
+	if (c == '\n' || crmg_http_blank(c) || h->at > CRMG_METHOD_MAX) {
+		h->state = CRMG_HTTP_LINE;
+		return false;
+	}
+	h->tail = h->tail >> 8 | (__u64)c << 56;
+	h->left = h->left << 8 | c;
+	h->at++;
+	return true;
+}
+
 /* The end of the request line. */
 static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_http_stream *h)
 {
@@ -141,9 +143,12 @@ static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_h
 
 	if ((is || sure) && !k->turned)
 		crmg_walk_request(k);
+	if (is || sure)
+		k->methods |= crmg_method_bit(h->left, h->at);
 	if (!is) {
 		crmg_http_lose(&k->stream);
 		k->stream.marks |= sure ? CRMG_STREAM_OTHER : 0;
+		crmg_http_begin(h);
 		return;
 	}
 	k->turned = 0;
@@ -318,11 +323,11 @@ crmg_http_byte(struct crmg_walk *k, struct crmg_http_stream *h, __u32 c)
 
 	switch (h->state) {
 	case CRMG_HTTP_BOUNDARY:
-		if (!end) {
-			h->state = CRMG_HTTP_LINE;
-			h->tail = 0;
-		}
+		if (!end)
+			crmg_http_begin(h);
 		return end;
+	case CRMG_HTTP_METHOD:
+		return crmg_http_method(h, c);
 	case CRMG_HTTP_NAME:
 		return crmg_http_name(h, c);
 	case CRMG_HTTP_LENGTH:

@@ -38,7 +38,8 @@ static __always_inline bool crmg_http_place(struct crmg_walk *k)
 		if (k->aside)
 			return false;
 		/* Of a line that was begun the end was not seen. */
-		if (h->state == CRMG_HTTP_LINE && !(k->stream.marks & CRMG_STREAM_LOST))
+		if ((h->state == CRMG_HTTP_METHOD || h->state == CRMG_HTTP_LINE) &&
+		    !(k->stream.marks & CRMG_STREAM_LOST))
 			crmg_walk_request(k);
 		crmg_http_lose(&k->stream);
 		return true;

@@ -6,9 +6,7 @@
 #ifndef CRMGATE_BPF_ODD_H
 #define CRMGATE_BPF_ODD_H
 
-#ifndef barrier_var
-#define barrier_var(x) ((void)(x))
-#endif
+#include "once.h"
 
 /*
  * FIN, SYN, RST, ACK and the transport as a number; and those that are usual: of TCP SYN,

@@ -11,7 +11,14 @@
 static __always_inline bool
 crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *binding)
 {
-	return binding->limits & CRMG_LIMITS_ASKED && crmg_has_conn(w, binding);
+	return (binding->limits & CRMG_LIMITS_ASKED || binding->methods) &&
+	       crmg_has_conn(w, binding);
+}
+
+/* True if the reason is that a request is too much. */
+static __always_inline bool crmg_is_asked(enum crmg_reason reason)
+{
+	return reason == CRMG_REASON_REQUESTS || reason == CRMG_REASON_AUTH_FAILURES;
 }
 
 /* True if it is read: for its requests, or for whether the first one is complete (segments.h). */
@@ -100,6 +107,7 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->have = 0;
 	k->from = 0;
 	k->beyond = 0;
+	k->methods = 0;
 	k->leaves = 0;
 	k->start = k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);
@@ -192,6 +200,16 @@ __noinline int crmg_read_leaves(struct __sk_buff *ctx, struct crmg_work *w)
 
 /* ------------------------------------------------------------------ buckets */
 
+#define CRMG_ASKED_KNOWN    1	/* the source has a slot, so it has a bucket */
+#define CRMG_ASKED_JUDGED   2	/* no: the segment passes in any case */
+#define CRMG_ASKED_ENFORCED 4	/* one with a request that is refused is dropped */
+
+/* As buckets have it. */
+static __always_inline __u64 crmg_asked_now(const struct crmg_work *w)
+{
+	return w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+}
+
 /* The bucket of the source in w, for a limit of this cost; a new one is full. */
 static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *w, __u64 cost)
 {
@@ -201,7 +219,7 @@ static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *
 	if (!asked)
 		return NULL;
 	if (CRMG_READ_ONCE(asked->check) != w->source.hash.check) {
-		asked->tat = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+		asked->tat = crmg_asked_now(w);
 		asked->cost = cost;
 		asked->requests = 0;
 		asked->refused = 0;
@@ -212,27 +230,27 @@ static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *
 }
 
 /*
- * Charges n requests that came as one; cost 0: they are only counted. If that is more than the
- * burst they are not refused for ever: a bucket that is full lets them pass, and is empty for as
- * long as they are worth.
+ * Charges the requests of a segment as one; cost 0: they are only counted. If that is more than
+ * the burst they are not refused for ever: a bucket that is full lets them pass, and is empty for
+ * as long as they are worth.
  */
 static __always_inline enum crmg_charge
-crmg_asked_charge(struct crmg_asked *asked, __u64 now, __u64 cost, __u64 tolerance, __u32 n)
+crmg_asked_charge(const struct crmg_work *w, struct crmg_asked *asked)
 {
-	const struct crmg_limit limit = { cost, tolerance };
-	__u64 old = CRMG_READ_ONCE(asked->tat), all;
-	__u64 backlog = crmg_backlog_as(old, now, asked->cost, cost, tolerance);
+	const struct crmg_limit *limit = &w->asking.limit;
+	__u64 old = CRMG_READ_ONCE(asked->tat), now = crmg_asked_now(w), all, backlog;
 
-	if (!cost)
+	if (!limit->cost)
 		return CRMG_CHARGED;
-	all = crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n);
-	if (backlog + (all < tolerance ? all : tolerance) > tolerance)
+	backlog = crmg_backlog_as(old, now, asked->cost, limit->cost, limit->tolerance);
+	all = crmg_limit_cost(limit, CRMG_LIMIT_REQUESTS, w->asking.count);
+	if (backlog + (all < limit->tolerance ? all : limit->tolerance) > limit->tolerance)
 		return CRMG_REFUSED;
 	if (all > CRMG_BACKLOG_MAX / 2)
 		all = CRMG_BACKLOG_MAX / 2;
 	if (__sync_val_compare_and_swap(&asked->tat, old, now + backlog + all) != old)
 		return CRMG_CONTENDED;
-	asked->cost = cost;
+	asked->cost = limit->cost;
 	return CRMG_CHARGED;
 }
 
@@ -249,7 +267,7 @@ __noinline int crmg_asked_owe(struct crmg_work *w, __u64 cost, __u64 tolerance)
 
 	if (!asked)
 		return 0;
-	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	now = crmg_asked_now(w);
 	for (try = 0; cost && try < CRMG_CAS_TRIES; try++) {
 		old = CRMG_READ_ONCE(asked->tat);
 		backlog = crmg_backlog_as(old, now, asked->cost, cost, tolerance) +
@@ -265,58 +283,54 @@ __noinline int crmg_asked_owe(struct crmg_work *w, __u64 cost, __u64 tolerance)
 	return 0;
 }
 
-/* Seconds until so many requests would not be refused, by the limit that refused them. */
+/* Seconds until they would not be refused, by the limit that refused them. */
 static __always_inline __u32
-crmg_asked_wait(const struct crmg_work *w, const struct crmg_asked *asked, __u64 cost,
-		__u64 tolerance, __u32 n, bool failed)
+crmg_asked_wait(const struct crmg_work *w, const struct crmg_asked *asked)
 {
-	__u64 now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	const struct crmg_limit limit = { cost, tolerance };
+	const struct crmg_limit *limit = &w->asking.limit;
+	__u64 now = crmg_asked_now(w);
 
-	if (failed)
+	if (w->asking.refused == CRMG_REASON_AUTH_FAILURES)
 		return crmg_wait_s(crmg_failures_backlog(w, asked, now), w->failures.cost,
 				   w->failures.tolerance);
-	return crmg_wait_s(crmg_backlog_as(CRMG_READ_ONCE(asked->tat), now, asked->cost, cost,
-					   tolerance),
-			   crmg_limit_cost(&limit, CRMG_LIMIT_REQUESTS, n), tolerance);
+	return crmg_wait_s(crmg_backlog_as(CRMG_READ_ONCE(asked->tat), now, asked->cost,
+					   limit->cost, limit->tolerance),
+			   crmg_limit_cost(limit, CRMG_LIMIT_REQUESTS, w->asking.count),
+			   limit->tolerance);
 }
 
-#define CRMG_ASKED_KNOWN    1	/* the source has a slot, so it has a bucket */
-#define CRMG_ASKED_JUDGED   2	/* no: the segment passes in any case */
-#define CRMG_ASKED_ENFORCED 4	/* one with a request that is refused is dropped */
-
-/*
- * What was read is judged, as `how` says, CRMG_ASKED_*. The reason. Of a request that was
- * refused before, k->begun is taken back, as it is counted once.
- */
-__noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, __u32 how)
+/* Why they are refused; OK: they are not. The source has no bucket if asked is NULL. */
+static __always_inline enum crmg_reason
+crmg_asked_refused(const struct crmg_work *w, struct crmg_asked *asked)
 {
 	enum crmg_charge charge = CRMG_CHARGED;
-	struct crmg_stream *stream;
-	struct crmg_asked *asked;
-	struct crmg_walk *k;
-	__u32 try, begun;
-	bool failed;
-	__u64 now;
+	__u32 try;
 
-	if (!w)
+	if (!(w->asking.how & CRMG_ASKED_JUDGED))
 		return CRMG_REASON_OK;
-	k = &w->walk;
-	stream = crmg_stream_at(k->entry);
-	if (!stream)
+	if (w->walk.methods & ~w->asking.methods)
+		return CRMG_REASON_METHOD;
+	if (!asked)
 		return CRMG_REASON_OK;
-	begun = k->begun;
-	asked = k->begun && how & CRMG_ASKED_KNOWN ? crmg_asked_at(w, cost) : NULL;
-	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	failed = asked && how & CRMG_ASKED_JUDGED && crmg_failures_full(w, asked, now);
-	if (failed)
-		charge = CRMG_REFUSED;
-	for (try = 0; asked && !failed && how & CRMG_ASKED_JUDGED && try < CRMG_CAS_TRIES; try++) {
-		charge = crmg_asked_charge(asked, now, cost, tolerance, k->begun);
-		if (charge != CRMG_CONTENDED)
-			break;
+	if (crmg_failures_full(w, asked, crmg_asked_now(w)))
+		return CRMG_REASON_AUTH_FAILURES;
+	for (try = 0; try < CRMG_CAS_TRIES; try++) {
+		charge = crmg_asked_charge(w, asked);
+		if (charge == CRMG_CHARGED)
+			return CRMG_REASON_OK;
+		if (charge == CRMG_REFUSED)
+			return CRMG_REASON_REQUESTS;
 	}
-	if (charge == CRMG_CHARGED || !(how & CRMG_ASKED_ENFORCED)) {
+	return CRMG_REASON_CONTENTION;
+}
+
+/* Counts them, and keeps what was read of them if the segment goes on. */
+static __always_inline void
+crmg_asked_count(struct crmg_work *w, struct crmg_stream *stream, struct crmg_asked *asked)
+{
+	struct crmg_walk *k = &w->walk;
+
+	if (w->asking.refused == CRMG_REASON_OK || !(w->asking.how & CRMG_ASKED_ENFORCED)) {
 		crmg_stream_keep(k, stream);
 		if (asked)
 			__sync_fetch_and_add(&asked->requests, k->begun);
@@ -328,15 +342,34 @@ __noinline int crmg_requests(struct crmg_work *w, __u64 cost, __u64 tolerance, _
 		if (asked)
 			__sync_fetch_and_add(&asked->refused, k->begun);
 	}
-	if (charge == CRMG_CHARGED)
+}
+
+/*
+ * What was read is judged, as w->asking says. The reason. Of a request that was refused
+ * before, k->begun is taken back, as it is counted once.
+ */
+__noinline int crmg_requests(struct crmg_work *w)
+{
+	struct crmg_stream *stream;
+	struct crmg_asked *asked;
+
+	if (!w)
 		return CRMG_REASON_OK;
-	if (asked && how & CRMG_ASKED_ENFORCED && w->reply.can)
-		crmg_answer_ask(w, stream, crmg_asked_wait(w, asked, cost, tolerance, begun, failed));
+	stream = crmg_stream_at(w->walk.entry);
+	if (!stream)
+		return CRMG_REASON_OK;
+	w->asking.count = w->walk.begun;
+	asked = w->asking.count && w->asking.how & CRMG_ASKED_KNOWN ?
+		crmg_asked_at(w, w->asking.limit.cost) : NULL;
+	CRMG_WRITE_ONCE(w->asking.refused, crmg_asked_refused(w, asked));
+	crmg_asked_count(w, stream, asked);
+	if (!crmg_is_asked(w->asking.refused))
+		return w->asking.refused;
+	if (asked && w->asking.how & CRMG_ASKED_ENFORCED && w->reply.can)
+		crmg_answer_ask(w, stream, crmg_asked_wait(w, asked));
 	/* It is the source's own: who only forges its address has no connection. */
-	w->exceeded = failed;
-	if (failed)
-		return CRMG_REASON_AUTH_FAILURES;
-	return charge == CRMG_REFUSED ? CRMG_REASON_REQUESTS : CRMG_REASON_CONTENTION;
+	w->exceeded = w->asking.refused == CRMG_REASON_AUTH_FAILURES;
+	return w->asking.refused;
 }
 
 /* The slot slept so long that its buckets have wrapped. */

@@ -28,6 +28,8 @@ struct crmg_walk {
 	__u32 have;	/* ... and how many were loaded */
 	__u32 beyond;	/* bytes after the end that need not be read */
 	__u32 begun;	/* requests that begin in this segment */
+	__u32 methods;	/* of requests whose line ends in it: bits 1 << enum crmg_method, or ... */
+			/* ... CRMG_METHOD_COUNT: one that is none of them */
 	__u32 first;	/* sequence number that tells the first of them from others */
 	__u32 sent;	/* what the server sends next */
 	__u32 aside;	/* 1: something before it is missing, and is still to come */

@@ -69,6 +69,15 @@ struct crmg_reply {
 	__u32 pad;
 };
 
+/* How requests are judged, and what came of it (requests.h). */
+struct crmg_asking {
+	struct crmg_limit limit;	/* cost 0: any number of them */
+	__u32 methods;		/* as in a binding; all bits: any */
+	__u32 how;		/* CRMG_ASKED_* */
+	__u32 count;		/* of the segment, also if it was refused before */
+	__u32 refused;		/* enum crmg_reason */
+};
+
 struct crmg_work {
 	struct crmg_pkt pkt;
 	struct crmg_source source;
@@ -91,6 +100,7 @@ struct crmg_work {
 	struct crmg_walk walk;
 	__u64 unasked;		/* code of an answer to what was not read (responses.h); 0: none */
 	struct crmg_reply reply;
+	struct crmg_asking asking;
 	struct crmg_limit failures;	/* cost 0: none (failures.h) */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */

@@ -131,6 +131,16 @@ static void verdicts(void) { CRMG_VERDICTS(ITEM) }
 static void modes(void) { CRMG_MODES(ITEM) }
 static void transports(void) { CRMG_TRANSPORTS(ITEM) }
 static void protocols(void) { CRMG_PROTOCOLS(ITEM) }
+static void methods(void)
+{
+#define WORD(ID, name) name,
+	static const char *const words[] = { CRMG_METHODS(WORD) };
+	const size_t count = sizeof(words) / sizeof(words[0]);
+
+	for (size_t i = 0; i < count; i++)
+		printf("%s%s\n", words[i], i + 1 < count ? "," : ".");
+}
+
 static void actions(void) { CRMG_ACTIONS(ITEM) }
 static void floors(void) { CRMG_FLOORS(ITEM) }
 static void budgets(void) { CRMG_ON_BUDGETS(ITEM) }
@@ -229,6 +239,7 @@ static const struct {
 	{ "transports", transports },
 	{ "protocols", protocols },
 	{ "actions", actions },
+	{ "methods", methods },
 	{ "floors", floors },
 	{ "budgets", budgets },
 	{ "events", events },

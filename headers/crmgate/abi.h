@@ -54,7 +54,8 @@
 	X(PLAINTEXT,   "plaintext",   "no TLS, where the policy wants it") \
 	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants") \
 	X(UNREADABLE,  "unreadable",  "a fragment, urgent data, no record behind a gap: it cannot be read") \
-	X(AUTH_FAILURES, "auth_failures", "too many requests were answered 401 or 403")
+	X(AUTH_FAILURES, "auth_failures", "too many requests were answered 401 or 403") \
+	X(METHOD,      "method",      "a request with a method that the policy does not name")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -130,6 +131,29 @@
 	X(REDIRECTION,  "3xx", "it is elsewhere, or not changed") \
 	X(CLIENT_ERROR, "4xx", "the client asked wrongly") \
 	X(SERVER_ERROR, "5xx", "the server failed")
+
+/* X(ID, "name"): methods of HTTP that a policy can name: RFC 9110, 5789, 4918, 3253, 5323, caches. */
+#define CRMG_METHODS(X) \
+	X(GET,       "GET") \
+	X(HEAD,      "HEAD") \
+	X(POST,      "POST") \
+	X(PUT,       "PUT") \
+	X(PATCH,     "PATCH") \
+	X(DELETE,    "DELETE") \
+	X(OPTIONS,   "OPTIONS") \
+	X(TRACE,     "TRACE") \
+	X(CONNECT,   "CONNECT") \
+	X(PROPFIND,  "PROPFIND") \
+	X(PROPPATCH, "PROPPATCH") \
+	X(MKCOL,     "MKCOL") \
+	X(COPY,      "COPY") \
+	X(MOVE,      "MOVE") \
+	X(LOCK,      "LOCK") \
+	X(UNLOCK,    "UNLOCK") \
+	X(REPORT,    "REPORT") \
+	X(SEARCH,    "SEARCH") \
+	X(QUERY,     "QUERY") \
+	X(PURGE,     "PURGE")
 
 /* What a policy does about a connection that is below its floor of TLS; the default first. */
 #define CRMG_FLOORS(X) \
@@ -212,6 +236,7 @@
 #define CRMG_ENUM_PROTOCOL(ID, ...)  CRMG_PROTOCOL_##ID,
 #define CRMG_ENUM_TLS_VERSION(ID, ...) CRMG_TLS_VERSION_##ID,
 #define CRMG_ENUM_CLASS(ID, ...)     CRMG_CLASS_##ID,
+#define CRMG_ENUM_METHOD(ID, ...)    CRMG_METHOD_##ID,
 #define CRMG_ENUM_FLOOR(ID, ...)     CRMG_FLOOR_##ID,
 #define CRMG_ENUM_ACTION(ID, ...)    CRMG_ACTION_##ID,
 #define CRMG_ENUM_SANITY(ID, ...)    CRMG_SANITY_##ID,
@@ -231,6 +256,7 @@ enum crmg_transport { CRMG_TRANSPORTS(CRMG_ENUM_TRANSPORT) CRMG_TRANSPORT_COUNT 
 enum crmg_protocol  { CRMG_PROTOCOLS(CRMG_ENUM_PROTOCOL) CRMG_PROTOCOL_COUNT };
 enum crmg_tls_version { CRMG_TLS_VERSIONS(CRMG_ENUM_TLS_VERSION) CRMG_TLS_VERSION_COUNT };
 enum crmg_class     { CRMG_CLASSES(CRMG_ENUM_CLASS) CRMG_CLASS_COUNT };
+enum crmg_method    { CRMG_METHODS(CRMG_ENUM_METHOD) CRMG_METHOD_COUNT };
 enum crmg_floor     { CRMG_FLOORS(CRMG_ENUM_FLOOR) CRMG_FLOOR_COUNT };
 enum crmg_action    { CRMG_ACTIONS(CRMG_ENUM_ACTION) CRMG_ACTION_COUNT };
 enum crmg_sanity    { CRMG_SANITIES(CRMG_ENUM_SANITY) CRMG_SANITY_COUNT };
@@ -250,7 +276,7 @@ enum crmg_event_kind { CRMG_EVENTS(CRMG_ENUM_EVENT) CRMG_EVENT_COUNT };
 #define CRMG_PREFIXES_MAX   (1 << 20)
 #define CRMG_GATES_MAX      16		/* interfaces that `allow` may name */
 #define CRMG_LIMIT_SLOTS    6		/* room for limit kinds in a binding */
-#define CRMG_CAP_SLOTS      3		/* room for caps in a binding */
+#define CRMG_CAP_SLOTS      2		/* room for caps in a binding */
 #define CRMG_CAP_MAX        1000000	/* of any of them */
 #define CRMG_BUCKET_LIMITS  3		/* limits that a bucket has a word for */
 
@@ -517,6 +543,7 @@ struct crmg_binding {
 	__u8 gate;		/* 1 + index in head.gate: holds for this interface only; 0: for all */
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u32 cap[CRMG_CAP_SLOTS];	/* by enum crmg_cap, 1 .. CRMG_CAP_MAX; 0: any number */
+	__u32 methods;		/* bits 1 << enum crmg_method: others are refused; 0: none is */
 	__u16 client_row;	/* counters of its client, see crmg_client_row; 0: it has none */
 	__u8 tls_minimum;	/* enum crmg_tls_version, .. _13: older ones are below it; 0: none */
 	__u8 floor;		/* CRMG_BINDING_FLOOR*; 0: none */
@@ -1169,12 +1196,13 @@ CRMG_SIZE(struct crmg_conn, 64);
  * segments of one connection at the same time may count wrong; nothing worse comes of it.
  */
 struct crmg_http_stream {
-	__u64 left;		/* of a body, or of a part of one, in bytes */
+	__u64 left;		/* of a body, or of a part of one, in bytes; of a line that ... */
+				/* ... begins: the last eight of its method, the last one low */
 	__u64 tail;		/* the last eight bytes of a line, the latest in the high ones */
 	__u8 state;		/* enum crmg_http_state */
 	__u8 marks;		/* CRMG_HTTP_* */
 	__u8 name;		/* enum crmg_http_name, of which a header may be ... */
-	__u8 at;		/* ... that agreed so far */
+	__u8 at;		/* ... that agreed so far; or that a method has */
 	__u32 turn;		/* what the server had sent when the last request passed */
 	__u32 unasked;		/* as in the stream, as far as what arrives has heard of it */
 	__u32 pad;

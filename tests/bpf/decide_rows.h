@@ -54,7 +54,7 @@ static const char policy[] =
 	"     limits: {open_connections: {max: 3}, half_open: {max: 2}}}\n"
 	"  - {name: asked, service: asked, clients: any, limits: {requests: {rate: 1/s, burst: 1}}}\n"
 	"  - {name: guarded, service: guarded, clients: any,\n"
-	"     limits: {auth_failures: {rate: 1/h, burst: 1}}}\n"
+	"     limits: {auth_failures: {rate: 1/h, burst: 1}}, http: {methods: [GET]}}\n"
 	"  - {name: floor, service: floor, clients: any,\n"
 	"     tls: {minimum: \"1.2\", minimum_action: refuse, plaintext: refuse}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
@@ -376,7 +376,9 @@ static const struct row rows[] = {
 	  .ext = { { 44, 8 } }, .payload = 4 }, PASSED(OK, "asked", "asked") },
 	{ "a first fragment where they do not", .packet = { TCP4(PUBLIC4, 443, ACK),
 	  .more_fragments = true, .payload = 4 }, PASSED(OK, "api", "public") },
-	{ "a request after one too many that failed", .packet = GUESS_AT(1001 + REQUEST_LEN),
+	{ "a method that is not named", .packet = GUESS_AT(0),
+	  .prepare = ask_first, .lie = other_request, DROPPED(METHOD, "guarded", "guarded") },
+	{ "a request after one too many that failed", .packet = GUESS_AT(REFUSAL_LEN),
 	  .prepare = guess, .lie = request, DROPPED(AUTH_FAILURES, "guarded", "guarded") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },

@@ -52,6 +52,13 @@ static void request(struct crmg_test_frame *f)
 	memcpy(f->data + f->len - REQUEST_LEN, REQUEST, REQUEST_LEN);
 }
 
+#define OTHER_REQUEST "PUT / HTTP/1.1\n\n"
+
+static void other_request(struct crmg_test_frame *f)
+{
+	memcpy(f->data + f->len - REQUEST_LEN, OTHER_REQUEST, REQUEST_LEN);
+}
+
 /* A ClientHello of TLS 1.0, whole in its segment and without extensions. */
 #define HELLO_LEN (5 + 4 + 2 + 32 + 1 + 2 + 2 + 2)
 
@@ -102,12 +109,17 @@ static void ask(struct crmg_rig *rig)
 	ask_at(rig, 9009);
 }
 
-/* A segment behind it, and the answer to one that the server took for a guess. */
-#define GUESS_AT(number) \
-	{ TCP4(PUBLIC4, 9011, ACK), .seq = number, .ack = REQUEST_ACK + REFUSAL_LEN, \
+/* A segment behind it and so many bytes of answer; the one to what the server took for a guess. */
+#define GUESS_AT(answered) \
+	{ TCP4(PUBLIC4, 9011, ACK), .seq = 1001 + REQUEST_LEN, .ack = REQUEST_ACK + (answered), \
 	  .payload = REQUEST_LEN }
 #define REFUSAL "HTTP/1.1 401 No\n"
 #define REFUSAL_LEN (sizeof(REFUSAL) - 1)
+
+static void ask_first(struct crmg_rig *rig)
+{
+	ask_at(rig, 9011);
+}
 
 static void guess(struct crmg_rig *rig)
 {

@@ -130,6 +130,33 @@ guarded() {
 	EOF
 }
 
+# DELETE never reaches the server, over whichever connection; what the policy names does.
+methods() {
+	local status=0
+	attach "$(policy methods <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [8080], protocol: http}}
+		policies: [{name: public, service: api, clients: any, http: {methods: [GET, HEAD, POST]}}]
+	EOF
+	)" -q
+	: >"$LAB_DIR/access.log"
+	expect 'codes' "$(codes)" == '200 200 200 200 200 '
+	expect 'codes' "$(codes -d a=b)" == '200 200 200 200 200 '
+	in_bad curl -s --max-time 2 -o "$LAB_DIR/got" -X DELETE "$URL" || status=$?
+	expect 'status' "$status" -eq 28
+	expect 'codes' "$(codes -I)" == '200 200 200 200 200 '
+	expect 'served' "$(served)" -eq 15
+	expect 'deleted' "$(grep -c DELETE "$LAB_DIR/access.log")" -eq 0
+	expect 'refused' "$(metric 'crmgate_requests_total{verdict="drop"}')" -eq 1
+	expect 'drops' "$(metric 'crmgate_drops_total{reason="method"}')" -ge 1
+	expect_json "$(crmgate events -j | jq -s .)" 'map(select(.reason == "method")) |
+		length >= 1 and .[0].event == "refused"'
+	expect_json "$(crmgate show limits -j)" '[.. | objects | select(.policy? == "public") | .http?] |
+		map(select(. != null)) | .[0].methods == ["GET", "HEAD", "POST"]'
+	purge
+}
+
 banned() { [[ $(metric 'crmgate_bans{origin="auto"}') -eq 1 ]]; }
 
 # Passwords are guessed: so many are tried as the limit says, and a ban comes of the next tries.
@@ -158,4 +185,5 @@ t 'issue 5: 429 to a client of python' fresh python
 t 'issue 5: at TC ingress a reset' fresh at_tc
 t 'issue 6: what is answered, by class' fresh answers
 t 'issue 6: who guesses passwords is banned' fresh guessed
+t 'issue 5: methods that the policy does not name' fresh methods
 t_done

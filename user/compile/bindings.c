@@ -225,7 +225,7 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		if (binding->cap[i])
 			return CRMG_BINDING_CONNS;
-	if (binding->limits & CRMG_LIMITS_ASKED)
+	if (binding->limits & CRMG_LIMITS_ASKED || binding->methods)
 		return CRMG_BINDING_CONNS;
 	if (binding->mode == CRMG_MODE_ENFORCE && binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		return CRMG_BINDING_CONNS;
@@ -252,6 +252,7 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 						  binding->total, label->total);
 	write_caps(policy->caps, binding);
 	write_floor(&policy->floor, binding);
+	binding->methods = policy->http.methods;
 	write_widths(b->model, policy, binding);
 	binding->quotas = bind->quotas;
 	binding->aggregate_quotas = bind->aggregate_quotas;

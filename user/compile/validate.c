@@ -188,6 +188,12 @@ static bool floor_is_valid(const struct crmg_binding *b)
 	return b->kind == CRMG_BINDING_POLICY && b->protocol == CRMG_PROTOCOL_TLS;
 }
 
+static bool methods_are_valid(const struct crmg_binding *b)
+{
+	return !b->methods || (!(b->methods >> CRMG_METHOD_COUNT) &&
+			       b->kind == CRMG_BINDING_POLICY && b->protocol == CRMG_PROTOCOL_HTTP);
+}
+
 static bool bindings_are_valid(const struct crmg_image *image)
 {
 	const struct crmg_head *head = crmg_image_head(image);
@@ -205,7 +211,8 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->on_budget >= CRMG_ON_BUDGET_COUNT || b->protocol >= CRMG_PROTOCOL_COUNT ||
 		    !crmg_image_service(image, b->service) ||
 		    !binding_quotas_are_valid(image, b) || !scopes_are_valid(head, b) ||
-		    !ban_is_valid(b) || !floor_is_valid(b) || !binding_contract_is_valid(image, b))
+		    !ban_is_valid(b) || !floor_is_valid(b) || !methods_are_valid(b) ||
+		    !binding_contract_is_valid(image, b))
 			return false;
 		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))
 			return false;

@@ -165,6 +165,7 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 		policy->caps[i].place = place;
 	policy->aggregate.place = policy->v4_wide.place = policy->v6_wide.place = place;
 	policy->total.place = policy->ban.place = policy->floor.place = place;
+	policy->http.place = place;
 	policy->floor.minimum_place = (struct crmg_place){ 0 };
 	if (policy->detect.place.line)
 		policy->detect.place = place;
@@ -217,6 +218,7 @@ static void take_over(struct crmg_reader *r, const struct crmg_node *node,
 	policy->ban = other->ban;
 	policy->floor = other->floor;
 	policy->detect = other->detect;
+	policy->http = other->http;
 	policy->bytes_out = other->bytes_out;
 	memcpy(policy->limits, other->limits, sizeof(policy->limits));
 	memcpy(policy->caps, other->caps, sizeof(policy->caps));
@@ -308,7 +310,7 @@ static const struct crmg_key policy_keys[] = {
 	{ "total", read_policy_total, 0, false },
 	{ "aggregate", crmg_read_aggregate, 0, false },
 	{ "tls", crmg_read_floor, 0, false },
-	{ "http", NULL, 0, false },
+	{ "http", crmg_read_http, 0, false },
 	{ "ban", crmg_read_ban, 0, false },
 	{ "detect", crmg_read_detect, 0, false },
 	{ "notify_at", read_notify_at, 0, false },

@@ -142,6 +142,8 @@ void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, vo
 			 unsigned int arg);
 void crmg_read_detect(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		      unsigned int arg);
+void crmg_read_http(struct crmg_reader *r, const struct crmg_node *node, void *target,
+		    unsigned int arg);
 void crmg_read_floor(struct crmg_reader *r, const struct crmg_node *node, void *target,
 		     unsigned int arg);
 void crmg_read_ban(struct crmg_reader *r, const struct crmg_node *node, void *target,

@@ -52,10 +52,32 @@ static void check_failures(const struct crmg_model *model, const struct crmg_mod
 	}
 }
 
+/* What a request asks for is seen in plain text, too. */
+static void check_http(const struct crmg_model *model, const struct crmg_model_policy *policy,
+		       struct crmg_err *err)
+{
+	if (!policy->http.set)
+		return;
+	for (size_t s = 0; s < policy->service_count; s++) {
+		const struct crmg_model_service *service = &model->services[policy->services[s]];
+
+		if (service->protocol != CRMG_PROTOCOL_HTTP)
+			crmg_check_error(model, err, policy->http.place,
+					 "'http' needs protocol http; service '%s' of policy '%s' is %s",
+					 service->name, policy->name,
+					 crmg_check_protocols[service->protocol]);
+	}
+	if (policy->deny)
+		crmg_check_error(model, err, policy->http.place,
+				 "policy '%s' has 'deny: true' and 'http'; one excludes the other",
+				 policy->name);
+}
+
 void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err)
 {
 	for (size_t i = 0; i < model->policy_count; i++) {
 		check_reject(model, &model->policies[i], err);
 		check_failures(model, &model->policies[i], err);
+		check_http(model, &model->policies[i], err);
 	}
 }

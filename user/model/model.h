@@ -77,6 +77,13 @@ struct crmg_model_floor {
 	struct crmg_place minimum_place;	/* of a minimum without a word of what is done; line 0 */
 };
 
+/* What requests may be. */
+struct crmg_model_http {
+	bool set;
+	uint32_t methods;		/* bits 1 << enum crmg_method; 0: not said */
+	struct crmg_place place;	/* of its key */
+};
+
 /* Automatic bans. */
 struct crmg_model_ban {
 	bool set;
@@ -163,6 +170,7 @@ struct crmg_model_policy {
 	struct crmg_model_ban ban;
 	struct crmg_model_floor floor;
 	struct crmg_model_detect detect;
+	struct crmg_model_http http;
 	struct crmg_place place;
 };
 

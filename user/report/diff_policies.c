@@ -188,6 +188,8 @@ int crmg_diff_quotas(struct crmg_changes *changes, const char *what, const char 
 }
 
 #define WIDTHS_LEN 32
+#define WORDS_LEN  CRMG_HTTP_LEN	/* the longest of them */
+_Static_assert(WORDS_LEN >= BAN_LEN, "words of a policy do not fit");
 
 /* "/24 /48"; NULL: no aggregate. */
 static const char *widths_text(const struct crmg_binding *binding, char buf[WIDTHS_LEN])
@@ -206,7 +208,7 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 	const struct crmg_binding *old = before->binding ? before->binding : &nothing;
 	const struct crmg_binding *now = after->binding;
 	const bool had = before->binding;
-	char from[BAN_LEN], to[BAN_LEN];
+	char from[WORDS_LEN], to[WORDS_LEN];
 	int code = note_words(changes, what, "mode", had ? crmg_mode_name(old->mode) : NULL,
 			      crmg_mode_name(now->mode));
 
@@ -235,6 +237,9 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 	if (!code)
 		code = note_words(changes, what, "detect", crmg_detect_text(old),
 				  crmg_detect_text(now));
+	if (!code)
+		code = note_words(changes, what, "http", crmg_http_text(old, from),
+				  crmg_http_text(now, to));
 	return code ? code : note_words(changes, what, "ban", ban_text(old, from),
 					ban_text(now, to));
 }

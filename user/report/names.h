@@ -18,6 +18,7 @@ const char *crmg_mode_name(unsigned int id);
 const char *crmg_transport_name(unsigned int id);
 const char *crmg_protocol_name(unsigned int id);
 const char *crmg_class_name(unsigned int id);
+const char *crmg_method_name(unsigned int id);
 const char *crmg_tls_version_name(unsigned int id);
 const char *crmg_floor_name(unsigned int id);
 const char *crmg_action_name(unsigned int id);

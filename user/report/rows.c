@@ -114,6 +114,8 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_EARLY:
 	case CRMG_REASON_UNREADABLE:
 		return crmg_counts_requests(binding);
+	case CRMG_REASON_METHOD:
+		return binding->methods;
 	case CRMG_REASON_PLAINTEXT:
 		return binding->floor;
 	case CRMG_REASON_TLS_VERSION:
@@ -141,7 +143,8 @@ bool crmg_has_aggregate(const struct crmg_binding *binding)
 
 bool crmg_counts_requests(const struct crmg_binding *binding)
 {
-	return binding->limits & CRMG_LIMITS_ASKED && binding->flags & CRMG_BINDING_CONNS;
+	return (binding->limits & CRMG_LIMITS_ASKED || binding->methods) &&
+	       binding->flags & CRMG_BINDING_CONNS;
 }
 
 const char *crmg_asked_key(bool estimated)

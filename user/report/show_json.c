@@ -278,7 +278,7 @@ static json_t *limits_json(const struct crmg_image *image)
 		const struct crmg_label *label = crmg_image_label(image, i);
 
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"policy", crmg_json_text(label->policy, sizeof(label->policy)),
 			"client", crmg_json_text(label->client, sizeof(label->client)),
@@ -293,6 +293,7 @@ static json_t *limits_json(const struct crmg_image *image)
 			"total_bytes_out",
 			quotas_json(crmg_image_quotas(image, binding->total_quotas)),
 			"tls", crmg_floor_json(binding),
+			"http", crmg_http_json(binding),
 			"ban", ban_json(binding),
 			"detect", crmg_detect_json(binding)));
 	}

@@ -94,10 +94,17 @@ static int own_table(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
-/*
- * Calls print for the first binding of each row that has it: clients of one
- * policy at one service share its budgets.
- */
+/* False: another binding of its row was asked for. Clients of a policy at one service share it. */
+static bool is_first(uint64_t seen[ROWS_MAX / 64], const struct crmg_binding *binding)
+{
+	uint64_t bit = 1ULL << binding->row % 64, *word = &seen[binding->row / 64];
+	bool first = !(*word & bit);
+
+	*word |= bit;
+	return first;
+}
+
+/* Calls print for the first binding of each row that has it. */
 static void for_each_row(const struct crmg_image *image,
 			 bool (*has)(const struct crmg_binding *binding),
 			 struct crmg_table *table,
@@ -109,12 +116,9 @@ static void for_each_row(const struct crmg_image *image,
 
 	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
 		const struct crmg_binding *binding = crmg_image_binding(image, i);
-		uint64_t bit = 1ULL << binding->row % 64;
 
-		if (!has(binding) || seen[binding->row / 64] & bit)
-			continue;
-		seen[binding->row / 64] |= bit;
-		print(table, image, binding, crmg_image_label(image, i));
+		if (has(binding) && is_first(seen, binding))
+			print(table, image, binding, crmg_image_label(image, i));
 	}
 }
 
@@ -247,36 +251,6 @@ static int bans_table(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
-static bool has_floor(const struct crmg_binding *binding)
-{
-	return binding->floor;
-}
-
-static void floor_row(struct crmg_table *table, const struct crmg_image *image,
-		      const struct crmg_binding *binding, const struct crmg_label *label)
-{
-	char text[CRMG_FLOOR_LEN];
-
-	(void)image;
-	name_cell(table, label->service);
-	name_cell(table, label->policy);
-	crmg_table_cell(table, "%s", crmg_floor_text(binding, text));
-}
-
-static int floors_table(const struct crmg_image *image, bool colour, FILE *out)
-{
-	static const struct crmg_column columns[] = {
-		{ "SERVICE", false }, { "POLICY", false }, { "TLS", false },
-	};
-	struct crmg_table table = CRMG_TABLE(columns);
-
-	for_each_row(image, has_floor, &table, floor_row);
-	if (!table.cell_count)
-		return table.failed ? -ENOMEM : 0;
-	fputc('\n', out);
-	return crmg_table_print(&table, colour, out);
-}
-
 static bool has_quotas(const struct crmg_binding *binding)
 {
 	return binding->quotas;
@@ -357,28 +331,46 @@ static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
-static bool detects(const struct crmg_binding *binding)
+typedef const char *words_text(const struct crmg_binding *binding, char *buf);
+
+static const char *floor_text(const struct crmg_binding *binding, char *buf)
 {
-	return binding->detect;
+	return crmg_floor_text(binding, buf);
 }
 
-static void detect_row(struct crmg_table *table, const struct crmg_image *image,
-		       const struct crmg_binding *binding, const struct crmg_label *label)
+static const char *http_text(const struct crmg_binding *binding, char *buf)
 {
-	(void)image;
-	name_cell(table, label->service);
-	name_cell(table, label->policy);
-	crmg_table_cell(table, "%s", crmg_detect_text(binding));
+	return crmg_http_text(binding, buf);
 }
 
-static int detects_table(const struct crmg_image *image, bool colour, FILE *out)
+static const char *detect_text(const struct crmg_binding *binding, char *buf)
 {
-	static const struct crmg_column columns[] = {
-		{ "SERVICE", false }, { "POLICY", false }, { "DETECT", false },
+	(void)buf;
+	return crmg_detect_text(binding);
+}
+
+/* A key of policies, in the words of text; NULL: the policy does not have it. */
+static int words_table(const struct crmg_image *image, bool colour, FILE *out, const char *key,
+		       words_text *text)
+{
+	const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false }, { key, false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
+	uint64_t seen[ROWS_MAX / 64] = { 0 };
+	char buf[TERMS_LEN];
 
-	for_each_row(image, detects, &table, detect_row);
+	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
+		const struct crmg_binding *binding = crmg_image_binding(image, i);
+		const struct crmg_label *label = crmg_image_label(image, i);
+		const char *words = text(binding, buf);
+
+		if (!words || !is_first(seen, binding))
+			continue;
+		name_cell(&table, label->service);
+		name_cell(&table, label->policy);
+		crmg_table_cell(&table, "%s", words);
+	}
 	if (!table.cell_count)
 		return table.failed ? -ENOMEM : 0;
 	fputc('\n', out);
@@ -394,8 +386,10 @@ int crmg_show_limits_text(const struct crmg_image *image, bool colour, FILE *out
 	if (!code)
 		code = quotas_table(image, colour, out);
 	if (!code)
-		code = floors_table(image, colour, out);
+		code = words_table(image, colour, out, "TLS", floor_text);
 	if (!code)
-		code = detects_table(image, colour, out);
+		code = words_table(image, colour, out, "HTTP", http_text);
+	if (!code)
+		code = words_table(image, colour, out, "DETECT", detect_text);
 	return code ? code : bans_table(image, colour, out);
 }

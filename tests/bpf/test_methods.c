@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_methods.c - http: {methods}: requests with another method are refused, however their
+ * lines are cut, and nothing else is.
+ */
+#include "talk.h"
+
+#define POLICY(more) \
+	"version: 1\n" \
+	"capacity: {sources: 1024, flows: 1024}\n" \
+	"services: {api: {transport: tcp, protocol: http, ports: [443]}}\n" \
+	"policies: [{name: public, service: api, clients: any, " more \
+	"  http: {methods: [GET, POST, PROPFIND, PROPPATCH]}}]\n"
+
+#define REQUEST(method) method " /v1/contacts HTTP/1.1\r\nHost: api.example.org\r\n\r\n"
+
+static uint32_t asks(struct talk *t, const char *text)
+{
+	return says(t, text, strlen(text));
+}
+
+static uint64_t refused(void)
+{
+	return crmg_rig_row(rig, "api", "public").reasons[CRMG_REASON_METHOD];
+}
+
+static uint64_t requests(enum crmg_verdict verdict)
+{
+	return crmg_rig_row(rig, "api", "public").requests[verdict];
+}
+
+static const struct {
+	const char *text;
+	uint32_t action;
+} rows[] = {
+	{ REQUEST("GET"), XDP_PASS },
+	{ REQUEST("POST"), XDP_PASS },
+	{ REQUEST("PROPFIND"), XDP_PASS },
+	{ REQUEST("PROPPATCH"), XDP_PASS },
+	{ "\r\n\r\n" REQUEST("GET"), XDP_PASS },
+	{ "GET\t/ HTTP/1.1\r\n\r\n", XDP_PASS },
+	{ REQUEST("DELETE"), XDP_DROP },
+	{ REQUEST("HEAD"), XDP_DROP },
+	/* Case counts (RFC 9110, 9.1), and so does all of the word. */
+	{ REQUEST("get"), XDP_DROP },
+	{ REQUEST("G"), XDP_DROP },
+	{ REQUEST("GETS"), XDP_DROP },
+	{ REQUEST("XGET"), XDP_DROP },
+	{ REQUEST("PROPFINDS"), XDP_DROP },
+	/* The last eight bytes are compared; no server knows this one. */
+	{ REQUEST("XROPPATCH"), XDP_PASS },
+	{ REQUEST("XPROPPATCH"), XDP_DROP },
+	{ REQUEST("A-METHOD-THAT-IS-LONGER-THAN-ANY"), XDP_DROP },
+	/* No request, but a line where one has to be. */
+	{ "DELETE /v1/contacts\r\n", XDP_DROP },
+};
+
+static void check_rows(struct crmg_addr client)
+{
+	for (uint16_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
+		struct talk t = talk(client, (uint16_t)(1024 + i));
+		uint64_t before = refused();
+
+		if (asks(&t, rows[i].text) != rows[i].action)
+			fail_msg("row %u", i);
+		assert_int_equal(refused() - before, rows[i].action == XDP_DROP);
+	}
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	check_rows(PEER4);
+	check_rows(PEER6);
+}
+
+/* At each byte: what came before the end of the line has passed, and is of no use. */
+static void test_cut(void **state)
+{
+	static const char bad[] = "DELETE / HTTP/1.1\r\n", good[] = "GET / HTTP/1.1\r\n";
+
+	(void)state;
+	for (uint16_t i = 1; i < sizeof(bad) - 1; i++) {
+		struct talk t = talk(PEER4, (uint16_t)(1024 + i));
+
+		assert_int_equal(says(&t, bad, i), XDP_PASS);
+		assert_int_equal(says(&t, bad + i, sizeof(bad) - 1 - i), XDP_DROP);
+	}
+	for (uint16_t i = 1; i < sizeof(good) - 1; i++) {
+		struct talk t = talk(PEER4, (uint16_t)(2048 + i));
+
+		assert_int_equal(says(&t, good, i), XDP_PASS);
+		assert_int_equal(says(&t, good + i, sizeof(good) - 1 - i), XDP_PASS);
+	}
+}
+
+/* Of several in one segment one is enough; a body is none. */
+static void test_together(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	assert_int_equal(asks(&t, REQUEST("GET") REQUEST("POST")), XDP_PASS);
+	assert_int_equal(asks(&t, REQUEST("GET") REQUEST("DELETE") REQUEST("GET")), XDP_DROP);
+	assert_int_equal(asks(&t, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nDELETE / H"),
+			 XDP_PASS);
+	assert_int_equal(asks(&t, REQUEST("GET")), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 4);
+}
+
+/* One that is sent again is refused again, and counts once. The connection goes on. */
+static void test_again(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(asks(&t, REQUEST("DELETE")), XDP_DROP);
+	assert_int_equal(refused(), 3);
+	assert_int_equal(requests(CRMG_VERDICT_DROP), 1);
+	assert_int_equal(client_sends(&t.c, ACK), XDP_PASS);
+	assert_int_equal(asks(&t, REQUEST("GET")), XDP_PASS);
+}
+
+/* It is no request too many, so there is no 429. */
+static void test_reset(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	assert_int_equal(asks(&t, REQUEST("DELETE")), XDP_TX);
+	assert_int_equal(requests(CRMG_VERDICT_RESET), 1);
+	assert_int_equal(requests(CRMG_VERDICT_REJECT), 0);
+}
+
+static void test_shadow(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	assert_int_equal(asks(&t, REQUEST("DELETE")), XDP_PASS);
+	assert_int_equal(refused(), 0);
+	assert_int_equal(crmg_rig_row(rig, "api", "public").would_drop[CRMG_REASON_METHOD], 1);
+}
+
+/* -------------------------------------------------------------------- tests */
+
+static int set_up(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY(""));
+}
+
+static int set_up_reject(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("on_exceed: reject, limits: {requests: {rate: 1k/s}}, "));
+}
+
+static int set_up_shadow(void **state)
+{
+	(void)state;
+	return set_up_policy(POLICY("mode: shadow, "));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_rows, set_up),
+		TEST(test_cut, set_up),
+		TEST(test_together, set_up),
+		TEST(test_again, set_up),
+		TEST(test_reset, set_up_reject),
+		TEST(test_shadow, set_up_shadow),
+	};
+
+	return cmocka_run_group_tests_name("methods", tests, NULL, NULL);
+}
