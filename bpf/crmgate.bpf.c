@@ -287,7 +287,8 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 	c->work->walk.held = judged && enforced;
 	c->work->failures = binding->limit[CRMG_LIMIT_AUTH_FAILURES];
 	c->work->asking.limit = binding->limit[CRMG_LIMIT_REQUESTS];
-	c->work->asking.methods = binding->methods ? binding->methods : ~0U;
+	c->work->asking.sanity = binding->sanity;
+	crmg_asking_set(&c->work->asking, c->front, binding->http);
 	c->work->reply.can &= enforced && binding->on_exceed == CRMG_ACTION_REJECT;
 	read = reader(ctx, c->work);
 	early = CRMG_READ_ONCE(c->work->walk.aside) & c->work->walk.held;

@@ -49,7 +49,8 @@ static __always_inline bool crmg_is_form(enum crmg_reason reason)
 {
 	const __u64 form = 1ULL << CRMG_REASON_PLAINTEXT | 1ULL << CRMG_REASON_TLS_VERSION |
 			   1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_UNREADABLE |
-			   1ULL << CRMG_REASON_METHOD;
+			   1ULL << CRMG_REASON_METHOD | 1ULL << CRMG_REASON_MAX_HEADER |
+			   1ULL << CRMG_REASON_MAX_BODY;
 
 	return form >> reason & 1;
 }

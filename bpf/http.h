@@ -13,41 +13,9 @@
 #ifndef CRMGATE_BPF_HTTP_H
 #define CRMGATE_BPF_HTTP_H
 
-#include "httpwords.h"
-#include "walk.h"
-
-enum crmg_http_state {
-	CRMG_HTTP_BOUNDARY,	/* between messages; empty lines are nothing */
-	CRMG_HTTP_METHOD,	/* in the first word of the request line */
-	CRMG_HTTP_LINE,		/* in what is left of it, or somewhere in it */
-	CRMG_HTTP_NAME,		/* in the name of a header, as far as it matters */
-	CRMG_HTTP_FIELD,	/* in what is left of a header that does not */
-	CRMG_HTTP_LENGTH,	/* in the value of Content-Length */
-	CRMG_HTTP_CODING,	/* in the value of Transfer-Encoding */
-	CRMG_HTTP_BODY,		/* `left` bytes of body, or of one of its parts */
-	CRMG_HTTP_SIZE,		/* in the size of a part, or before it */
-	CRMG_HTTP_EXTENSION,	/* behind it */
-	CRMG_HTTP_TRAILER,	/* where a line behind the last part begins */
-	CRMG_HTTP_TRAILER_LINE,	/* in such a line */
-};
-
-/* States that wait for the end of a line. */
-#define CRMG_HTTP_SKIPS (1 << CRMG_HTTP_LINE | 1 << CRMG_HTTP_FIELD | \
-			 1 << CRMG_HTTP_EXTENSION | 1 << CRMG_HTTP_TRAILER_LINE)
-
-#define CRMG_HTTP_CHUNKED 1	/* the body is in parts, each with its size */
-#define CRMG_HTTP_DIGITS  2	/* of which, or of a length, one digit was read */
-#define CRMG_HTTP_LISTED  4	/* `tail` is a length that was read before this one */
-#define CRMG_HTTP_BLANKS  8	/* of a line: it goes on behind the tail with blanks */
+#include "httpends.h"
 
 #define CRMG_EACH_BYTE(c) ((c) * 0x0101010101010101ULL)
-
-#define CRMG_HTTP_LENGTH_MAX (1ULL << 56)	/* bytes; beyond it no more digits are read */
-
-static __always_inline __u32 crmg_http_lower(__u32 c)
-{
-	return c - 'A' < 26 ? c | 0x20 : c;
-}
 
 /*
  * True if a line ends in HTTP/1.0, HTTP/1.1 or the like, as far as `tail` has it: nginx takes
@@ -61,11 +29,6 @@ static __always_inline bool crmg_http_is_request(__u64 tail)
 	for (digits = 0; digits < 8 && (tail >> 56) - '0' < 10; digits++)
 		tail <<= 8;
 	return digits == 8 || (digits && !((tail ^ version) >> digits * 8));
-}
-
-static __always_inline bool crmg_http_blank(__u32 c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
 }
 
 /*
@@ -90,16 +53,6 @@ static __always_inline void crmg_http_tail(struct crmg_http_stream *h, __u64 wor
 	h->tail = bytes < 8 ? h->tail >> bytes * 8 | word : word;
 }
 
-/* Nothing is known of what comes next. */
-static __always_inline void crmg_http_lose(struct crmg_stream *stream)
-{
-	stream->marks |= CRMG_STREAM_LOST;
-	stream->http.state = CRMG_HTTP_LINE;
-	stream->http.marks = 0;
-	stream->http.tail = 0;
-	stream->http.at = 0;
-}
-
 /*
  * True if a line like that of a request is one, where nothing is known. A body may have such
  * lines, but while it comes the server sends nothing; so where segments pass in any order one
@@ -112,8 +65,9 @@ crmg_http_is_found(const struct crmg_walk *k, const struct crmg_http_stream *h)
 }
 
 /* A line begins that may be that of a request. */
-static __always_inline void crmg_http_begin(struct crmg_http_stream *h)
+static __always_inline void crmg_http_begin(struct crmg_walk *k, struct crmg_http_stream *h)
 {
+	h->header = k->base + k->at;
 	h->state = CRMG_HTTP_METHOD;
 	h->tail = 0;
 	h->left = 0;
@@ -148,9 +102,12 @@ static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_h
 	if (!is) {
 		crmg_http_lose(&k->stream);
 		k->stream.marks |= sure ? CRMG_STREAM_OTHER : 0;
-		crmg_http_begin(h);
+		crmg_http_begin(k, h);
 		return;
 	}
+	/* Where it began was not seen. */
+	if (marks & CRMG_STREAM_LOST)
+		h->header = k->base + k->at;
 	k->turned = 0;
 	k->stream.marks &= ~doubts;
 	if (marks & CRMG_STREAM_LOST && !k->held)
@@ -159,33 +116,6 @@ static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_h
 	h->marks = 0;
 	h->left = 0;
 	h->at = 0;
-}
-
-/* The size of the next part is known, or it was only the end of the part before. */
-static __always_inline void crmg_http_sized(struct crmg_http_stream *h)
-{
-	if (!(h->marks & CRMG_HTTP_DIGITS))
-		h->state = CRMG_HTTP_SIZE;
-	else
-		h->state = h->left ? CRMG_HTTP_BODY : CRMG_HTTP_TRAILER;
-	h->marks &= ~CRMG_HTTP_DIGITS;
-}
-
-/* The headers end. */
-static __always_inline void crmg_http_headed(struct crmg_http_stream *h)
-{
-	if (h->marks & CRMG_HTTP_CHUNKED) {
-		h->state = CRMG_HTTP_SIZE;
-		h->left = 0;
-	} else {
-		h->state = h->left ? CRMG_HTTP_BODY : CRMG_HTTP_BOUNDARY;
-	}
-}
-
-/* The body, or a part of it, ends. */
-static __always_inline void crmg_http_passed(struct crmg_http_stream *h)
-{
-	h->state = h->marks & CRMG_HTTP_CHUNKED ? CRMG_HTTP_SIZE : CRMG_HTTP_BOUNDARY;
 }
 
 static __always_inline void crmg_http_line_end(struct crmg_walk *k, struct crmg_http_stream *h)
@@ -199,7 +129,7 @@ static __always_inline void crmg_http_line_end(struct crmg_walk *k, struct crmg_
 		h->at = 0;
 		break;
 	case CRMG_HTTP_EXTENSION:
-		crmg_http_sized(h);
+		crmg_http_sized(k, h);
 		break;
 	default:
 		h->state = CRMG_HTTP_TRAILER;
@@ -226,15 +156,19 @@ static __always_inline void crmg_http_skip(struct crmg_walk *k, struct crmg_http
 	k->at++;
 }
 
-/* In the name of a header; false: the byte is not read. */
-static __always_inline bool crmg_http_name(struct crmg_http_stream *h, __u32 c)
+/*
+ * In the name of a header; false: the byte is not read. A line that begins with a blank goes on
+ * with the one before, for some; and a name with a blank behind it is none, for some.
+ */
+static __always_inline bool
+crmg_http_name(struct crmg_walk *k, struct crmg_http_stream *h, __u32 c)
 {
 	__u32 expected;
 
 	if (!h->at && c == '\r')
 		return true;
 	if (!h->at && c == '\n') {
-		crmg_http_headed(h);
+		crmg_http_headed(k, h);
 		return true;
 	}
 	c = crmg_http_lower(c);
@@ -242,77 +176,17 @@ static __always_inline bool crmg_http_name(struct crmg_http_stream *h, __u32 c)
 		h->name = c == 'c' ? CRMG_HTTP_CONTENT_LENGTH : CRMG_HTTP_TRANSFER_ENCODING;
 	expected = crmg_http_name_byte(h->name, h->at);
 	if (!expected && c == ':') {
-		h->state = h->name == CRMG_HTTP_CONTENT_LENGTH ? CRMG_HTTP_LENGTH :
-								 CRMG_HTTP_CODING;
-		h->left = h->name == CRMG_HTTP_CONTENT_LENGTH ? 0 : h->left;
-		h->tail = 0;
+		crmg_http_named(k, h);
 		return true;
 	}
 	if (!expected || c != expected) {
+		if ((!expected || !h->at) && (c == ' ' || c == '\t'))
+			crmg_http_doubt(k);
 		h->state = CRMG_HTTP_FIELD;
 		return false;
 	}
 	h->at++;
 	return true;
-}
-
-/*
- * In the length of a body. A list of it is valid if all are the same (RFC 9110, 8.6); of others
- * who knows which the server takes.
- */
-static __always_inline void
-crmg_http_length(struct crmg_walk *k, struct crmg_http_stream *h, __u32 c)
-{
-	if (c - '0' < 10 && h->left < CRMG_HTTP_LENGTH_MAX) {
-		h->left = h->left * 10 + (c - '0');
-		h->marks |= CRMG_HTTP_DIGITS;
-	}
-	if (c != ',' && c != '\n')
-		return;
-	if (h->marks & CRMG_HTTP_DIGITS) {
-		if (h->marks & CRMG_HTTP_LISTED && h->tail != h->left) {
-			crmg_http_lose(&k->stream);
-			return;
-		}
-		h->tail = h->left;
-		h->marks |= CRMG_HTTP_LISTED;
-	}
-	h->marks &= ~CRMG_HTTP_DIGITS;
-	h->left = 0;
-	if (c == ',')
-		return;
-	h->left = h->tail;
-	h->marks &= ~CRMG_HTTP_LISTED;
-	h->state = CRMG_HTTP_NAME;
-	h->at = 0;
-}
-
-/* The last of several codings says how long the body is. */
-static __always_inline void crmg_http_coding(struct crmg_http_stream *h, __u32 c)
-{
-	if (c == '\n') {
-		if (h->tail >> 8 == CRMG_BYTES('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
-			h->marks |= CRMG_HTTP_CHUNKED;
-		h->state = CRMG_HTTP_NAME;
-		h->at = 0;
-	} else if (c != ' ' && c != '\t' && c != '\r') {
-		h->tail = h->tail >> 8 | (__u64)crmg_http_lower(c) << 56;
-	}
-}
-
-static __always_inline void crmg_http_size(struct crmg_http_stream *h, __u32 c)
-{
-	__u32 letter = crmg_http_lower(c) - 'a';
-	__u32 digit = c - '0' < 10 ? c - '0' : letter < 6 ? letter + 10 : 16;
-
-	if (digit < 16 && h->left < CRMG_HTTP_LENGTH_MAX) {
-		h->left = h->left << 4 | digit;
-		h->marks |= CRMG_HTTP_DIGITS;
-	} else if (c == '\n') {
-		crmg_http_sized(h);
-	} else if (c != '\r') {
-		h->state = CRMG_HTTP_EXTENSION;
-	}
 }
 
 /* Reads a byte; false: it is left to the state that it led to. */
@@ -324,26 +198,28 @@ crmg_http_byte(struct crmg_walk *k, struct crmg_http_stream *h, __u32 c)
 	switch (h->state) {
 	case CRMG_HTTP_BOUNDARY:
 		if (!end)
-			crmg_http_begin(h);
+			crmg_http_begin(k, h);
 		return end;
 	case CRMG_HTTP_METHOD:
 		return crmg_http_method(h, c);
 	case CRMG_HTTP_NAME:
-		return crmg_http_name(h, c);
+		return crmg_http_name(k, h, c);
 	case CRMG_HTTP_LENGTH:
 		crmg_http_length(k, h, c);
 		return true;
 	case CRMG_HTTP_CODING:
-		crmg_http_coding(h, c);
+		crmg_http_coding(k, h, c);
 		return true;
 	case CRMG_HTTP_SIZE:
-		crmg_http_size(h, c);
+		crmg_http_size(k, h, c);
 		return true;
 	case CRMG_HTTP_TRAILER:
-		if (c == '\n')
+		if (c == '\n') {
+			crmg_http_measure(k, h, k->at + 1);
 			h->state = CRMG_HTTP_BOUNDARY;
-		else if (c != '\r')
+		} else if (c != '\r') {
 			h->state = CRMG_HTTP_TRAILER_LINE;
+		}
 		return true;
 	}
 	return true;

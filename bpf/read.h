@@ -68,10 +68,12 @@ static long name(__u32 i, void *arg) \
 /* What the walk came to. */
 static __always_inline void crmg_walk_end(struct crmg_walk *k)
 {
-	if (k->tls)
+	if (k->tls) {
 		crmg_tls_end(k);
-	else
-		k->stream.next = k->base + k->end + k->beyond;
+		return;
+	}
+	crmg_http_end(k);
+	k->stream.next = k->base + k->end + k->beyond;
 }
 
 /* The segment goes on: what was read of it is known. */

@@ -11,8 +11,7 @@
 static __always_inline bool
 crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *binding)
 {
-	return (binding->limits & CRMG_LIMITS_ASKED || binding->methods) &&
-	       crmg_has_conn(w, binding);
+	return binding->reads && crmg_has_conn(w, binding);
 }
 
 /* True if the reason is that a request is too much. */
@@ -29,7 +28,25 @@ crmg_reads(const struct crmg_work *w, const struct crmg_binding *binding)
 		     (binding->protocol == CRMG_PROTOCOL_TLS ||
 		      binding->protocol == CRMG_PROTOCOL_HTTP);
 
-	return (first || binding->limits & CRMG_LIMITS_ASKED) && crmg_has_conn(w, binding);
+	return (first || binding->reads) && crmg_has_conn(w, binding);
+}
+
+/*
+ * What requests may be, as the image says in this entry of section HTTP; 0: anything. Not inline:
+ * where 6.1 spills the place of the entry it does not know any more what was asked of it.
+ */
+static __noinline int
+crmg_asking_set(struct crmg_asking *asking, const struct crmg_front *front, __u16 index)
+{
+	const struct crmg_http_terms *http = NULL;
+
+	if (index)
+		http = crmg_entry(front, front->head.section[CRMG_SECTION_HTTP].cell, index,
+				  CRMG_HTTP_TERMS_SHIFT);
+	asking->methods = http && http->methods ? http->methods : ~0U;
+	asking->max_header = http && http->max_header ? http->max_header : ~0U;
+	asking->max_body = http && http->max_body ? http->max_body : ~0U;
+	return 0;
 }
 
 /*
@@ -108,6 +125,9 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->from = 0;
 	k->beyond = 0;
 	k->methods = 0;
+	k->header = 0;
+	k->body = 0;
+	k->odd = 0;
 	k->leaves = 0;
 	k->start = k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);
@@ -299,19 +319,45 @@ crmg_asked_wait(const struct crmg_work *w, const struct crmg_asked *asked)
 			   limit->tolerance);
 }
 
+/* Counts what is odd about what was read. */
+static __always_inline void crmg_asked_odd(const struct crmg_work *w)
+{
+	bool looks = w->walk.odd && w->asking.sanity != CRMG_SANITY_OFF;
+	struct crmg_host *h = looks ? crmg_host() : NULL;
+
+	if (h)
+		h->odd[CRMG_ODDITY_SMUGGLING] += w->source.packets;
+}
+
+/* What is wrong with one of them, whatever their number. */
+static __always_inline enum crmg_reason crmg_asked_form(const struct crmg_work *w)
+{
+	const struct crmg_asking *asking = &w->asking;
+	const struct crmg_walk *k = &w->walk;
+
+	if (k->methods & ~asking->methods)
+		return CRMG_REASON_METHOD;
+	if (k->header > asking->max_header)
+		return CRMG_REASON_MAX_HEADER;
+	if (k->body > asking->max_body)
+		return CRMG_REASON_MAX_BODY;
+	return k->odd && asking->sanity == CRMG_SANITY_REFUSE ? CRMG_REASON_SANITY :
+								CRMG_REASON_OK;
+}
+
 /* Why they are refused; OK: they are not. The source has no bucket if asked is NULL. */
 static __always_inline enum crmg_reason
 crmg_asked_refused(const struct crmg_work *w, struct crmg_asked *asked)
 {
 	enum crmg_charge charge = CRMG_CHARGED;
+	enum crmg_reason form;
 	__u32 try;
 
 	if (!(w->asking.how & CRMG_ASKED_JUDGED))
 		return CRMG_REASON_OK;
-	if (w->walk.methods & ~w->asking.methods)
-		return CRMG_REASON_METHOD;
-	if (!asked)
-		return CRMG_REASON_OK;
+	form = crmg_asked_form(w);
+	if (form != CRMG_REASON_OK || !asked)
+		return form;
 	if (crmg_failures_full(w, asked, crmg_asked_now(w)))
 		return CRMG_REASON_AUTH_FAILURES;
 	for (try = 0; try < CRMG_CAS_TRIES; try++) {
@@ -358,6 +404,7 @@ __noinline int crmg_requests(struct crmg_work *w)
 	stream = crmg_stream_at(w->walk.entry);
 	if (!stream)
 		return CRMG_REASON_OK;
+	crmg_asked_odd(w);
 	w->asking.count = w->walk.begun;
 	asked = w->asking.count && w->asking.how & CRMG_ASKED_KNOWN ?
 		crmg_asked_at(w, w->asking.limit.cost) : NULL;

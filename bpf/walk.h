@@ -30,6 +30,9 @@ struct crmg_walk {
 	__u32 begun;	/* requests that begin in this segment */
 	__u32 methods;	/* of requests whose line ends in it: bits 1 << enum crmg_method, or ... */
 			/* ... CRMG_METHOD_COUNT: one that is none of them */
+	__u32 header;	/* bytes that were read of the longest header in it, ... */
+	__u32 body;	/* ... and that are announced of the longest body: 2^32 - 1: or more */
+	__u32 odd;	/* bits 1 << enum crmg_oddity */
 	__u32 first;	/* sequence number that tells the first of them from others */
 	__u32 sent;	/* what the server sends next */
 	__u32 aside;	/* 1: something before it is missing, and is still to come */

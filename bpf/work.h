@@ -72,7 +72,10 @@ struct crmg_reply {
 /* How requests are judged, and what came of it (requests.h). */
 struct crmg_asking {
 	struct crmg_limit limit;	/* cost 0: any number of them */
-	__u32 methods;		/* as in a binding; all bits: any */
+	__u32 methods;		/* these, and what follows, as struct crmg_http_terms, but ~0: any */
+	__u32 max_header;
+	__u32 max_body;
+	__u32 sanity;		/* enum crmg_sanity */
 	__u32 how;		/* CRMG_ASKED_* */
 	__u32 count;		/* of the segment, also if it was refused before */
 	__u32 refused;		/* enum crmg_reason */

@@ -55,7 +55,9 @@
 	X(TLS_VERSION, "tls_version", "an older version of TLS than the policy wants") \
 	X(UNREADABLE,  "unreadable",  "a fragment, urgent data, no record behind a gap: it cannot be read") \
 	X(AUTH_FAILURES, "auth_failures", "too many requests were answered 401 or 403") \
-	X(METHOD,      "method",      "a request with a method that the policy does not name")
+	X(METHOD,      "method",      "a request with a method that the policy does not name") \
+	X(MAX_HEADER,  "max_header",  "a request with a longer header than the policy allows") \
+	X(MAX_BODY,    "max_body",    "a request with a longer body than the policy allows")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -179,7 +181,8 @@
 	X(SYN_FIN,  "syn_fin",  "SYN together with FIN or RST") \
 	X(SYN_DATA, "syn_data", "a SYN with data, where TCP fast open is off") \
 	X(SOURCE,   "source",   "from an address that nobody can have: 0/8, loopback, multicast") \
-	X(OWN,      "own",      "from the address that it is sent to")
+	X(OWN,      "own",      "from the address that it is sent to") \
+	X(SMUGGLING, "smuggling", "a request of HTTP of which servers disagree where it ends")
 
 /* How the ledger has addresses. */
 #define CRMG_ADDRESSES(X) \
@@ -380,6 +383,7 @@ struct crmg_section {
 	X(MATRIX,   matrix,   __u16) \
 	X(QUOTAS,   quotas,   struct crmg_quotas) \
 	X(CONTRACTS, contracts, struct crmg_contract) \
+	X(HTTP,     http,     struct crmg_http_terms) \
 	X(LEAVES,   leaves,   __u32) \
 	X(KEYS,     keys,     __u64) \
 	X(SUBS,     subs,     __u64) \
@@ -543,7 +547,9 @@ struct crmg_binding {
 	__u8 gate;		/* 1 + index in head.gate: holds for this interface only; 0: for all */
 	struct crmg_limit limit[CRMG_LIMIT_SLOTS];
 	__u32 cap[CRMG_CAP_SLOTS];	/* by enum crmg_cap, 1 .. CRMG_CAP_MAX; 0: any number */
-	__u32 methods;		/* bits 1 << enum crmg_method: others are refused; 0: none is */
+	__u16 http;		/* what requests may be: of section HTTP; 0: anything */
+	__u8 reads;		/* 1: what asks for something is read, if CONNS is set */
+	__u8 pad;
 	__u16 client_row;	/* counters of its client, see crmg_client_row; 0: it has none */
 	__u8 tls_minimum;	/* enum crmg_tls_version, .. _13: older ones are below it; 0: none */
 	__u8 floor;		/* CRMG_BINDING_FLOOR*; 0: none */
@@ -601,6 +607,21 @@ struct crmg_quotas {
 };
 #define CRMG_QUOTAS_SHIFT 7
 CRMG_SIZE(struct crmg_quotas, 1 << CRMG_QUOTAS_SHIFT);
+
+/* http[binding.http]: what a request of plain HTTP may be. Entry 0 is unused. */
+struct crmg_http_terms {
+	__u32 methods;		/* bits 1 << enum crmg_method: others are refused; 0: none is */
+	__u32 max_header;	/* bytes; 0: any number */
+	__u32 max_body;
+	__u32 pad;
+};
+#define CRMG_HTTP_TERMS_SHIFT 4
+CRMG_SIZE(struct crmg_http_terms, 1 << CRMG_HTTP_TERMS_SHIFT);
+
+#define CRMG_HEADER_MIN 1000
+#define CRMG_HEADER_MAX 64000
+#define CRMG_BODY_MIN   1000
+#define CRMG_BODY_MAX   4000000000
 
 /*
  * contracts[binding.contract], contracts[client.contract]: since when and until when a client
@@ -1205,7 +1226,7 @@ struct crmg_http_stream {
 	__u8 at;		/* ... that agreed so far; or that a method has */
 	__u32 turn;		/* what the server had sent when the last request passed */
 	__u32 unasked;		/* as in the stream, as far as what arrives has heard of it */
-	__u32 pad;
+	__u32 header;		/* sequence number of the first byte of the header, or trailer */
 };
 
 enum crmg_rejecting {
@@ -1277,7 +1298,10 @@ struct crmg_stream {
 			struct crmg_rejected rejected;
 		};
 	};
-	__u8 hole_held[4];	/* TLS: the beginning of the header where the hole is */
+	union {
+		__u8 hole_held[4];	/* TLS: the beginning of the header where the hole is */
+		__u32 body;		/* HTTP: bytes of the parts of a body so far */
+	};
 };
 CRMG_SIZE(struct crmg_stream, 80);
 

@@ -54,7 +54,8 @@ static const char policy[] =
 	"     limits: {open_connections: {max: 3}, half_open: {max: 2}}}\n"
 	"  - {name: asked, service: asked, clients: any, limits: {requests: {rate: 1/s, burst: 1}}}\n"
 	"  - {name: guarded, service: guarded, clients: any,\n"
-	"     limits: {auth_failures: {rate: 1/h, burst: 1}}, http: {methods: [GET]}}\n"
+	"     limits: {auth_failures: {rate: 1/h, burst: 1}}, http: {methods: [GET],\n"
+	"     max_header: 1kB, max_body: 1kB}}\n"
 	"  - {name: floor, service: floor, clients: any,\n"
 	"     tls: {minimum: \"1.2\", minimum_action: refuse, plaintext: refuse}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
@@ -378,6 +379,10 @@ static const struct row rows[] = {
 	  .more_fragments = true, .payload = 4 }, PASSED(OK, "api", "public") },
 	{ "a method that is not named", .packet = GUESS_AT(0),
 	  .prepare = ask_first, .lie = other_request, DROPPED(METHOD, "guarded", "guarded") },
+	{ "a header that is too long", .packet = GUESS_OF(0, 1001),
+	  .prepare = ask_first, .lie = long_header, DROPPED(MAX_HEADER, "guarded", "guarded") },
+	{ "a body that is too long", .packet = GUESS_OF(0, LONG_BODY_LEN),
+	  .prepare = ask_first, .lie = long_body, DROPPED(MAX_BODY, "guarded", "guarded") },
 	{ "a request after one too many that failed", .packet = GUESS_AT(REFUSAL_LEN),
 	  .prepare = guess, .lie = request, DROPPED(AUTH_FAILURES, "guarded", "guarded") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,

@@ -59,6 +59,20 @@ static void other_request(struct crmg_test_frame *f)
 	memcpy(f->data + f->len - REQUEST_LEN, OTHER_REQUEST, REQUEST_LEN);
 }
 
+/* All of the payload, which has 1001 bytes, is a line that does not end. */
+static void long_header(struct crmg_test_frame *f)
+{
+	memset(f->data + f->len - 1001, 'x', 1001);
+}
+
+#define LONG_BODY "GET / HTTP/1.1\nContent-Length: 1001\n\n"
+#define LONG_BODY_LEN (sizeof(LONG_BODY) - 1)
+
+static void long_body(struct crmg_test_frame *f)
+{
+	memcpy(f->data + f->len - LONG_BODY_LEN, LONG_BODY, LONG_BODY_LEN);
+}
+
 /* A ClientHello of TLS 1.0, whole in its segment and without extensions. */
 #define HELLO_LEN (5 + 4 + 2 + 32 + 1 + 2 + 2 + 2)
 
@@ -110,9 +124,10 @@ static void ask(struct crmg_rig *rig)
 }
 
 /* A segment behind it and so many bytes of answer; the one to what the server took for a guess. */
-#define GUESS_AT(answered) \
+#define GUESS_OF(answered, bytes) \
 	{ TCP4(PUBLIC4, 9011, ACK), .seq = 1001 + REQUEST_LEN, .ack = REQUEST_ACK + (answered), \
-	  .payload = REQUEST_LEN }
+	  .payload = bytes }
+#define GUESS_AT(answered) GUESS_OF(answered, REQUEST_LEN)
 #define REFUSAL "HTTP/1.1 401 No\n"
 #define REFUSAL_LEN (sizeof(REFUSAL) - 1)
 

@@ -15,17 +15,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 
-static void require(bool holds, const char *what, uint32_t counted, uint32_t requests)
+static void require(bool holds, const char *how, const char *what, uint32_t is, uint32_t expected)
 {
 	if (holds)
 		return;
-	fprintf(stderr, "%s: %u requests, by the naive reader %u\n", what, counted, requests);
+	fprintf(stderr, "%s: %s %u, by the naive reader %u\n", how, what, is, expected);
 	abort();
 }
 
+/* Of a line that is not whole the naive reader says nothing. */
+static void require_same(const char *how, const struct crmg_walker *w,
+			 const struct crmg_ref_http *ref)
+{
+	require(w->counted == ref->requests, how, "requests", w->counted, ref->requests);
+	require(w->body == ref->body, how, "body", w->body, ref->body);
+	require(ref->lost || w->header == ref->header, how, "header", w->header, ref->header);
+	require(!!w->odd == ref->smuggles || (w->odd && ref->open), how, "odd", w->odd,
+		ref->smuggles);
+}
+
 /* `held`: what comes too early is refused; else nothing comes early. */
-static uint32_t read_in_segments(struct crmg_test_random *random, const uint8_t *data, size_t size,
-				 bool held)
+static struct crmg_walker read_in_segments(struct crmg_test_random *random, const uint8_t *data,
+					   size_t size, bool held)
 {
 	const struct crmg_test_path path = {
 		.largest = 1 + crmg_test_below(random, crmg_test_below(random, 2) ? 20 : 600),
@@ -41,17 +52,17 @@ static uint32_t read_in_segments(struct crmg_test_random *random, const uint8_t 
 		walker.acked = 1 + (uint32_t)way.acked;
 		if (crmg_walker_read(&walker, false, 1 + (uint32_t)s.at, data + s.at, s.len, 1))
 			crmg_test_came(&way, s);
-		require(!walker.stuck, "a walk did not end", 0, 0);
+		require(!walker.stuck, "any", "a walk did not end:", 1, 0);
 	}
 	crmg_test_way_free(&way);
-	return walker.counted;
+	return walker;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct crmg_test_random random;
 	struct crmg_ref_http ref;
-	uint32_t counted;
+	struct crmg_walker walker;
 
 	if (size < sizeof(random.state))
 		return 0;
@@ -59,13 +70,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data += sizeof(random.state);
 	size -= sizeof(random.state);
 	ref = crmg_ref_http(data, size);
-	counted = read_in_segments(&random, data, size, true);
-	require(counted == ref.requests, "enforced", counted, ref.requests);
+	walker = read_in_segments(&random, data, size, true);
+	require_same("enforced", &walker, &ref);
 	/* Where nothing is refused, a line that looks like a request is one once an answer. */
 	if (ref.lost)
 		return 0;
-	counted = read_in_segments(&random, data, size, false);
-	require(counted == ref.requests, "in order", counted, ref.requests);
+	walker = read_in_segments(&random, data, size, false);
+	require_same("in order", &walker, &ref);
 	return 0;
 }
 

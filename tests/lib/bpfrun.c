@@ -453,6 +453,11 @@ const struct crmg_scratch *crmg_rig_scratch(const struct crmg_rig *rig)
 	return rig->kern->view[CRMG_MAP_SCRATCH].memory;
 }
 
+uint64_t crmg_rig_odd(struct crmg_rig *rig, enum crmg_oddity oddity)
+{
+	return snapshot(rig, 0).host.odd[oddity];
+}
+
 /* Index of a source in the table, and the state of its tag; -1: its slot is not in use. */
 static int64_t find_source(struct crmg_rig *rig, const char *service, struct crmg_addr addr,
 			   enum crmg_tag_state *ret_state)

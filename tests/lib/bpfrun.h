@@ -127,6 +127,7 @@ struct crmg_client_row crmg_rig_client(struct crmg_rig *rig, const char *client)
 /* All rows added up. */
 struct crmg_row crmg_rig_total(struct crmg_rig *rig);
 uint64_t crmg_rig_host(struct crmg_rig *rig, enum crmg_host_id id);
+uint64_t crmg_rig_odd(struct crmg_rig *rig, enum crmg_oddity oddity);
 
 /* Of all CPUs together, as it is now. */
 const struct crmg_scratch *crmg_rig_scratch(const struct crmg_rig *rig);

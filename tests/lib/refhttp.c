@@ -24,8 +24,10 @@ static bool line(struct reader *r, struct text *ret)
 {
 	const uint8_t *end = memchr(r->at, '\n', (size_t)(r->end - r->at));
 
-	if (!end)
+	if (!end) {
+		r->result.open = r->at != r->end;
 		return false;
+	}
 	*ret = (struct text){ (const char *)r->at, (size_t)(end - r->at) };
 	r->at = end + 1;
 	return true;
@@ -57,11 +59,79 @@ static bool has_name(struct text *text, const char *name)
 	return true;
 }
 
-/* A length, or a list of one and the same; false: of others. *ret_read: how much was read. */
-static bool length(struct text text, uint64_t *ret, size_t *ret_read)
+static bool is_blank(char c)
 {
-	uint64_t value = 0, listed = 0;
-	bool digits = false, any = false;
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static struct text trimmed(struct text text)
+{
+	for (; text.len && is_blank(text.at[text.len - 1]); text.len--)
+		;
+	for (; text.len && is_blank(*text.at); text.len--)
+		text.at++;
+	return text;
+}
+
+/* Digits with blanks around them, or nothing. */
+static bool is_number(struct text text)
+{
+	uint64_t value = 0;
+
+	text = trimmed(text);
+	for (size_t i = 0; i < text.len; i++) {
+		if (!isdigit((uint8_t)text.at[i]) || value >= LENGTH_MAX)
+			return false;
+		value = value * 10 + (uint64_t)(text.at[i] - '0');
+	}
+	return true;
+}
+
+/* The next of a list, which has no more if *ret_more. */
+static struct text entry(struct text *list, bool *ret_more)
+{
+	const char *end = memchr(list->at, ',', list->len);
+	struct text first = { list->at, end ? (size_t)(end - list->at) : list->len };
+
+	*ret_more = end;
+	list->at += first.len + *ret_more;
+	list->len -= first.len + *ret_more;
+	return first;
+}
+
+static bool are_numbers(struct text list)
+{
+	bool more;
+
+	do {
+		if (!is_number(entry(&list, &more)))
+			return false;
+	} while (more);
+	return true;
+}
+
+/* Words of which none has a blank in it, and the last is `chunked`. */
+static bool ends_in_chunked(struct text list)
+{
+	struct text word;
+	bool more;
+
+	if (memchr(list.at, 0, list.len))
+		return false;
+	do {
+		word = trimmed(entry(&list, &more));
+		for (size_t i = 0; i < word.len; i++)
+			if (is_blank(word.at[i]))
+				return false;
+	} while (more);
+	return word.len == 7 && !strncasecmp(word.at, "chunked", 7);
+}
+
+/* A length that was *ret_any before, or a list of it; false: of others. *ret_read: bytes read. */
+static bool length(struct text text, uint64_t *ret, bool *ret_any, size_t *ret_read)
+{
+	uint64_t value = 0, listed = *ret;
+	bool digits = false, any = *ret_any;
 
 	for (size_t i = 0; i <= text.len; i++) {
 		char c = i < text.len ? text.at[i] : ',';
@@ -84,6 +154,7 @@ static bool length(struct text text, uint64_t *ret, size_t *ret_read)
 		value = 0;
 	}
 	*ret = listed;
+	*ret_any = any;
 	return true;
 }
 
@@ -107,7 +178,20 @@ static void skip(struct reader *r, uint64_t bytes)
 	r->at += bytes < room ? bytes : room;
 }
 
-static bool chunk_size(struct text text, uint64_t *ret)
+static void keep_longest(uint32_t *ret, uint64_t bytes)
+{
+	bytes = bytes < UINT32_MAX ? bytes : UINT32_MAX;
+	if (bytes > *ret)
+		*ret = (uint32_t)bytes;
+}
+
+static void header_ends(struct reader *r, const uint8_t *begin)
+{
+	keep_longest(&r->result.header, (uint64_t)(r->at - begin));
+}
+
+/* *ret_odd: something else begins behind it than an extension. */
+static bool chunk_size(struct text text, uint64_t *ret, bool *ret_odd)
 {
 	bool digits = false;
 
@@ -118,8 +202,10 @@ static bool chunk_size(struct text text, uint64_t *ret)
 
 		if (text.at[i] == '\r')
 			continue;
-		if (!text.at[i] || !digit || *ret >= LENGTH_MAX)
+		if (!text.at[i] || !digit || *ret >= LENGTH_MAX) {
+			*ret_odd = !text.at[i] || !strchr("; \t", text.at[i]);
 			break;
+		}
 		*ret = *ret * 16 + (uint64_t)(digit - hex);
 		digits = true;
 	}
@@ -137,30 +223,53 @@ static bool is_empty(struct text text)
 
 static void chunks(struct reader *r)
 {
+	const uint8_t *begin;
+	bool ends = false;	/* the line of the part before has to */
+	uint64_t size, all = 0;
 	struct text text;
-	uint64_t size;
 
 	for (;;) {
+		bool odd = false, sized;
+
 		if (!line(r, &text))
 			goto end;
-		if (!chunk_size(text, &size))
+		sized = chunk_size(text, &size, &odd);
+		r->result.smuggles |= odd || (ends ? !is_empty(text) : !sized);
+		ends = false;
+		if (!sized)
 			continue;
+		all += size < UINT32_MAX ? size : UINT32_MAX;
+		keep_longest(&r->result.body, all);
 		if (!size)
 			break;
 		skip(r, size);
+		ends = true;
 	}
+	begin = r->at;
 	while (line(r, &text))
-		if (is_empty(text))
+		if (is_empty(text)) {
+			header_ends(r, begin);
 			return;
+		}
+	r->at = r->end;
+	header_ends(r, begin);
 end:
 	r->at = r->end;
 }
 
-/* Headers and body; false: it is not known where the body ends. */
-static bool message(struct reader *r)
+/* Looks like one of the headers that matter, or goes on with one, but for some servers only. */
+static bool is_disguised(struct text text)
+{
+	return *text.at == ' ' || *text.at == '\t' || has_name(&text, "content-length ") ||
+	       has_name(&text, "content-length\t") || has_name(&text, "transfer-encoding ") ||
+	       has_name(&text, "transfer-encoding\t");
+}
+
+/* Headers and body; false: it is not known where the body ends. begin: of the header. */
+static bool message(struct reader *r, const uint8_t *begin)
 {
 	uint64_t left = 0;
-	bool chunked = false;
+	bool chunked = false, sized = false;
 	struct text text;
 	size_t read;
 
@@ -168,46 +277,63 @@ static bool message(struct reader *r)
 		const uint8_t *next = r->at;
 
 		if (is_empty(text)) {
-			if (chunked)
+			header_ends(r, begin);
+			r->result.smuggles |= chunked && sized;
+			if (chunked) {
 				chunks(r);
-			else
-				skip(r, left);
+				return true;
+			}
+			keep_longest(&r->result.body, left);
+			skip(r, left);
 			return true;
 		}
 		while (*text.at == '\r') {
 			text.at++;
 			text.len--;
 		}
+		r->result.smuggles |= is_disguised(text);
 		if (has_name(&text, "content-length:")) {
-			if (length(text, &left, &read))
+			bool same = length(text, &left, &sized, &read);
+
+			r->result.smuggles |= !same || !sized || !are_numbers(text);
+			if (same)
 				continue;
 			r->at = read <= text.len ? (const uint8_t *)text.at + read : next;
 			return false;
 		}
-		if (has_name(&text, "transfer-encoding:"))
+		if (has_name(&text, "transfer-encoding:")) {
+			r->result.smuggles |= chunked || !ends_in_chunked(text);
 			chunked |= is_chunked(text);
+		}
 	}
 	r->at = r->end;
+	header_ends(r, begin);
 	return true;
 }
 
 struct crmg_ref_http crmg_ref_http(const uint8_t *data, size_t size)
 {
 	struct reader r = { .at = data, .end = data + size };
+	const uint8_t *begin;
 	bool lost = false;
 	struct text text;
 
 	for (;;) {
 		while (!lost && r.at < r.end && (*r.at == '\r' || *r.at == '\n'))
 			r.at++;
-		if (r.at == r.end || !line(&r, &text))
+		begin = r.at;
+		if (r.at == r.end || !line(&r, &text)) {
+			r.at = r.end;
+			if (!lost)
+				header_ends(&r, begin);
 			return r.result;
+		}
 		if (!has_version(text)) {
 			r.result.requests += !lost;
 			lost = true;
 		} else {
 			r.result.requests++;
-			lost = !message(&r);
+			lost = !message(&r, lost ? r.at - 1 : begin);
 		}
 		r.result.lost |= lost;
 	}

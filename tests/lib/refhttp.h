@@ -13,6 +13,10 @@
 struct crmg_ref_http {
 	uint32_t requests;
 	bool lost;	/* somewhere it was not known where a message begins */
+	bool open;	/* a line at the end is not whole */
+	bool smuggles;	/* servers may disagree where a message ends */
+	uint32_t header;	/* bytes of the longest header or trailer, ... */
+	uint32_t body;	/* ... and of the longest body, as it is announced */
 };
 
 struct crmg_ref_http crmg_ref_http(const uint8_t *data, size_t size);

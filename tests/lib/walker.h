@@ -17,6 +17,9 @@ struct crmg_walker {
 	uint32_t acked;		/* what the server has acknowledged; 0: not known */
 	uint32_t sent;		/* what it sends next */
 	uint32_t counted;	/* requests so far */
+	uint32_t header;	/* bytes of the longest, ... */
+	uint32_t body;		/* ... and of the longest of these */
+	uint32_t odd;
 	bool tls;
 	bool held;		/* a segment of which nothing can be told is refused */
 	bool torn;		/* a gap did not end where it has to */
@@ -92,6 +95,9 @@ static inline bool crmg_walker_read(struct crmg_walker *w, bool leaves, uint32_t
 	} else {
 		crmg_stream_keep(&k, &w->stream);
 		w->counted += k.begun;
+		w->header = k.header > w->header ? k.header : w->header;
+		w->body = k.body > w->body ? k.body : w->body;
+		w->odd |= k.odd;
 	}
 	return true;
 }

@@ -8,7 +8,7 @@
 
 static struct policy policy;
 
-/* A limit in each scope, and a ban. */
+/* A limit in each scope, a ban, and what requests may be. */
 static void add_limits(struct crmg_model_policy *p)
 {
 	struct crmg_model_limit *const limits[] = {
@@ -26,6 +26,8 @@ static void add_limits(struct crmg_model_policy *p)
 		.count = 2, .quota = { { 1000000, 60 }, { 5000000, 3600 } },
 		.on_budget = CRMG_ON_BUDGET_CUT,
 	};
+	policy.services[0].protocol = CRMG_PROTOCOL_HTTP;
+	p->http = (struct crmg_model_http){ .set = true, .methods = 1, .max_header = 1000 };
 }
 
 /* A policy that has every section. */
@@ -337,7 +339,8 @@ static void test_scopes(void **state)
 	size_t client = entry_at(&image, CRMG_SECTION_CLIENTS, 1, sizeof(struct crmg_client));
 
 	(void)state;
-	assert_int_equal(flags, CRMG_BINDING_WIDER | CRMG_BINDING_BAN | CRMG_BINDING_CUTS);
+	assert_int_equal(flags, CRMG_BINDING_WIDER | CRMG_BINDING_BAN | CRMG_BINDING_CUTS |
+				CRMG_BINDING_CONNS);
 	REFUSE(&image, limited, crmg_binding, flags, flags | CRMG_BINDING_BALANCER << 1);
 	REFUSE(&image, limited, crmg_binding, flags, flags & ~CRMG_BINDING_AGGREGATE);
 	REFUSE(&image, limited, crmg_binding, flags, flags & ~CRMG_BINDING_TOTAL);

@@ -44,6 +44,15 @@ static uint16_t add_quotas(struct crmg_build *b, const struct crmg_model_bytes_o
 	return b->quotas_count - 1;
 }
 
+/* The same of what requests may be. */
+static uint16_t add_http(struct crmg_build *b, const struct crmg_model_http *http)
+{
+	if (!http->set)
+		return 0;
+	b->http_count += b->http_count ? 1 : 2;
+	return b->http_count - 1;
+}
+
 /* bind: what is the same for all clients. */
 static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *policy, size_t s,
 			const struct crmg_bind *bind)
@@ -64,6 +73,7 @@ static void bind_policy(struct crmg_build *b, const struct crmg_model_policy *po
 			.quotas = bind->quotas,
 			.aggregate_quotas = bind->aggregate_quotas,
 			.total_quotas = bind->total_quotas,
+			.http = bind->http,
 			.contract = !any && crmg_contract_may_end(&b->model->clients[client].contract)
 				    ? b->contract_of[client] : 0,
 		});
@@ -126,6 +136,7 @@ int crmg_build_binds(struct crmg_build *b)
 
 		bind.aggregate_quotas = add_quotas(b, &policy->aggregate.bytes_out);
 		bind.total_quotas = add_quotas(b, &policy->total.bytes_out);
+		bind.http = add_http(b, &policy->http);
 		for (size_t s = 0; s < policy->service_count; s++)
 			bind_policy(b, policy, policy->services[s], &bind);
 	}
@@ -225,7 +236,7 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		if (binding->cap[i])
 			return CRMG_BINDING_CONNS;
-	if (binding->limits & CRMG_LIMITS_ASKED || binding->methods)
+	if (binding->reads)
 		return CRMG_BINDING_CONNS;
 	if (binding->mode == CRMG_MODE_ENFORCE && binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		return CRMG_BINDING_CONNS;
@@ -252,7 +263,11 @@ static void write_policy(const struct crmg_build *b, const struct crmg_bind *bin
 						  binding->total, label->total);
 	write_caps(policy->caps, binding);
 	write_floor(&policy->floor, binding);
-	binding->methods = policy->http.methods;
+	binding->http = bind->http;
+	/* What is refused for what it is has to be read, too. */
+	binding->reads = binding->limits & CRMG_LIMITS_ASKED || binding->http ||
+			 (binding->protocol == CRMG_PROTOCOL_HTTP &&
+			  binding->sanity == CRMG_SANITY_REFUSE);
 	write_widths(b->model, policy, binding);
 	binding->quotas = bind->quotas;
 	binding->aggregate_quotas = bind->aggregate_quotas;

@@ -24,6 +24,7 @@ struct crmg_bind {			/* a binding before it is written */
 	uint16_t quotas;		/* of the policy: entry of the image's; 0: none */
 	uint16_t aggregate_quotas;	/* of its aggregate: the same */
 	uint16_t total_quotas;		/* of its total: the same */
+	uint16_t http;			/* what its requests may be: the same */
 	uint16_t contract;		/* of the client, if it may end: the same */
 	uint8_t kind;			/* enum crmg_binding_kind */
 	uint8_t gate;			/* 1 + index of the gate; 0: none */
@@ -49,6 +50,7 @@ struct crmg_build {
 	uint16_t quotas_count;		/* of the image; 0, or with entry 0, which is unused */
 	uint16_t service_quotas[CRMG_SERVICES_MAX + 1];	/* of its total: entry of the image's; 0: none */
 	uint16_t contract_count;	/* the same */
+	uint16_t http_count;		/* the same */
 	uint16_t *contract_of;		/* by client of the model: its entry; 0: none */
 	uint16_t *client_row;		/* crmg_build_rows: by client of the model */
 	uint16_t none[CRMG_SERVICES_MAX + 1];

@@ -74,6 +74,9 @@ const struct crmg_label *crmg_image_label(const struct crmg_image *image, uint32
 /* What may be sent, as a binding (quotas, aggregate_quotas, total_quotas) or a budget says; NULL: anything. */
 const struct crmg_quotas *crmg_image_quotas(const struct crmg_image *image, uint16_t index);
 
+/* What requests may be, as a binding says; NULL: anything. */
+const struct crmg_http_terms *crmg_image_http(const struct crmg_image *image, uint16_t index);
+
 /* Service by index 1..64 or by name; NULL if there is none. */
 const struct crmg_service *crmg_image_service(const struct crmg_image *image, uint32_t index);
 uint32_t crmg_image_service_find(const struct crmg_image *image, const char *name);

@@ -47,6 +47,13 @@ const struct crmg_quotas *crmg_image_quotas(const struct crmg_image *image, uint
 	return index ? &quotas[index] : NULL;
 }
 
+const struct crmg_http_terms *crmg_image_http(const struct crmg_image *image, uint16_t index)
+{
+	const struct crmg_http_terms *http = crmg_image_section(image, CRMG_SECTION_HTTP, NULL);
+
+	return index ? &http[index] : NULL;
+}
+
 const struct crmg_service *crmg_image_service(const struct crmg_image *image, uint32_t index)
 {
 	const struct crmg_service *services;

@@ -25,6 +25,7 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 	counts[CRMG_SECTION_LABELS] = b->bind_count;
 	counts[CRMG_SECTION_QUOTAS] = b->quotas_count;
 	counts[CRMG_SECTION_CONTRACTS] = b->contract_count;
+	counts[CRMG_SECTION_HTTP] = b->http_count;
 	counts[CRMG_SECTION_KEYS] = key_count(&b->remote);
 	counts[CRMG_SECTION_LEAVES] = key_count(&b->remote);
 	counts[CRMG_SECTION_SUBS] = b->remote.sub_count;
@@ -142,6 +143,22 @@ static void write_policy_quotas(const struct crmg_build *b, struct crmg_image *i
 			     &policy->bytes_out);
 		write_quotas(image, b->binds[i].total_quotas, &policy->total.bytes_out,
 			     &policy->bytes_out);
+	}
+}
+
+static void write_http(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_http_terms *http = section_of(image, CRMG_SECTION_HTTP);
+
+	for (size_t i = 1; i < b->bind_count; i++) {
+		const struct crmg_bind *bind = &b->binds[i];
+
+		if (bind->http)
+			http[bind->http] = (struct crmg_http_terms){
+				.methods = bind->policy->http.methods,
+				.max_header = bind->policy->http.max_header,
+				.max_body = bind->policy->http.max_body,
+			};
 	}
 }
 
@@ -314,6 +331,7 @@ int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
 	write_services(b, &image);
 	write_binds(b, &image);
 	write_policy_quotas(b, &image);
+	write_http(b, &image);
 	crmg_contracts_write(b, section_of(&image, CRMG_SECTION_CONTRACTS));
 	write_clients(b, &image);
 	write_lookups(b, &image);

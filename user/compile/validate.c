@@ -188,10 +188,25 @@ static bool floor_is_valid(const struct crmg_binding *b)
 	return b->kind == CRMG_BINDING_POLICY && b->protocol == CRMG_PROTOCOL_TLS;
 }
 
-static bool methods_are_valid(const struct crmg_binding *b)
+/* max: 0, or from min on. */
+static bool is_bound(uint32_t max, uint32_t min, uint32_t most)
 {
-	return !b->methods || (!(b->methods >> CRMG_METHOD_COUNT) &&
-			       b->kind == CRMG_BINDING_POLICY && b->protocol == CRMG_PROTOCOL_HTTP);
+	return !max || (max >= min && max <= most);
+}
+
+static bool http_is_valid(const struct crmg_image *image, const struct crmg_binding *b)
+{
+	const struct crmg_http_terms *http;
+
+	if (!b->http)
+		return true;
+	if (b->http >= crmg_image_head(image)->section[CRMG_SECTION_HTTP].count || !b->reads ||
+	    b->kind != CRMG_BINDING_POLICY || b->protocol != CRMG_PROTOCOL_HTTP)
+		return false;
+	http = crmg_image_http(image, b->http);
+	return !(http->methods >> CRMG_METHOD_COUNT) &&
+	       is_bound(http->max_header, CRMG_HEADER_MIN, CRMG_HEADER_MAX) &&
+	       is_bound(http->max_body, CRMG_BODY_MIN, CRMG_BODY_MAX);
 }
 
 static bool bindings_are_valid(const struct crmg_image *image)
@@ -211,7 +226,7 @@ static bool bindings_are_valid(const struct crmg_image *image)
 		    b->on_budget >= CRMG_ON_BUDGET_COUNT || b->protocol >= CRMG_PROTOCOL_COUNT ||
 		    !crmg_image_service(image, b->service) ||
 		    !binding_quotas_are_valid(image, b) || !scopes_are_valid(head, b) ||
-		    !ban_is_valid(b) || !floor_is_valid(b) || !methods_are_valid(b) ||
+		    !ban_is_valid(b) || !floor_is_valid(b) || !http_is_valid(image, b) ||
 		    !binding_contract_is_valid(image, b))
 			return false;
 		if (!IS_TEXT(label->service) || !IS_TEXT(label->policy) || !IS_TEXT(label->client))

@@ -81,6 +81,8 @@ struct crmg_model_floor {
 struct crmg_model_http {
 	bool set;
 	uint32_t methods;		/* bits 1 << enum crmg_method; 0: not said */
+	uint32_t max_header;		/* bytes; 0: not said */
+	uint32_t max_body;
 	struct crmg_place place;	/* of its key */
 };
 

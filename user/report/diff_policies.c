@@ -86,6 +86,7 @@ struct policy {
 	const struct crmg_quotas *quotas;	/* NULL: none */
 	const struct crmg_quotas *aggregate_quotas;	/* the same */
 	const struct crmg_quotas *total_quotas;
+	const struct crmg_http_terms *http;		/* the same */
 };
 
 static int by_name(const void *a, const void *b)
@@ -125,6 +126,7 @@ static struct policy *policies_of(const struct crmg_image *image, size_t *ret_co
 				crmg_image_quotas(image, binding->quotas),
 				crmg_image_quotas(image, binding->aggregate_quotas),
 				crmg_image_quotas(image, binding->total_quotas),
+				crmg_image_http(image, binding->http),
 			};
 	}
 	qsort(list, count, sizeof(*list), by_name_and_use);
@@ -238,8 +240,8 @@ static int diff_words(struct crmg_changes *changes, const char *what, const stru
 		code = note_words(changes, what, "detect", crmg_detect_text(old),
 				  crmg_detect_text(now));
 	if (!code)
-		code = note_words(changes, what, "http", crmg_http_text(old, from),
-				  crmg_http_text(now, to));
+		code = note_words(changes, what, "http", crmg_http_text(before->http, from),
+				  crmg_http_text(after->http, to));
 	return code ? code : note_words(changes, what, "ban", ban_text(old, from),
 					ban_text(now, to));
 }

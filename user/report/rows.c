@@ -115,7 +115,9 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_UNREADABLE:
 		return crmg_counts_requests(binding);
 	case CRMG_REASON_METHOD:
-		return binding->methods;
+	case CRMG_REASON_MAX_HEADER:
+	case CRMG_REASON_MAX_BODY:
+		return binding->http;
 	case CRMG_REASON_PLAINTEXT:
 		return binding->floor;
 	case CRMG_REASON_TLS_VERSION:
@@ -143,8 +145,7 @@ bool crmg_has_aggregate(const struct crmg_binding *binding)
 
 bool crmg_counts_requests(const struct crmg_binding *binding)
 {
-	return (binding->limits & CRMG_LIMITS_ASKED || binding->methods) &&
-	       binding->flags & CRMG_BINDING_CONNS;
+	return binding->reads && binding->flags & CRMG_BINDING_CONNS;
 }
 
 const char *crmg_asked_key(bool estimated)

@@ -79,10 +79,10 @@ char *crmg_quotas_text(const struct crmg_quotas *quotas, char *buf, size_t size)
 char *crmg_floor_text(const struct crmg_binding *binding, char buf[CRMG_FLOOR_LEN]);
 json_t *crmg_floor_json(const struct crmg_binding *binding);
 
-/* What its requests may be: "methods GET, POST", in buf; NULL: anything. As JSON: null. */
+/* "methods GET, POST; max_body 1MB", in buf; NULL of NULL. As JSON: null. */
 #define CRMG_HTTP_LEN 256
-char *crmg_http_text(const struct crmg_binding *binding, char buf[CRMG_HTTP_LEN]);
-json_t *crmg_http_json(const struct crmg_binding *binding);
+char *crmg_http_text(const struct crmg_http_terms *http, char buf[CRMG_HTTP_LEN]);
+json_t *crmg_http_json(const struct crmg_http_terms *http);
 
 /* What each ban is longer than the last, as the policy file writes it: in hundredths. */
 unsigned int crmg_ban_factor(const struct crmg_ban_terms *ban);

@@ -293,7 +293,7 @@ static json_t *limits_json(const struct crmg_image *image)
 			"total_bytes_out",
 			quotas_json(crmg_image_quotas(image, binding->total_quotas)),
 			"tls", crmg_floor_json(binding),
-			"http", crmg_http_json(binding),
+			"http", crmg_http_json(crmg_image_http(image, binding->http)),
 			"ban", ban_json(binding),
 			"detect", crmg_detect_json(binding)));
 	}

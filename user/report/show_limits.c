@@ -331,20 +331,26 @@ static int quotas_table(const struct crmg_image *image, bool colour, FILE *out)
 	return crmg_table_print(&table, colour, out);
 }
 
-typedef const char *words_text(const struct crmg_binding *binding, char *buf);
+typedef const char *words_text(const struct crmg_image *image, const struct crmg_binding *binding,
+			       char *buf);
 
-static const char *floor_text(const struct crmg_binding *binding, char *buf)
+static const char *floor_text(const struct crmg_image *image, const struct crmg_binding *binding,
+			      char *buf)
 {
+	(void)image;
 	return crmg_floor_text(binding, buf);
 }
 
-static const char *http_text(const struct crmg_binding *binding, char *buf)
+static const char *http_text(const struct crmg_image *image, const struct crmg_binding *binding,
+			     char *buf)
 {
-	return crmg_http_text(binding, buf);
+	return crmg_http_text(crmg_image_http(image, binding->http), buf);
 }
 
-static const char *detect_text(const struct crmg_binding *binding, char *buf)
+static const char *detect_text(const struct crmg_image *image, const struct crmg_binding *binding,
+			       char *buf)
 {
+	(void)image;
 	(void)buf;
 	return crmg_detect_text(binding);
 }
@@ -363,7 +369,7 @@ static int words_table(const struct crmg_image *image, bool colour, FILE *out, c
 	for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
 		const struct crmg_binding *binding = crmg_image_binding(image, i);
 		const struct crmg_label *label = crmg_image_label(image, i);
-		const char *words = text(binding, buf);
+		const char *words = text(image, binding, buf);
 
 		if (!words || !is_first(seen, binding))
 			continue;
