@@ -25,7 +25,8 @@ if [[ ${BENCH_QUICK-} ]]; then
 else
 	COLUMNS_=(1 1024 65536 1048576) ROUNDS=7 PACKETS=524288
 fi
-CAPACITY=1048576
+# Of each table: room for twice the most sources, as one would give it who expects them.
+CAPACITY=2097152
 
 # The receivers: the number of each is that of its veth pair.
 RECEIVER=([2]=drop [3]=crmgate [4]=nftables [5]=nftables [6]=hashlimit [7]=hashlimit)
@@ -115,7 +116,7 @@ hashlimit_up() {
 	in_host iptables -t raw -A PREROUTING -i "crm$1" -p tcp --dport 443 \
 		-m hashlimit --hashlimit-name "$1-$2" --hashlimit-mode srcip \
 		--hashlimit-above 1/day --hashlimit-burst 1 --hashlimit-htable-size "$CAPACITY" \
-		--hashlimit-htable-max $((2 * CAPACITY)) --hashlimit-htable-expire 86400000 \
+		--hashlimit-htable-max "$CAPACITY" --hashlimit-htable-expire 86400000 \
 		--hashlimit-htable-gcinterval 86400000 -j DROP
 }
 hashlimit_refused() {
