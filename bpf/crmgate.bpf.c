@@ -166,7 +166,7 @@ __noinline int crmg_slot_tend(struct crmg_source *source)
 	}
 	if (seen != tick) {
 		if (crmg_refusal_over(slot, tick, seen))
-			__sync_fetch_and_and(&slot->refusals, CRMG_REFUSALS_NUMBER(~0U));
+			crmg_refusal_keep(slot, source->index, seen);
 		CRMG_WRITE_ONCE(slot->last_seen, tick);
 	}
 	if (crmg_slot_full(slot))

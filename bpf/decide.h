@@ -190,33 +190,43 @@ static __always_inline __u32 crmg_limit_of(enum crmg_reason reason)
 	return CRMG_LIMIT_COUNT;
 }
 
+/* It was: the detail keeps it from now on. */
+static __noinline void crmg_refusal_keep(struct crmg_slot *slot, __u32 index, __u32 seen)
+{
+	__u32 reason = CRMG_REFUSALS_REASON(__sync_fetch_and_and(&slot->refusals,
+								 CRMG_REFUSALS_NUMBER(~0U)));
+	struct crmg_detail *detail = crmg_detail_at(index);
+
+	if (!reason || !detail)
+		return;
+	detail->last_reason = reason;
+	detail->last_refused = seen;
+}
+
 /*
- * Counts a refusal and notes its reason; returns the number of all, modulo 2^32. If another
- * CPU counts at the same time no reason is noted, and the next refusal comes here as well.
+ * Counts a refusal and notes its reason; returns their number since the last carry. If
+ * another CPU counts at the same time no reason is noted, and the next refusal notes it.
  */
 static __always_inline __u32
-crmg_refusals_add(struct crmg_slot *slot, const struct crmg_detail *detail,
-		  enum crmg_reason reason, __u32 packets)
+crmg_refusals_add(struct crmg_slot *slot, enum crmg_reason reason, __u32 packets)
 {
 	__u32 word = __sync_fetch_and_add(&slot->refusals, packets) + packets;
 	__u32 number = CRMG_REFUSALS_NUMBER(word);
 
 	__sync_val_compare_and_swap(&slot->refusals, word,
 				    (__u32)reason << CRMG_REFUSALS_SHIFT | number);
-	return (detail->carried_refusals << CRMG_REFUSALS_CARRY) + number;
+	return number;
 }
 
 /*
- * True if one of the source was refused lately for the same reason: no event is due, no
- * strike counts, and its tag says already that it is limited. A flood then touches the
- * tag and the slot of its source, and nothing else.
+ * True if one of the source was refused lately for the same reason: no event is due, and its
+ * tag says already that it is limited.
  */
 static __always_inline bool
-crmg_refused_lately(const struct crmg_slot *slot, const struct crmg_binding *binding,
-		    const struct crmg_source *source, enum crmg_reason reason)
+crmg_refused_lately(const struct crmg_slot *slot, const struct crmg_source *source,
+		    enum crmg_reason reason)
 {
-	return crmg_enforced(binding, reason) && !(binding->flags & CRMG_BINDING_BAN) &&
-	       source->state >= CRMG_TAG_LIMITED &&
+	return source->state >= CRMG_TAG_LIMITED &&
 	       CRMG_REFUSALS_REASON(CRMG_READ_ONCE(slot->refusals)) == reason;
 }
 
@@ -261,12 +271,14 @@ crmg_refused(const struct crmg_case *c, enum crmg_reason reason, enum crmg_verdi
 		crmg_count_host(CRMG_HOST_SUPPRESSED);
 		return false;
 	}
-	if (crmg_refused_lately(slot, binding, &c->work->source, reason)) {
+	if (crmg_enforced(binding, reason) && !(binding->flags & CRMG_BINDING_BAN) &&
+	    crmg_refused_lately(slot, &c->work->source, reason)) {
 		crmg_refused_again(slot, packets);
 		return false;
 	}
 	crmg_source_mark(&c->work->source, CRMG_TAG_LIMITED);
-	refusals = crmg_refusals_add(slot, detail, reason, packets);
+	refusals = crmg_refusals_add(slot, reason, packets) +
+		   (detail->carried_refusals << CRMG_REFUSALS_CARRY);
 	if (verdict == CRMG_VERDICT_PASS)
 		__sync_fetch_and_add(&detail->shadow_refusals, packets);
 	strike = limit < CRMG_LIMIT_COUNT && verdict != CRMG_VERDICT_PASS &&

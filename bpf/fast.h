@@ -21,34 +21,49 @@ static __always_inline __u32 crmg_frame_len(struct xdp_md *ctx)
 	return linear < CRMG_LINEAR_MIN ? linear : bpf_xdp_get_buff_len(ctx);
 }
 
-/* True if the slot, without its detail, says all that is to know of its source. */
-static __always_inline bool
-crmg_slot_plain(struct crmg_slot *slot, const struct crmg_source *source)
-{
-	__u32 tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
-	__u32 seen = CRMG_READ_ONCE(slot->last_seen);
+/* What the slot, without its detail, says of its source. */
+struct crmg_glance {
+	__u32 tick;
+	__u32 seen;
+	bool over;		/* its last refusal was at an earlier time, as crmg_refusal_over() */
+};
 
-	if (crmg_proof_due(slot, source, tick, seen) || crmg_slot_full(slot) ||
-	    CRMG_READ_ONCE(slot->auto_until_s))
+/* True if that is all there is to know. */
+static __always_inline bool
+crmg_slot_plain(const struct crmg_slot *slot, const struct crmg_source *source,
+		const struct crmg_pkt *pkt, struct crmg_glance *ret)
+{
+	ret->tick = source->now_ns >> CRMG_SLOT_TICK_SHIFT;
+	ret->seen = CRMG_READ_ONCE(slot->last_seen);
+	if ((crmg_flow_may_prove(pkt) && crmg_proof_due(slot, source, ret->tick, ret->seen)) ||
+	    crmg_slot_full(slot) || CRMG_READ_ONCE(slot->auto_until_s))
 		return false;
-	if (tick == seen)
-		return true;
-	if (crmg_slept(tick - seen) || crmg_refusal_over(slot, tick, seen))
-		return false;
-	CRMG_WRITE_ONCE(slot->last_seen, tick);
-	return true;
+	ret->over = ret->tick != ret->seen && crmg_refusal_over(slot, ret->tick, ret->seen);
+	return ret->tick == ret->seen || !crmg_slept(ret->tick - ret->seen);
+}
+
+static __always_inline void
+crmg_fast_seen(struct crmg_slot *slot, const struct crmg_source *source,
+	       const struct crmg_glance *glance)
+{
+	if (glance->tick != glance->seen)
+		CRMG_WRITE_ONCE(slot->last_seen, glance->tick);
+	crmg_count_slot(slot, source->packets, source->len);
 }
 
 /* Counts a packet that passes for this reason. */
 static __always_inline int
 crmg_fast_pass(struct crmg_work *w, struct crmg_slot *slot, const struct crmg_binding *binding,
-	       const struct crmg_source *source, enum crmg_reason reason)
+	       const struct crmg_source *source, const struct crmg_glance *glance,
+	       enum crmg_reason reason)
 {
 	struct crmg_detail *detail;
 
+	if (glance->over)
+		crmg_refusal_keep(slot, source->index, glance->seen);
 	crmg_count_row(binding, CRMG_VERDICT_PASS, reason, CRMG_REASON_OK, source);
 	crmg_count_passed(w, binding, source);
-	crmg_count_slot(slot, source->packets, source->len);
+	crmg_fast_seen(slot, source, glance);
 	if (!source->syn)
 		return XDP_PASS;
 	detail = crmg_detail_at(source->index);
@@ -57,17 +72,31 @@ crmg_fast_pass(struct crmg_work *w, struct crmg_slot *slot, const struct crmg_bi
 	return XDP_PASS;
 }
 
-/* Drops and counts one more packet of a source that was refused lately. */
+/*
+ * Drops a packet of which nobody is told: its source was refused lately for the same reason,
+ * or the host has had too many events. A flood then touches the tag and the slot of
+ * its source, and nothing else.
+ */
 static __always_inline int
 crmg_fast_drop(struct crmg_slot *slot, const struct crmg_binding *binding,
-	       const struct crmg_source *source, enum crmg_reason reason)
+	       const struct crmg_source *source, const struct crmg_glance *glance,
+	       enum crmg_reason reason)
 {
-	if (binding->on_exceed != CRMG_ACTION_DROP ||
-	    !crmg_refused_lately(slot, binding, source, reason))
+	if (binding->on_exceed != CRMG_ACTION_DROP || !crmg_enforced(binding, reason))
 		return CRMG_NOT_FAST;
+	if (!glance->over && crmg_refused_lately(slot, source, reason)) {
+		crmg_refused_again(slot, source->packets);
+	} else if (crmg_events_spent(source->now_ns)) {
+		if (source->state < CRMG_TAG_LIMITED)
+			crmg_source_mark(source, CRMG_TAG_LIMITED);
+		crmg_refusals_add(slot, reason, source->packets);
+		crmg_count_host(CRMG_HOST_SUPPRESSED);
+		crmg_count_host(CRMG_HOST_CAPPED);
+	} else {
+		return CRMG_NOT_FAST;
+	}
 	crmg_count_row(binding, CRMG_VERDICT_DROP, reason, reason, source);
-	crmg_count_slot(slot, source->packets, source->len);
-	crmg_refused_again(slot, source->packets);
+	crmg_fast_seen(slot, source, glance);
 	return XDP_DROP;
 }
 
@@ -79,17 +108,19 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	struct crmg_slot *slot = crmg_source_known(source);
 	const struct crmg_binding *binding;
 	struct crmg_standing standing;
+	struct crmg_glance glance;
 	enum crmg_reason reason;
 
 	if (CRMG_READ_ONCE(control->panic))
 		return CRMG_NOT_FAST;
 	if (!slot)
 		return crmg_fast_stranger(w, front, source, pkt);
-	if (!crmg_slot_plain(slot, source) ||
+	if (!crmg_slot_plain(slot, source, pkt, &glance) ||
 	    !crmg_resolved(front, slot, NULL, CRMG_READ_ONCE(control->ban_epoch), &standing))
 		return CRMG_NOT_FAST;
 	binding = standing.binding;
-	if (crmg_watched(slot, binding, source->now_ns))
+	/* Only what can prove its source can be a strike. */
+	if (crmg_flow_may_prove(pkt) && crmg_watched(slot, binding, source->now_ns))
 		return CRMG_NOT_FAST;
 	if (binding->flags & CRMG_BINDING_PLAIN)
 		reason = crmg_limits(slot, binding, source, &w->ask[CRMG_SCOPE_SOURCE]);
@@ -100,8 +131,8 @@ crmg_fast_judge(struct crmg_work *w, const struct crmg_front *front,
 	else
 		return CRMG_NOT_FAST;
 	if (reason < CRMG_REASON_FIRST_REFUSAL)
-		return crmg_fast_pass(w, slot, binding, source, reason);
-	return crmg_fast_drop(slot, binding, source, reason);
+		return crmg_fast_pass(w, slot, binding, source, &glance, reason);
+	return crmg_fast_drop(slot, binding, source, &glance, reason);
 }
 
 /* Counts a packet that is for no service. */

@@ -75,6 +75,16 @@ crmg_event_write(const struct crmg_front *front, struct crmg_scratch *shared,
 	crmg_count_host(CRMG_HOST_EVENTS);
 }
 
+/* True if the host has had so many events that it gets none now. */
+static __always_inline bool crmg_events_spent(__u64 now_ns)
+{
+	const struct crmg_scratch *shared = crmg_scratch();
+
+	return shared && crmg_backlog(CRMG_READ_ONCE(shared->event_tat),
+				      now_ns << CRMG_UNITS_PER_NS_SHIFT) >
+			 CRMG_EVENT_COST * (CRMG_EVENTS_BURST - 1);
+}
+
 /* Writes an event if the host may have another one now; true if it may. */
 static __always_inline bool
 crmg_event_offer(const struct crmg_front *front, const struct crmg_telling *telling, __u64 now_ns)

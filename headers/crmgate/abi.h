@@ -822,9 +822,9 @@ CRMG_SIZE(struct crmg_throttle, 8);
 
 /*
  * Refusals of a source since the last carry: reason << 27 | number. The reason is that of
- * the last one, if it was in the same 64 ticks (1.1 s) as last_seen, else 0: another one
- * for that reason in that time has nothing to tell that the detail does not say. When the
- * top bit of the number is set, it is taken off and carried_refusals grows by one.
+ * the last one, if it was in the same 64 ticks (1.1 s) as last_seen, else 0, and the detail
+ * says it. Another one for that reason in that time has nothing to tell. When the top bit
+ * of the number is set, it is taken off and carried_refusals grows by one.
  */
 #define CRMG_REFUSALS_TICKS 64
 #define CRMG_REFUSALS_SHIFT 27
@@ -861,10 +861,10 @@ CRMG_SIZE(struct crmg_slot, 64);
 struct crmg_detail {
 	struct crmg_addr addr;	/* of the source, cut to its prefix */
 	__u8 service;		/* index */
-	__u8 last_reason;	/* of the last refusal; 0: none */
+	__u8 last_reason;	/* of the last refusal, unless the slot says one; 0: none */
 	__u16 strike_part;	/* number of the present part, modulo 2^16 */
 	__u32 first_seen;	/* tick */
-	__u32 last_refused;	/* tick, behind by up to CRMG_REFUSALS_TICKS */
+	__u32 last_refused;	/* tick, behind by up to CRMG_REFUSALS_TICKS; as last_reason */
 	__u32 last_event;	/* tick; valid when event_refusals is not 0 */
 	__u32 event_refusals;	/* refusals that events told about, [1, ...], modulo 2^32 */
 	__u32 packets_refused;	/* packets when it last exceeded a limit itself, modulo 2^32 */

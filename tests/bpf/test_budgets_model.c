@@ -203,13 +203,8 @@ static uint64_t next_step(struct crmg_test_random *random, const struct scope *s
 
 static enum crmg_reason judge(struct crmg_rig *rig, const char *service, struct crmg_addr src)
 {
-	const struct crmg_detail *detail;
-
-	if (crmg_rig_xdp(rig, &frame, NULL) == XDP_PASS)
-		return CRMG_REASON_OK;
-	detail = crmg_rig_detail(rig, service, src);
-	assert_non_null(detail);
-	return detail->last_reason;
+	return crmg_rig_xdp(rig, &frame, NULL) == XDP_PASS ? CRMG_REASON_OK :
+							     crmg_rig_refused(rig, service, src);
 }
 
 static void run_schedule(struct crmg_rig *rig, struct crmg_test_random *random, uint32_t n,

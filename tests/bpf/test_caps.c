@@ -186,8 +186,7 @@ static void test_no_more_than_max(void **state)
 	assert_int_equal(half_open_now(PEER4), 4);
 	row = crmg_rig_row(rig, "api", "public");
 	assert_int_equal(row.reasons[CRMG_REASON_OPEN_CONNECTIONS], 5);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason,
-			 CRMG_REASON_OPEN_CONNECTIONS);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_OPEN_CONNECTIONS);
 	/* Another source has its own, and one that ends makes room. */
 	assert_int_equal(syns(PEER6, 10000, 10), 5);
 	server_sends(&c, RST | ACK, 0);

@@ -280,12 +280,8 @@ static void run_schedule(struct crmg_rig *rig, struct crmg_test_random *random, 
 		for (int k = 0; k < CRMG_LIMIT_COUNT; k++)
 			if (buckets[k].set)
 				crmg_test_refill(&buckets[k], step);
-		if (!admitted(rig, *now)) {
-			const struct crmg_detail *detail = crmg_rig_detail(rig, service, p.src);
-
-			assert_non_null(detail);
-			reason = detail->last_reason;
-		}
+		if (!admitted(rig, *now))
+			reason = crmg_rig_refused(rig, service, p.src);
 		if (!model_agrees(buckets, units, reason))
 			fail_msg("schedule %u, policy p%u, step %d: reason %d", n, policy, i, reason);
 	}

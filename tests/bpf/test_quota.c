@@ -107,7 +107,7 @@ static void test_cut_arriving(void **state)
 	is = crmg_rig_row(rig, "cut", "cut");
 	assert_int_equal(is.reasons[CRMG_REASON_BYTES_OUT] - was.reasons[CRMG_REASON_BYTES_OUT], 2);
 	assert_int_equal(is.packets[CRMG_VERDICT_DROP] - was.packets[CRMG_VERDICT_DROP], 2);
-	assert_int_equal(crmg_rig_detail(rig, "cut", PEER4)->last_reason, CRMG_REASON_BYTES_OUT);
+	assert_int_equal(crmg_rig_refused(rig, "cut", PEER4), CRMG_REASON_BYTES_OUT);
 	/* The other one has a budget of its own. */
 	assert_int_equal(leave(other, 443, 900), 800);
 	at(now + 59 * CRMG_NS_PER_SEC);
@@ -353,7 +353,7 @@ static void test_contended(void **state)
 	crmg_rig_set_contended(rig, true);
 	assert_false(leaves(PEER4, 443, 1000));
 	crmg_rig_set_contended(rig, false);
-	assert_int_equal(crmg_rig_detail(rig, "cut", PEER4)->last_reason, CRMG_REASON_CONTENTION);
+	assert_int_equal(crmg_rig_refused(rig, "cut", PEER4), CRMG_REASON_CONTENTION);
 	assert_int_equal(crmg_rig_xdp_packet(rig, &p), XDP_PASS);
 	assert_int_equal(leave(PEER4, 443, 900), 400);
 }

@@ -102,7 +102,7 @@ static void test_too_many(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
 	assert_int_equal(requests(CRMG_VERDICT_DROP), 1);
 	assert_int_equal(crmg_rig_row(rig, "api", "public").reasons[CRMG_REASON_REQUESTS], 5);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_REQUESTS);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_REQUESTS);
 	/* What is no request passes, another source has its own, and time fills the bucket. */
 	assert_int_equal(client_sends(&t.c, ACK), XDP_PASS);
 	assert_int_equal(says(&other, GET, strlen(GET)), XDP_PASS);
@@ -308,7 +308,7 @@ static void test_early(void **state)
 		assert_int_equal(says_at(&t, t.next + strlen(GET), GET, strlen(GET)), XDP_DROP);
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 0);
 	assert_int_equal(early(), 3);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_OK);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_OK);
 	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
 	assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 2);

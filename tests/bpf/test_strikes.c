@@ -105,7 +105,7 @@ static unsigned int hammer(const struct conversation *c, unsigned int count, uin
 		set_now(now + step_ns);
 		others_send(1);
 		client_sends(c, ACK);
-		if (crmg_rig_detail(rig, "api", PEER4)->last_reason == CRMG_REASON_BANNED &&
+		if (crmg_rig_refused(rig, "api", PEER4) == CRMG_REASON_BANNED &&
 		    crmg_rig_row(rig, "api", "partners").reasons[CRMG_REASON_BANNED] > before)
 			return i;
 	}
@@ -330,7 +330,7 @@ static void test_ban_begins_and_ends(void **state)
 	/* Also what is within the limit. */
 	set_now(until * SECOND - 1);
 	assert_int_equal(client_sends(&c, ACK), XDP_DROP);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_BANNED);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_BANNED);
 	set_now(now + 1);
 	assert_int_equal(client_sends(&c, ACK), XDP_PASS);
 	assert_int_equal(bans(), 1);
@@ -559,7 +559,7 @@ static void test_ban_survives_a_flood(void **state)
 	assert_int_equal(crmg_rig_tracked(rig), 1024);
 	set_now(until - 1);
 	assert_int_equal(client_sends(&c, ACK), XDP_DROP);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_BANNED);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_BANNED);
 	set_now(until);
 	assert_int_equal(client_sends(&c, ACK), XDP_PASS);
 }

@@ -183,9 +183,9 @@ static void test_apply_reaches_known_sources(void **state)
 	/* The level that was reached before it was allowed is still there. */
 	assert_int_equal(passed_of(PEER4, 1000), BURST - 1);
 	crmg_rig_ban(rig, "203.0.113.0/24", NULL, CRMG_BAN_FOREVER);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_PACKETS);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_PACKETS);
 	passed_of(PEER4, 1);
-	assert_int_equal(crmg_rig_detail(rig, "api", PEER4)->last_reason, CRMG_REASON_BANNED);
+	assert_int_equal(crmg_rig_refused(rig, "api", PEER4), CRMG_REASON_BANNED);
 }
 
 /*
@@ -262,6 +262,45 @@ static void test_events_are_bounded(void **state)
 }
 
 /*
+ * Who is refused while the host has had too many events leaves a mark at its slot only; the
+ * next event tells of all of them, and what is let pass later keeps the reason.
+ */
+static void test_refusals_that_nobody_is_told_of(void **state)
+{
+	const uint64_t refused_ns = START_NS + 3 * CRMG_NS_PER_SEC;
+	const struct crmg_test_packet syn = tcp_packet(PEER4, 443, CRMG_TEST_SYN);
+	const struct crmg_detail *detail;
+	const struct crmg_slot *slot;
+	uint64_t seq;
+
+	(void)state;
+	for (uint32_t n = 0; n < CAPACITY && !crmg_rig_host(rig, CRMG_HOST_CAPPED); n++)
+		passed_of(stranger(n), BURST + 1);
+	assert_int_equal(volley(rig, &syn, BURST + 5), BURST);
+	slot = crmg_rig_slot(rig, "api", PEER4);
+	detail = crmg_rig_detail(rig, "api", PEER4);
+	assert_int_equal(crmg_rig_state(rig, "api", PEER4), CRMG_TAG_LIMITED);
+	assert_int_equal(CRMG_REFUSALS_NUMBER(slot->refusals), 5);
+	assert_int_equal(CRMG_REFUSALS_REASON(slot->refusals), CRMG_REASON_PACKETS);
+	assert_int_equal(detail->last_reason, CRMG_REASON_OK);
+	crmg_rig_set_clock(rig, refused_ns);
+	assert_int_equal(volley(rig, &syn, 1), 0);
+	seq = crmg_rig_event_head(rig);
+	assert_int_equal(crmg_rig_event(rig, seq)->count, 6);
+	assert_int_equal(detail->last_reason, CRMG_REASON_PACKETS);
+
+	/* With more room it passes; that it was refused, and when, is known later as well. */
+	apply("public", 1000, "");
+	assert_int_equal(volley(rig, &syn, 1), 1);
+	crmg_rig_set_clock(rig, refused_ns + 3 * CRMG_NS_PER_SEC);
+	assert_int_equal(volley(rig, &syn, 1), 1);
+	assert_int_equal(CRMG_REFUSALS_REASON(slot->refusals), CRMG_REASON_OK);
+	assert_int_equal(detail->last_reason, CRMG_REASON_PACKETS);
+	assert_in_range(detail->last_refused, refused_ns >> CRMG_SLOT_TICK_SHIFT,
+			(refused_ns + CRMG_NS_PER_SEC) >> CRMG_SLOT_TICK_SHIFT);
+}
+
+/*
  * Packets and bytes of a source share a word, which is carried over when it is nearly
  * full: nothing is lost around that edge, with the largest frames too.
  */
@@ -314,6 +353,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test(test_divided_source),
 		cmocka_unit_test_setup_teardown(test_events_are_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refusals_that_nobody_is_told_of, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_traffic_is_carried_over, set_up, tear_down),
 	};
 

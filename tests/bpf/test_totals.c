@@ -102,7 +102,7 @@ static void test_cut(void **state)
 	assert_int_equal(arrives(PEER4, 443, CRMG_TEST_ACK, 0), XDP_PASS);
 	assert_int_equal(arrives(PEER4, 443, CRMG_TEST_ACK | CRMG_TEST_FIN, 0), XDP_PASS);
 	assert_int_equal(arrives(PEER4, 447, CRMG_TEST_SYN, 0), XDP_PASS);
-	assert_int_equal(crmg_rig_detail(rig, "cut", PEER4)->last_reason, CRMG_REASON_TOTAL);
+	assert_int_equal(crmg_rig_refused(rig, "cut", PEER4), CRMG_REASON_TOTAL);
 	at(now + 59 * CRMG_NS_PER_SEC);
 	assert_int_equal(arrives(PEER4, 443, CRMG_TEST_SYN, 0), XDP_DROP);
 	assert_false(leaves(PEER4, 443, 80));
@@ -130,10 +130,10 @@ static void test_all_or_none(void **state)
 	begin(444);
 	meet(THIRD4, 444);
 	assert_int_equal(leave(PEER4, 444, 500), 400);
-	assert_int_equal(crmg_rig_detail(rig, "both", PEER4)->last_reason, CRMG_REASON_BYTES_OUT);
+	assert_int_equal(crmg_rig_refused(rig, "both", PEER4), CRMG_REASON_BYTES_OUT);
 	assert_int_equal(leave(OTHER4, 444, 100), 100);
 	assert_int_equal(leave(THIRD4, 444, 350), 300);
-	assert_int_equal(crmg_rig_detail(rig, "both", THIRD4)->last_reason, CRMG_REASON_TOTAL);
+	assert_int_equal(crmg_rig_refused(rig, "both", THIRD4), CRMG_REASON_TOTAL);
 	assert_int_equal(leave(OTHER4, 444, 300), 0);
 	/* A minute after the first of them: 400 kB are free; 300 had been refused to this one. */
 	at(now + 61 * CRMG_NS_PER_SEC);
@@ -260,7 +260,7 @@ static void test_contended(void **state)
 	crmg_rig_set_contended(rig, true);
 	assert_false(leaves(PEER4, 443, 1000));
 	crmg_rig_set_contended(rig, false);
-	assert_int_equal(crmg_rig_detail(rig, "cut", PEER4)->last_reason, CRMG_REASON_CONTENTION);
+	assert_int_equal(crmg_rig_refused(rig, "cut", PEER4), CRMG_REASON_CONTENTION);
 	assert_int_equal(leave(OTHER4, 443, 900), 400);
 }
 

@@ -85,7 +85,7 @@ static void test_cut(void **state)
 	assert_int_equal(is.budgets_notified - was.budgets_notified, 1);
 	assert_int_equal(is.budgets_exceeded - was.budgets_exceeded, 1);
 	assert_int_equal(crmg_rig_detail(rig, "cut", PEER4)->bytes_out, 500000);
-	assert_int_equal(crmg_rig_detail(rig, "cut", OTHER4)->last_reason, CRMG_REASON_AGGREGATE);
+	assert_int_equal(crmg_rig_refused(rig, "cut", OTHER4), CRMG_REASON_AGGREGATE);
 	check_event(head + 1, CRMG_EVENT_BUDGET, CRMG_VERDICT_PASS);
 	check_event(head + 2, CRMG_EVENT_EXCEEDED, CRMG_VERDICT_RESET);
 
@@ -121,10 +121,10 @@ static void test_all_or_none(void **state)
 	begin(444);
 	meet(THIRD4, 444);
 	assert_int_equal(leave(PEER4, 444, 500), 400);
-	assert_int_equal(crmg_rig_detail(rig, "all", PEER4)->last_reason, CRMG_REASON_BYTES_OUT);
+	assert_int_equal(crmg_rig_refused(rig, "all", PEER4), CRMG_REASON_BYTES_OUT);
 	assert_int_equal(leave(OTHER4, 444, 300), 300);
 	assert_int_equal(leave(THIRD4, 444, 300), 100);
-	assert_int_equal(crmg_rig_detail(rig, "all", THIRD4)->last_reason, CRMG_REASON_AGGREGATE);
+	assert_int_equal(crmg_rig_refused(rig, "all", THIRD4), CRMG_REASON_AGGREGATE);
 	/* Of the total 400 kB are left; 300 had been refused to others. */
 	assert_int_equal(leave(FOREIGN4, 444, 500), 400);
 	at(now + 61 * CRMG_NS_PER_SEC);

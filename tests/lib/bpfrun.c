@@ -530,6 +530,17 @@ struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
 	return index < 0 ? NULL : &details[index];
 }
 
+enum crmg_reason crmg_rig_refused(struct crmg_rig *rig, const char *service, struct crmg_addr addr)
+{
+	const struct crmg_slot *slot = crmg_rig_slot(rig, service, addr);
+	const struct crmg_detail *detail = crmg_rig_detail(rig, service, addr);
+	uint32_t tick;
+
+	assert_non_null(slot);
+	assert_non_null(detail);
+	return crmg_source_refused(slot, detail, &tick);
+}
+
 uint32_t crmg_rig_wides(struct crmg_rig *rig)
 {
 	const struct crmg_view *view = &rig->kern->view[CRMG_MAP_TOTAL_WINDOWS];

@@ -140,6 +140,9 @@ uint32_t crmg_rig_has(struct crmg_rig *rig, const char *service, struct crmg_add
 		      enum crmg_cap cap);
 struct crmg_detail *crmg_rig_detail(struct crmg_rig *rig, const char *service,
 				    struct crmg_addr addr);
+/* Why a source that has a slot was refused last; CRMG_REASON_OK: it never was. */
+enum crmg_reason crmg_rig_refused(struct crmg_rig *rig, const char *service,
+				  struct crmg_addr addr);
 /* Where it is noted how a source asks that has a slot: its place, whoever has it. */
 struct crmg_patience *crmg_rig_patience(struct crmg_rig *rig, const char *service,
 					struct crmg_addr addr);

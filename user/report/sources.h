@@ -68,6 +68,19 @@ static inline uint64_t crmg_source_refusals(const struct crmg_slot *slot,
 	       CRMG_REFUSALS_NUMBER(slot->refusals);
 }
 
+/*
+ * Reason of the last refusal of a source, 0 if there was none, and its tick, which is off by
+ * up to CRMG_REFUSALS_TICKS.
+ */
+static inline uint32_t crmg_source_refused(const struct crmg_slot *slot,
+					   const struct crmg_detail *detail, uint32_t *ret_tick)
+{
+	uint32_t reason = CRMG_REFUSALS_REASON(slot->refusals);
+
+	*ret_tick = reason ? slot->last_seen : detail->last_refused;
+	return reason ? reason : detail->last_reason;
+}
+
 /* Packets of a source that were dropped or reset. */
 static inline uint64_t crmg_source_dropped(const struct crmg_slot *slot,
 					   const struct crmg_detail *detail)

@@ -93,7 +93,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 {
 	const struct crmg_detail *detail = &why->source.detail;
 	const struct crmg_slot *slot = &why->source.slot;
-	bool refused = why->seen && detail->last_reason;
+	uint32_t refused_tick, reason = crmg_source_refused(slot, detail, &refused_tick);
+	bool refused = why->seen && reason;
 	enum crmg_scope cut_by;
 	bool cut = crmg_why_cut(snap, addr, why, &cut_by);
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
@@ -121,10 +122,9 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
 		"automatic_bans", detail->auto_bans,
 		"strikes", crmg_source_strikes(snap, detail, &why->binding->ban),
-		"last_reason", refused ? json_string(crmg_reason_name(detail->last_reason))
-				       : json_null(),
+		"last_reason", refused ? json_string(crmg_reason_name(reason)) : json_null(),
 		"last_refused", refused
-			? crmg_json_time(crmg_tick_to_real(snap, detail->last_refused))
+			? crmg_json_time(crmg_tick_to_real(snap, refused_tick))
 			: json_null(),
 		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
 		crmg_requests_key(why->service), crmg_counts_requests(why->binding) ? crmg_json_count(why->source.asked.requests)
@@ -243,6 +243,7 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 	const struct crmg_slot *slot = &why->source.slot;
 	const struct crmg_ban_terms *ban = &why->binding->ban;
 	char text[CRMG_TIME_LEN], patient[CRMG_PATIENT_LEN];
+	uint32_t refused_tick, reason = crmg_source_refused(slot, detail, &refused_tick);
 	struct crmg_patient p;
 
 	if (!why->seen) {
@@ -258,11 +259,11 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 	fprintf(out, "%llu refused, %s\n",
 		(unsigned long long)crmg_source_refusals(slot, detail),
 		why->proven ? "proven" : "not proven");
-	if (detail->last_reason)
+	if (reason)
 		fprintf(out, "  refused: last at %s: %s\n",
-			crmg_format_utc(crmg_tick_to_real(snap, detail->last_refused), false,
+			crmg_format_utc(crmg_tick_to_real(snap, refused_tick), false,
 					text, sizeof(text)),
-			crmg_reason_name(detail->last_reason));
+			crmg_reason_name(reason));
 	if (crmg_patient_find(snap, &why->source, &p))
 		fprintf(out, "  patient: %s\n", crmg_patient_text(&p, patient));
 	if (ban->after)
