@@ -5,6 +5,8 @@
  */
 #include "talk.h"
 
+#include "../lib/refparse.h"
+
 #define POLICY(more) \
 	"version: 1\n" \
 	"capacity: {sources: 1024, flows: 1024}\n" \
@@ -122,13 +124,19 @@ static void test_again(void **state)
 	assert_int_equal(asks(&t, REQUEST("GET")), XDP_PASS);
 }
 
-/* It is no request too many, so there is no 429. */
+/* It is no request too many, so there is no 429: the server is told, and tells the client. */
 static void test_reset(void **state)
 {
 	struct talk t = talk(PEER4, 1024);
+	uint32_t begins = t.next;
+	struct crmg_ref rst;
 
 	(void)state;
-	assert_int_equal(asks(&t, REQUEST("DELETE")), XDP_TX);
+	assert_int_equal(asks(&t, REQUEST("DELETE")), XDP_PASS);
+	rst = crmg_ref_parse(reply.data, reply.len);
+	assert_int_equal(rst.tcp_flags, RST);
+	assert_int_equal(rst.dport, 443);
+	assert_int_equal(crmg_test_get32(reply.data + 14 + 20 + 4), begins);
 	assert_int_equal(requests(CRMG_VERDICT_RESET), 1);
 	assert_int_equal(requests(CRMG_VERDICT_REJECT), 0);
 }
