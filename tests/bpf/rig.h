@@ -25,4 +25,14 @@ static int tear_down(void **state)
 /* One that begins with `up`, and ends its rig. */
 #define TEST(name, up) cmocka_unit_test_setup_teardown(name, up, tear_down)
 
+/* Its policy is the test's initial state. */
+static inline int set_up_under(void **state)
+{
+	return set_up_policy(*state);
+}
+
+/* One under this policy. */
+#define TEST_UNDER(name, policy) \
+	cmocka_unit_test_prestate_setup_teardown(name, set_up_under, tear_down, (void *)(policy))
+
 #endif

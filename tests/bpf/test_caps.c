@@ -329,54 +329,25 @@ static void test_evicted(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(1024, "open_connections: {max: 1000}"));
-}
-
-static int set_up_large(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(65536, "open_connections: {max: 1000}"));
-}
-
-static int set_up_five(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(1024, "open_connections: {max: 5}"));
-}
-
-static int set_up_half(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(1024, "open_connections: {max: 5}, half_open: {max: 3}"));
-}
-
-static int set_up_limited(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(1024, "open_connections: {max: 50}, "
-				    "connections: {rate: 1/m, burst: 4}"));
-}
-
-static int set_up_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy("mode: shadow\n" POLICY(1024, "open_connections: {max: 5}"));
-}
+static const char plain[] = POLICY(1024, "open_connections: {max: 1000}");
+static const char large[] = POLICY(65536, "open_connections: {max: 1000}");
+static const char five[] = POLICY(1024, "open_connections: {max: 5}");
+static const char half[] = POLICY(1024, "open_connections: {max: 5}, half_open: {max: 3}");
+static const char limited[] =
+	POLICY(1024, "open_connections: {max: 50}, "     "connections: {rate: 1/m, burst: 4}");
+static const char shadow[] = "mode: shadow\n" POLICY(1024, "open_connections: {max: 5}");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_what_is_open, set_up),
-		TEST(test_no_more_than_max, set_up_five),
-		TEST(test_half_open, set_up_half),
-		TEST(test_caps_and_limits, set_up_limited),
-		TEST(test_shadow, set_up_shadow),
-		TEST(test_panic, set_up_five),
-		TEST(test_no_drift, set_up_large),
-		TEST(test_evicted, set_up),
+		TEST_UNDER(test_what_is_open, plain),
+		TEST_UNDER(test_no_more_than_max, five),
+		TEST_UNDER(test_half_open, half),
+		TEST_UNDER(test_caps_and_limits, limited),
+		TEST_UNDER(test_shadow, shadow),
+		TEST_UNDER(test_panic, five),
+		TEST_UNDER(test_no_drift, large),
+		TEST_UNDER(test_evicted, plain),
 	};
 
 	return cmocka_run_group_tests_name("caps", tests, NULL, NULL);

@@ -205,48 +205,24 @@ static void test_shadow(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(""));
-}
-
-static int set_up_alone(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY_WITH("", ""));
-}
-
-static int set_up_ban(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("ban: {after: 2, within: 10s, for: 1m}, "));
-}
-
-static int set_up_reject(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("on_exceed: reject, "));
-}
-
-static int set_up_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("mode: shadow, "));
-}
+static const char plain[] = POLICY("");
+static const char alone[] = POLICY_WITH("", "");
+static const char ban[] = POLICY("ban: {after: 2, within: 10s, for: 1m}, ");
+static const char reject[] = POLICY("on_exceed: reject, ");
+static const char shadow[] = POLICY("mode: shadow, ");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_limit, set_up),
-		TEST(test_alone, set_up_alone),
-		TEST(test_at_once, set_up),
-		TEST(test_hidden, set_up),
-		TEST(test_old, set_up),
-		TEST(test_apply, set_up),
-		TEST(test_ban, set_up_ban),
-		TEST(test_reject, set_up_reject),
-		TEST(test_shadow, set_up_shadow),
+		TEST_UNDER(test_limit, plain),
+		TEST_UNDER(test_alone, alone),
+		TEST_UNDER(test_at_once, plain),
+		TEST_UNDER(test_hidden, plain),
+		TEST_UNDER(test_old, plain),
+		TEST_UNDER(test_apply, plain),
+		TEST_UNDER(test_ban, ban),
+		TEST_UNDER(test_reject, reject),
+		TEST_UNDER(test_shadow, shadow),
 	};
 
 	return cmocka_run_group_tests_name("failures", tests, NULL, NULL);

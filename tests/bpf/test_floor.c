@@ -19,17 +19,8 @@
 
 #define REFUSES POLICY("{minimum: \"1.2\", minimum_action: refuse, plaintext: refuse}")
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(REFUSES);
-}
-
-static int set_up_observing(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("{minimum: \"1.2\", minimum_action: observe}"));
-}
+static const char plain[] = REFUSES;
+static const char observing[] = POLICY("{minimum: \"1.2\", minimum_action: observe}");
 
 /* Bytes [from, to) of what the server says in a connection; true: they leave. */
 static bool says(const struct conversation *c, const struct hello *h, uint32_t from, uint32_t to)
@@ -224,13 +215,13 @@ static void test_observed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_behind_refused, set_up),
-		TEST(test_gap, set_up),
-		TEST(test_pieces, set_up),
-		TEST(test_plaintext, set_up),
-		TEST(test_middle, set_up),
-		TEST(test_not_any_more, set_up),
-		TEST(test_observed, set_up_observing),
+		TEST_UNDER(test_behind_refused, plain),
+		TEST_UNDER(test_gap, plain),
+		TEST_UNDER(test_pieces, plain),
+		TEST_UNDER(test_plaintext, plain),
+		TEST_UNDER(test_middle, plain),
+		TEST_UNDER(test_not_any_more, plain),
+		TEST_UNDER(test_observed, observing),
 	};
 
 	return cmocka_run_group_tests_name("floor", tests, NULL, NULL);

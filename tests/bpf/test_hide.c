@@ -312,57 +312,28 @@ static void test_tls_swapped_shadow(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 1G/s}"));
-}
-
-static int set_up_three(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 2/s, burst: 3}"));
-}
-
-static int set_up_one(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 1/100s, burst: 1}"));
-}
-
-static int set_up_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy("mode: shadow\n" POLICY("requests: {rate: 1G/s}"));
-}
-
-static int set_up_tls(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY_OF("tls", "requests: {rate: 1G/s}"));
-}
-
-static int set_up_tls_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy("mode: shadow\n" POLICY_OF("tls", "requests: {rate: 1G/s}"));
-}
+static const char plain[] = POLICY("requests: {rate: 1G/s}");
+static const char three[] = POLICY("requests: {rate: 2/s, burst: 3}");
+static const char one[] = POLICY("requests: {rate: 1/100s, burst: 1}");
+static const char shadow[] = "mode: shadow\n" POLICY("requests: {rate: 1G/s}");
+static const char tls[] = POLICY_OF("tls", "requests: {rate: 1G/s}");
+static const char tls_shadow[] = "mode: shadow\n" POLICY_OF("tls", "requests: {rate: 1G/s}");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_urgent, set_up),
-		TEST(test_urgent_shadow, set_up_shadow),
-		TEST(test_fragments, set_up),
-		TEST(test_decoy, set_up_three),
-		TEST(test_debt, set_up_three),
-		TEST(test_another_protocol, set_up),
-		TEST(test_lagging, set_up),
-		TEST(test_flood, set_up_one),
-		TEST(test_tls_swapped, set_up_tls),
-		TEST(test_tls_in_the_hole, set_up_tls),
-		TEST(test_tls_torn, set_up_tls),
-		TEST(test_tls_swapped_shadow, set_up_tls_shadow),
+		TEST_UNDER(test_urgent, plain),
+		TEST_UNDER(test_urgent_shadow, shadow),
+		TEST_UNDER(test_fragments, plain),
+		TEST_UNDER(test_decoy, three),
+		TEST_UNDER(test_debt, three),
+		TEST_UNDER(test_another_protocol, plain),
+		TEST_UNDER(test_lagging, plain),
+		TEST_UNDER(test_flood, one),
+		TEST_UNDER(test_tls_swapped, tls),
+		TEST_UNDER(test_tls_in_the_hole, tls),
+		TEST_UNDER(test_tls_torn, tls),
+		TEST_UNDER(test_tls_swapped_shadow, tls_shadow),
 	};
 
 	return cmocka_run_group_tests_name("hide", tests, NULL, NULL);

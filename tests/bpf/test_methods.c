@@ -153,33 +153,19 @@ static void test_shadow(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY(""));
-}
-
-static int set_up_reject(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("on_exceed: reject, limits: {requests: {rate: 1k/s}}, "));
-}
-
-static int set_up_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("mode: shadow, "));
-}
+static const char plain[] = POLICY("");
+static const char reject[] = POLICY("on_exceed: reject, limits: {requests: {rate: 1k/s}}, ");
+static const char shadow[] = POLICY("mode: shadow, ");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rows, set_up),
-		TEST(test_cut, set_up),
-		TEST(test_together, set_up),
-		TEST(test_again, set_up),
-		TEST(test_reset, set_up_reject),
-		TEST(test_shadow, set_up_shadow),
+		TEST_UNDER(test_rows, plain),
+		TEST_UNDER(test_cut, plain),
+		TEST_UNDER(test_together, plain),
+		TEST_UNDER(test_again, plain),
+		TEST_UNDER(test_reset, reject),
+		TEST_UNDER(test_shadow, shadow),
 	};
 
 	return cmocka_run_group_tests_name("methods", tests, NULL, NULL);

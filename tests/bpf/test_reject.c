@@ -243,35 +243,21 @@ static void test_shadow(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 2/s, burst: 3}, open_connections: {max: 9}"));
-}
-
-static int set_up_slow(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 1/7d}"));
-}
-
-static int set_up_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy("mode: shadow\n" POLICY("requests: {rate: 2/s, burst: 3}"));
-}
+static const char plain[] = POLICY("requests: {rate: 2/s, burst: 3}, open_connections: {max: 9}");
+static const char slow[] = POLICY("requests: {rate: 1/7d}");
+static const char shadow[] = "mode: shadow\n" POLICY("requests: {rate: 2/s, burst: 3}");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rejected, set_up),
-		TEST(test_ports_again, set_up),
-		TEST(test_timestamps, set_up),
-		TEST(test_pipelined, set_up),
-		TEST(test_split, set_up),
-		TEST(test_retry_after, set_up_slow),
-		TEST(test_reset, set_up),
-		TEST(test_shadow, set_up_shadow),
+		TEST_UNDER(test_rejected, plain),
+		TEST_UNDER(test_ports_again, plain),
+		TEST_UNDER(test_timestamps, plain),
+		TEST_UNDER(test_pipelined, plain),
+		TEST_UNDER(test_split, plain),
+		TEST_UNDER(test_retry_after, slow),
+		TEST_UNDER(test_reset, plain),
+		TEST_UNDER(test_shadow, shadow),
 	};
 
 	return cmocka_run_group_tests_name("reject", tests, NULL, NULL);

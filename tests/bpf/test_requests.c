@@ -411,52 +411,33 @@ static void test_middle(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 1G/s}"));
-}
-
-static int set_up_three(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("requests: {rate: 2/s, burst: 3}"));
-}
-
+static const char plain[] = POLICY("requests: {rate: 1G/s}");
+static const char three[] = POLICY("requests: {rate: 2/s, burst: 3}");
 /* With room for all connections: in a full line one of the two may give way to the other. */
-static int set_up_room(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY_WITH("65536", "http", "requests: {rate: 2/s, burst: 3}"));
-}
-
-static int set_up_shadow(void **state)
-{
-	(void)state;
-	return set_up_policy("mode: shadow\n" POLICY("requests: {rate: 2/s, burst: 3}"));
-}
+static const char room[] = POLICY_WITH("65536", "http", "requests: {rate: 2/s, burst: 3}");
+static const char shadow[] = "mode: shadow\n" POLICY("requests: {rate: 2/s, burst: 3}");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_streams, set_up),
-		TEST(test_too_many, set_up_three),
-		TEST(test_more_than_the_burst, set_up_three),
-		TEST(test_shadow, set_up_shadow),
-		TEST(test_stray, set_up_three),
-		TEST(test_forged, set_up),
-		TEST(test_forged_handshake, set_up),
-		TEST(test_reset_is_no_veil, set_up),
-		TEST(test_ports_again, set_up),
-		TEST(test_walkers_change, set_up),
-		TEST(test_no_slot, set_up_room),
-		TEST(test_sent_twice, set_up),
-		TEST(test_early, set_up),
-		TEST(test_early_body, set_up),
-		TEST(test_gap, set_up),
-		TEST(test_early_shadow, set_up_shadow),
-		TEST(test_large_body, set_up),
-		TEST(test_middle, set_up),
+		TEST_UNDER(test_streams, plain),
+		TEST_UNDER(test_too_many, three),
+		TEST_UNDER(test_more_than_the_burst, three),
+		TEST_UNDER(test_shadow, shadow),
+		TEST_UNDER(test_stray, three),
+		TEST_UNDER(test_forged, plain),
+		TEST_UNDER(test_forged_handshake, plain),
+		TEST_UNDER(test_reset_is_no_veil, plain),
+		TEST_UNDER(test_ports_again, plain),
+		TEST_UNDER(test_walkers_change, plain),
+		TEST_UNDER(test_no_slot, room),
+		TEST_UNDER(test_sent_twice, plain),
+		TEST_UNDER(test_early, plain),
+		TEST_UNDER(test_early_body, plain),
+		TEST_UNDER(test_gap, plain),
+		TEST_UNDER(test_early_shadow, shadow),
+		TEST_UNDER(test_large_body, plain),
+		TEST_UNDER(test_middle, plain),
 	};
 
 	return cmocka_run_group_tests_name("requests", tests, NULL, NULL);

@@ -160,27 +160,18 @@ static void test_refused(void **state)
 	assert_int_equal(crmg_rig_row(rig, "api", "public").requests[CRMG_VERDICT_PASS], 2);
 }
 
-static int set_up_throttle(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("on_budget: throttle, throttle_to: 64kB/s, ",
-				    ", bytes_out: [{quota: 80kB, per: 1m}]"));
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("", ""));
-}
+static const char throttle[] =
+	POLICY("on_budget: throttle, throttle_to: 64kB/s, ",     ", bytes_out: [{quota: 80kB, per: 1m}]");
+static const char plain[] = POLICY("", "");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_classes, set_up),
-		TEST(test_no_answers, set_up),
-		TEST(test_once, set_up),
-		TEST(test_pipelined, set_up),
-		TEST(test_refused, set_up_throttle),
+		TEST_UNDER(test_classes, plain),
+		TEST_UNDER(test_no_answers, plain),
+		TEST_UNDER(test_once, plain),
+		TEST_UNDER(test_pipelined, plain),
+		TEST_UNDER(test_refused, throttle),
 	};
 
 	return cmocka_run_group_tests_name("responses", tests, NULL, NULL);

@@ -196,42 +196,23 @@ static void test_off(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static int set_up_sizes(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("observe", SIZES));
-}
-
+static const char sizes[] = POLICY("observe", SIZES);
 /* Nothing else of requests is asked for: to refuse them is reason to read them. */
-static int set_up_refused(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("refuse", ""));
-}
-
-static int set_up_observed(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("observe", ", limits: {requests: {rate: 1k/s}}"));
-}
-
-static int set_up_off(void **state)
-{
-	(void)state;
-	return set_up_policy(POLICY("\"off\"", ", limits: {requests: {rate: 1k/s}}"));
-}
+static const char refusing[] = POLICY("refuse", "");
+static const char observed[] = POLICY("observe", ", limits: {requests: {rate: 1k/s}}");
+static const char off[] = POLICY("\"off\"", ", limits: {requests: {rate: 1k/s}}");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_header, set_up_sizes),
-		TEST(test_header_goes_on, set_up_sizes),
-		TEST(test_trailer, set_up_sizes),
-		TEST(test_body, set_up_sizes),
-		TEST(test_parts, set_up_sizes),
-		TEST(test_refused, set_up_refused),
-		TEST(test_observed, set_up_observed),
-		TEST(test_off, set_up_off),
+		TEST_UNDER(test_header, sizes),
+		TEST_UNDER(test_header_goes_on, sizes),
+		TEST_UNDER(test_trailer, sizes),
+		TEST_UNDER(test_body, sizes),
+		TEST_UNDER(test_parts, sizes),
+		TEST_UNDER(test_refused, refusing),
+		TEST_UNDER(test_observed, observed),
+		TEST_UNDER(test_off, off),
 	};
 
 	return cmocka_run_group_tests_name("sizes", tests, NULL, NULL);

@@ -211,57 +211,40 @@ static void test_middle(void **state)
 /* -------------------------------------------------------------------- tests */
 
 /* One rig for all: nothing of the test before is known in the next. */
-static int set_up(const char *policy)
+static const char raw[] = POLICY("raw"), http[] = POLICY("http"), tls[] = POLICY("tls");
+static const char limited[] = POLICY_WITH("http", ", requests: {rate: 1/h, burst: 2}");
+
+/* All tests have one rig; the policy of each is its initial state. */
+static int set_up(void **state)
 {
 	crmg_rig_forget(rig);
 	crmg_rig_set_clock(rig, START_NS);
-	crmg_rig_apply(rig, policy);
+	crmg_rig_apply(rig, *state);
 	return 0;
-}
-
-static int set_up_raw(void **state)
-{
-	(void)state;
-	return set_up(POLICY("raw"));
-}
-
-static int set_up_http(void **state)
-{
-	(void)state;
-	return set_up(POLICY("http"));
-}
-
-static int set_up_tls(void **state)
-{
-	(void)state;
-	return set_up(POLICY("tls"));
-}
-
-static int set_up_limited(void **state)
-{
-	(void)state;
-	return set_up(POLICY_WITH("http", ", requests: {rate: 1/h, burst: 2}"));
 }
 
 static int set_up_all(void **state)
 {
 	(void)state;
-	return set_up_policy(POLICY("raw"));
+	return set_up_policy(raw);
 }
+
+#define SLOW(name, policy) \
+	cmocka_unit_test_prestate_setup_teardown(name, set_up, NULL, (void *)(policy))
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_silent, set_up_raw),
-		cmocka_unit_test_setup(test_silent, set_up_http),
-		cmocka_unit_test_setup(test_silent, set_up_tls),
-		cmocka_unit_test_setup(test_raw, set_up_raw),
-		cmocka_unit_test_setup(test_http, set_up_http),
-		cmocka_unit_test_setup(test_other, set_up_http),
-		cmocka_unit_test_setup(test_tls, set_up_tls),
-		cmocka_unit_test_setup(test_limited, set_up_limited),
-		cmocka_unit_test_setup(test_middle, set_up_http),
-		cmocka_unit_test_setup(test_middle, set_up_tls),
+		SLOW(test_silent, raw),
+		SLOW(test_silent, http),
+		SLOW(test_silent, tls),
+		SLOW(test_raw, raw),
+		SLOW(test_http, http),
+		SLOW(test_other, http),
+		SLOW(test_tls, tls),
+		SLOW(test_limited, limited),
+		SLOW(test_middle, http),
+		SLOW(test_middle, tls),
 	};
 
 	return cmocka_run_group_tests_name("slow", tests, set_up_all, tear_down);
