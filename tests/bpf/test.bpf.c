@@ -19,10 +19,13 @@
 #undef crmg_exact_ns
 #undef crmg_wall_s
 
+#define CRMG_TEST_IDLE 500000000	/* ns */
+
 volatile __u64 crmg_test_now_ns;	/* 0: the kernel's clocks, ... */
 volatile __u64 crmg_test_wall_s;	/* the same, of the clock on the wall */
 volatile __u64 crmg_test_first_ns;	/* ... and what they said to the first packet */
 volatile __u64 crmg_test_last_ns;	/* and to the last */
+volatile __u64 crmg_test_idle_ns;	/* of that time, in gaps of at least CRMG_TEST_IDLE */
 
 static __always_inline __u64 crmg_now_ns(struct crmg_clock *clock)
 {
@@ -33,6 +36,8 @@ static __always_inline __u64 crmg_now_ns(struct crmg_clock *clock)
 	now = crmg_kernel_now_ns(clock);
 	if (!crmg_test_first_ns)
 		crmg_test_first_ns = now;
+	else if ((__s64)(now - crmg_test_last_ns) >= CRMG_TEST_IDLE)
+		crmg_test_idle_ns += now - crmg_test_last_ns;
 	crmg_test_last_ns = now;
 	return now;
 }

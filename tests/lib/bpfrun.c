@@ -218,6 +218,11 @@ uint64_t crmg_rig_elapsed(const struct crmg_rig *rig)
 	return rig->skel->bss->crmg_test_last_ns - rig->skel->bss->crmg_test_first_ns;
 }
 
+uint64_t crmg_rig_idle(const struct crmg_rig *rig)
+{
+	return rig->skel->bss->crmg_test_idle_ns;
+}
+
 void crmg_rig_set_contended(struct crmg_rig *rig, bool on)
 {
 	rig->skel->bss->crmg_test_contended = on;

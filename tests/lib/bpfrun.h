@@ -44,6 +44,8 @@ void crmg_rig_set_wall(struct crmg_rig *rig, uint64_t s);
 
 /* From the first to the last packet that the kernel's clock was read for. */
 uint64_t crmg_rig_elapsed(const struct crmg_rig *rig);
+/* Of that time, in gaps of half a second and more, in which a busy host let nobody run. */
+uint64_t crmg_rig_idle(const struct crmg_rig *rig);
 
 /* While it is on, every compare-and-swap of the packet path meets another CPU's write. */
 void crmg_rig_set_contended(struct crmg_rig *rig, bool on);
