@@ -24,8 +24,10 @@ attach "$file" -q || exit 1
 crmgate ban "$LAB_GOOD" "$LAB_GOOD6" "$LAB_BAD" "$LAB_BAD6" -q || exit 1
 
 denied() {
-	lab_flood --count 1000
-	lab_until is 1000 metric 'crmgate_drops_total{policy="nobody",reason="banned"}'
+	local arrived
+	arrived=$(lab_flood --count 1000 | jq .arrived)
+	expect 'arrived' "$arrived" -gt 0
+	lab_until is "$arrived" metric 'crmgate_drops_total{policy="nobody",reason="banned"}'
 	expect_exit 28 lab_curl bad --max-time 1 https://crm.example/api/contacts
 	expect_exit 28 lab_curl good --max-time 1 https://crm.example/api/contacts
 }
