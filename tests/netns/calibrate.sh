@@ -96,7 +96,7 @@ refused() {
 	expect_exit 2 crmgate calibrate --service none --log "$LAB_DIR/access.log"
 	expect 'no service' "$OUTPUT" =~ 'no service "none"; see crmgate show services'
 	expect_exit 2 crmgate calibrate --service other --log "$LAB_DIR/access.log"
-	expect 'no limit' "$OUTPUT" =~ 'service other: no policy of it has a limit of requests'
+	expect 'no limit' "$OUTPUT" =~ 'service other: no policy of it has requests read, so none are counted'
 	expect_exit 1 crmgate calibrate --service plain --log "$LAB_DIR/nothing"
 	expect 'no file' "$OUTPUT" =~ 'nothing: cannot open: No such file'
 	expect_exit 2 crmgate calibrate --service plain --log "$LAB_DIR"

@@ -170,8 +170,8 @@ static int find_service(struct trial *trial)
 				      name);
 	if (crmg_calibrate_counts(&trial->snap, trial->cal.service))
 		return CRMG_EXIT_OK;
-	return crmg_cli_usage(trial->args, "service %s: no policy of it has a limit of requests, "
-			      "so none are counted; one that is never reached will do, like "
+	return crmg_cli_usage(trial->args, "service %s: no policy of it has requests read, so "
+			      "none are counted; a limit that is never reached will do, like "
 			      "requests: {rate: 1M/s}, at a service of protocol http or tls", name);
 }
 
@@ -231,9 +231,9 @@ const struct crmg_command crmg_command_calibrate = {
 		"format of nginx and Apache, for whole seconds, and prints by source how many\n"
 		"requests it has and how many the packet path counted and let pass. Of a service of\n"
 		"protocol tls the count is an estimate, and this is how far it is off. A policy of\n"
-		"the service must have a limit of requests; lines of sources under others are left\n"
-		"out. The log must be of this service alone, with the address that the packets come\n"
-		"from (not one that a proxy passed on, and no host name).\n"
+		"the service must have requests read, as for a limit of them; lines of sources\n"
+		"under others are left out. The log must be of this service alone, with the address\n"
+		"that the packets come from (not one that a proxy passed on, and no host name).\n"
 		"\n"
 		"The log has a request when it was answered, the count when it came: those that are\n"
 		"on their way when the time begins or ends make a difference, so let it be long.\n"

@@ -36,7 +36,7 @@ struct crmg_calibration {
 	/* Lines of the log that do not count, and why. */
 	uint64_t outside;		/* of another time */
 	uint64_t no_request;		/* the server read no request */
-	uint64_t uncounted;		/* of sources whose policy has no limit of requests */
+	uint64_t uncounted;		/* of sources whose policy has no requests read */
 	uint64_t unreadable;
 	char unreadable_line[120];	/* the first of them, cut */
 	const char *unreadable_why;

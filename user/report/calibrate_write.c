@@ -124,7 +124,7 @@ static void lines_text(const struct crmg_calibration *cal, FILE *out)
 			(unsigned long long)cal->refused);
 	left_out(cal->outside, "of another time", out);
 	left_out(cal->no_request, "the server read no request", out);
-	left_out(cal->uncounted, "of sources whose policy has no limit of requests", out);
+	left_out(cal->uncounted, "of sources whose policy has no requests read", out);
 	left_out(cal->unreadable, cal->unreadable_why, out);
 	if (cal->unreadable)
 		fprintf(out, "    the first: %s\n",
