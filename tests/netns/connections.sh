@@ -78,9 +78,9 @@ def send(what):
     for c in slow:
         c.send(what)
 send(b"GET / HTTP/1.1\r\n")
-print("begun", flush=True)
 time.sleep(max(0, begun + 10.5 - time.monotonic()))
 send(b"X: y\r\n")
+print("late", flush=True)
 sys.stdin.readline()
 send(b"\r\n")
 sys.stdin.readline()
@@ -130,20 +130,21 @@ too_many() { metric 'crmgate_drops_total{policy="public",reason="half_open"}'; }
 # A few connections with requests that do not end: their source gets no more before they do, and
 # another does.
 slow() {
-	local server client more typed
+	local server client more typed pipe said
 	attach "$(policy slow <<-EOP
 		version: 1
 		services: {api: {transport: tcp, ports: [443], protocol: http}}
 		policies: [{name: public, service: api, clients: any, limits: {half_open: {max: 5}}}]
 	EOP
 	)" -q
-	mkfifo "$LAB_DIR/typed"
-	exec {typed}<>"$LAB_DIR/typed"
+	mkfifo "$LAB_DIR/typed" "$LAB_DIR/slow"
+	exec {typed}<>"$LAB_DIR/typed" {pipe}<>"$LAB_DIR/slow"
 	lab_spawn server host python3 "$LAB_DIR/server.py"
 	lab_until listening
 	lab_spawn client bad sh -c "exec python3 $LAB_DIR/slow.py $LAB_CRM 5 <$LAB_DIR/typed" \
-		>"$LAB_DIR/said"
-	lab_until grep -q begun "$LAB_DIR/said"
+		>&"$pipe"
+	read -rt 60 said <&"$pipe"
+	expect 'said' "$said" == late
 	lab_until is 5 half_open
 	lab_spawn more bad bash -c "exec 3<>/dev/tcp/$LAB_CRM/443"
 	lab_until at_least 1 too_many
