@@ -291,24 +291,27 @@ panic_and_resume() {
 	expect_json "$(crmgate status -j)" '.problems == []'
 }
 # Within 100 ms, also while another command holds the lock: the promise of issue 4. The fastest of
-# four says how long it takes; the others, what the machine has to do besides.
+# each command says how long it takes; the others, what the machine has to do besides.
 panic_at_once() {
-	local lock command began took on=0 fastest=100
+	local lock command began took on=0
+	local -A fastest=([panic]=100 [resume]=100)
 	exec {lock}>>"/run/crmgate/$LAB_INSTANCE.lock"
 	flock -n "$lock"
 	expect_exit 3 crmgate apply "$file"
-	for command in panic resume panic resume; do
+	for command in panic resume panic resume panic resume; do
 		began=$(date +%s%N)
 		crmgate "$command" -q
 		# The event is written after the switch.
 		took=$((($(date -d "$(switched_at "$command")" +%s%N) - began) / 1000000))
 		measured "$command: $took ms from the command to the event"
-		((took >= fastest)) || fastest=$took
+		((took >= fastest[$command])) || fastest[$command]=$took
 		on=$((!on))
 		expect "panic after $command" "$(metric crmgate_panic)" -eq "$on"
 	done
 	exec {lock}>&-
-	expect 'the fastest, ms' "$fastest" -lt 100
+	for command in panic resume; do
+		expect "the fastest $command, ms" "${fastest[$command]}" -lt 100
+	done
 }
 switched_at() { crmgate events -j | jq -sr --arg e "$1" 'map(select(.event == $e)) | last.time'; }
 panic_packets() {
