@@ -227,34 +227,19 @@ stopped() {
 	manage
 }
 
-# Panic by a file: by the first look at it, and by each change, within 100 ms: that the fastest of
-# three takes, the others wait for the machine.
+# Panic by a file, however that came there.
 panic_file() {
-	local file=/run/crmgate/panic/$LAB_INSTANCE took=()
+	local file=/run/crmgate/panic/$LAB_INSTANCE way
 	panicking 0
-	install -o nobody /dev/null "$LAB_DIR/file"
-	cp -p "$LAB_DIR/file" "${file%/*}/.$LAB_INSTANCE"
-	mv "${file%/*}/.$LAB_INSTANCE" "$file"
+	file_renamed
 	lab_until panicking 1
-	took+=("$(after "$file")")
 	lab_until told panic "everything passes by file $file of nobody"
 	expect 'in the audit log' "$(crmgate audit -j | jq -r '.entries[] | select(.what == "panic").details')" \
 		== "everything passes by file $file of nobody"
 	rm "$file"
 	lab_until panicking 0
 	lab_until told resume "the policy holds again by the removal of file $file"
-	# `resume` takes the file away, and only once it is gone a new one counts.
-	touch "$file"
-	lab_until panicking 1
-	took+=("$(after "$file")")
-	crmgate resume
-	panicking 0
-	test ! -e "$file"
-	mv "$(mktemp -p "$LAB_DIR")" "$file"
-	lab_until panicking 1
-	took+=("$(after "$file")")
-	measured "panic by a file came in force after ${took[*]} s"
-	jq -en '$ARGS.positional | map(tonumber) | min <= 0.1' --args "${took[@]}" >/dev/null
+	for way in file_renamed file_touched file_moved; do at_once "$way"; done
 	# It outlives the daemon, which finds it; also in a folder that was made anew.
 	kill "$manager"
 	wait "$manager"
@@ -270,7 +255,33 @@ panic_file() {
 	rm "$file"
 	lab_until panicking 0
 }
+file_renamed() {
+	install -o nobody /dev/null "$LAB_DIR/file"
+	cp -p "$LAB_DIR/file" "${file%/*}/.$LAB_INSTANCE"
+	mv "${file%/*}/.$LAB_INSTANCE" "$file"
+}
+file_touched() { touch "$file"; }
+file_moved() { mv "$(mktemp -p "$LAB_DIR")" "$file"; }
 panicking() { (($(metric crmgate_panic) == $1)); }
+
+# at_once WAY: within 100 ms: that the fastest of three takes, the others wait for the machine.
+# `resume` takes the file away, and only once it is gone a new one counts.
+at_once() {
+	local took=() before
+	while ((${#took[@]} < 3)); do
+		before=$(panics)
+		"$1"
+		# The event is written after the switch.
+		lab_until at_least $((before + 1)) panics
+		took+=("$(after "$file")")
+		crmgate resume
+		panicking 0
+		test ! -e "$file"
+	done
+	measured "panic by $1 came in force after ${took[*]} s"
+	jq -en '$ARGS.positional | map(tonumber) | min <= 0.1' --args "${took[@]}" >/dev/null
+}
+panics() { crmgate events -j | jq -s 'map(select(.event == "panic")) | length'; }
 # after FILE: seconds from its last change to the last panic.
 after() {
 	local acted
