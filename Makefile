@@ -236,7 +236,8 @@ FUZZ_BUILD = @mkdir -p $(@D); printf '  %-8s %s\n' FUZZ $@; \
 	$(CLANG) $(CFLAGS_ALL) -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment \
 		-fno-sanitize-recover=all -o $@ $(filter %.c,$^)
 FUZZ_LIB := $(addprefix tests/lib/,packet.c random.c)
-READ_H := $(addprefix bpf/,read.h once.h walk.h http.h httpmeet.h tls.h tlsin.h tlsout.h tlswords.h)
+READ_H := $(addprefix bpf/,read.h once.h walk.h http.h httpends.h httpmeet.h httpwords.h \
+	tls.h tlsin.h tlsout.h tlswords.h)
 
 $(BUILD)/tests/fuzz/fuzz_parse: tests/fuzz/fuzz_parse.c $(FUZZ_LIB) tests/lib/refparse.c bpf/parse.h \
 		headers/crmgate/abi.h
