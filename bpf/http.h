@@ -78,6 +78,9 @@ static __always_inline void crmg_http_begin(struct crmg_walk *k, struct crmg_htt
 static __always_inline bool crmg_http_method(struct crmg_http_stream *h, __u32 c)
 {
 	if (c == '\n' || crmg_http_blank(c) || h->at > CRMG_METHOD_MAX) {
+		/* None at all is another one; 0 is one whose beginning was not seen. */
+		if (!h->at)
+			h->at = CRMG_METHOD_MAX + 1;
 		h->state = CRMG_HTTP_LINE;
 		return false;
 	}

@@ -53,6 +53,10 @@ static const struct {
 	{ REQUEST("XROPPATCH"), XDP_PASS },
 	{ REQUEST("XPROPPATCH"), XDP_DROP },
 	{ REQUEST("A-METHOD-THAT-IS-LONGER-THAN-ANY"), XDP_DROP },
+	/* No method at all: some servers leave the blank out. */
+	{ " " REQUEST("DELETE"), XDP_DROP },
+	{ "\t" REQUEST("DELETE"), XDP_DROP },
+	{ "\r\n " REQUEST("GET"), XDP_DROP },
 	/* No request, but a line where one has to be. */
 	{ "DELETE /v1/contacts\r\n", XDP_DROP },
 };

@@ -30,6 +30,7 @@ static void require_same(const char *how, const struct crmg_walker *w,
 	require(w->counted == ref->requests, how, "requests", w->counted, ref->requests);
 	require(w->body == ref->body, how, "body", w->body, ref->body);
 	require(ref->lost || w->header == ref->header, how, "header", w->header, ref->header);
+	require(ref->lost || w->methods == ref->methods, how, "methods", w->methods, ref->methods);
 	require(!!w->odd == ref->smuggles || (w->odd && ref->open), how, "odd", w->odd,
 		ref->smuggles);
 }

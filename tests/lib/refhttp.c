@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <crmgate/abi.h>
+
 #define LENGTH_MAX (1ULL << 56)
 
 struct reader {
@@ -71,6 +73,23 @@ static struct text trimmed(struct text text)
 	for (; text.len && is_blank(*text.at); text.len--)
 		text.at++;
 	return text;
+}
+
+/* The bit of the first word of a line. */
+static uint32_t method_of(struct text text)
+{
+#define X(ID, name) name,
+	static const char *const methods[] = { CRMG_METHODS(X) };
+#undef X
+	uint32_t method = 0;
+	size_t len = 0;
+
+	while (len < text.len && !is_blank(text.at[len]))
+		len++;
+	while (method < CRMG_METHOD_COUNT &&
+	       (strlen(methods[method]) != len || memcmp(methods[method], text.at, len)))
+		method++;
+	return 1U << method;
 }
 
 /* Digits with blanks around them, or nothing. */
@@ -333,6 +352,7 @@ struct crmg_ref_http crmg_ref_http(const uint8_t *data, size_t size)
 			lost = true;
 		} else {
 			r.result.requests++;
+			r.result.methods |= method_of(text);
 			lost = !message(&r, lost ? r.at - 1 : begin);
 		}
 		r.result.lost |= lost;

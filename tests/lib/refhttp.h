@@ -14,6 +14,7 @@ struct crmg_ref_http {
 	uint32_t requests;
 	bool lost;	/* somewhere it was not known where a message begins */
 	bool open;	/* a line at the end is not whole */
+	uint32_t methods;	/* bits 1 << enum crmg_method, or CRMG_METHOD_COUNT: another */
 	bool smuggles;	/* servers may disagree where a message ends */
 	uint32_t header;	/* bytes of the longest header or trailer, ... */
 	uint32_t body;	/* ... and of the longest body, as it is announced */

@@ -19,6 +19,7 @@ struct crmg_walker {
 	uint32_t counted;	/* requests so far */
 	uint32_t header;	/* bytes of the longest, ... */
 	uint32_t body;		/* ... and of the longest of these */
+	uint32_t methods;
 	uint32_t odd;
 	bool tls;
 	bool held;		/* a segment of which nothing can be told is refused */
@@ -97,6 +98,7 @@ static inline bool crmg_walker_read(struct crmg_walker *w, bool leaves, uint32_t
 		w->counted += k.begun;
 		w->header = k.header > w->header ? k.header : w->header;
 		w->body = k.body > w->body ? k.body : w->body;
+		w->methods |= k.methods;
 		w->odd |= k.odd;
 	}
 	return true;
