@@ -77,15 +77,17 @@ static __always_inline void crmg_http_begin(struct crmg_walk *k, struct crmg_htt
 /* In the first word of a line; false: the byte is not read. */
 static __always_inline bool crmg_http_method(struct crmg_http_stream *h, __u32 c)
 {
-	if (c == '\n' || crmg_http_blank(c) || h->at > CRMG_METHOD_MAX) {
-		/* None at all is another one; 0 is one whose beginning was not seen. */
-		if (!h->at)
+	bool ends = c == '\n' || crmg_http_blank(c);
+
+	if (ends || c > 0x7f || h->at == CRMG_METHOD_MAX) {
+		/* None is another one, too; 0 is one whose beginning was not seen. */
+		if (!ends || !h->at)
 			h->at = CRMG_METHOD_MAX + 1;
 		h->state = CRMG_HTTP_LINE;
 		return false;
 	}
 	h->tail = h->tail >> 8 | (__u64)c << 56;
-	h->left = h->left << 8 | c;
+	h->left = h->left << 7 | c;
 	h->at++;
 	return true;
 }

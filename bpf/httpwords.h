@@ -32,16 +32,21 @@ static __always_inline __u32 crmg_http_name_byte(__u32 name, __u32 at)
 	return word >> (at & 7) * 8 & 0xff;
 }
 
-/* Byte i of a method, the last one first; a method with its length is one word and one number. */
+#define CRMG_METHOD_MAX 9	/* bytes; a longer one is none that a policy can name */
+
+/* Byte i of a method, the last one first: seven bits each, so that all of it is in one word. */
 #define CRMG_METHOD_BYTE(name, i) \
 	((i) < sizeof(name) - 1 ? \
-	 (__u64)(__u8)(name)[(i) < sizeof(name) - 1 ? sizeof(name) - 2 - (i) : 0] << (i) * 8 : 0)
+	 (__u64)(name)[(i) < sizeof(name) - 1 ? sizeof(name) - 2 - (i) : 0] << (i) * 7 : 0)
 #define CRMG_METHOD_WORD(name) \
 	(CRMG_METHOD_BYTE(name, 0) | CRMG_METHOD_BYTE(name, 1) | CRMG_METHOD_BYTE(name, 2) | \
 	 CRMG_METHOD_BYTE(name, 3) | CRMG_METHOD_BYTE(name, 4) | CRMG_METHOD_BYTE(name, 5) | \
-	 CRMG_METHOD_BYTE(name, 6) | CRMG_METHOD_BYTE(name, 7))
+	 CRMG_METHOD_BYTE(name, 6) | CRMG_METHOD_BYTE(name, 7) | CRMG_METHOD_BYTE(name, 8))
 
-#define CRMG_METHOD_MAX 16	/* bytes; a longer one is none that a policy can name */
+#define X(ID, name) \
+	_Static_assert(sizeof(name) - 1 <= CRMG_METHOD_MAX, "a word has no room for " name);
+CRMG_METHODS(X)
+#undef X
 
 /* 1 or 0; calculated, as a branch for each would double what the verifier has to follow. */
 static __always_inline __u32
@@ -53,10 +58,7 @@ crmg_method_is(__u64 method, __u32 len, __u64 word, __u32 bytes)
 	return (~differs & (differs - 1)) >> 63;
 }
 
-/*
- * The bit of a method of so many bytes, of which these are the last eight; len 0: its beginning was
- * not seen, and the bit is 0.
- */
+/* The bit of a method of so many bytes; len 0: its beginning was not seen, and the bit is 0. */
 static __always_inline __u32 crmg_method_bit(__u64 method, __u32 len)
 {
 	__u32 bits = 0;

@@ -1218,7 +1218,7 @@ CRMG_SIZE(struct crmg_conn, 64);
  */
 struct crmg_http_stream {
 	__u64 left;		/* of a body, or of a part of one, in bytes; of a line that ... */
-				/* ... begins: the last eight of its method, the last one low */
+				/* ... begins: its method, seven bits each, the last one low */
 	__u64 tail;		/* the last eight bytes of a line, the latest in the high ones */
 	__u8 state;		/* enum crmg_http_state */
 	__u8 marks;		/* CRMG_HTTP_* */

@@ -49,8 +49,12 @@ static const struct {
 	{ REQUEST("GETS"), XDP_DROP },
 	{ REQUEST("XGET"), XDP_DROP },
 	{ REQUEST("PROPFINDS"), XDP_DROP },
-	/* The last eight bytes are compared; no server knows this one. */
-	{ REQUEST("XROPPATCH"), XDP_PASS },
+	/* The longest that there is. */
+	{ REQUEST("XROPPATCH"), XDP_DROP },
+	{ REQUEST("PROPPATCI"), XDP_DROP },
+	{ REQUEST("\xd0ROPPATCH"), XDP_DROP },
+	{ REQUEST("PROPPATC\xc8"), XDP_DROP },
+	{ REQUEST("PROPPATCHX"), XDP_DROP },
 	{ REQUEST("XPROPPATCH"), XDP_DROP },
 	{ REQUEST("A-METHOD-THAT-IS-LONGER-THAN-ANY"), XDP_DROP },
 	/* No method at all: some servers leave the blank out. */
