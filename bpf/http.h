@@ -108,10 +108,11 @@ static __always_inline void crmg_http_request(struct crmg_walk *k, struct crmg_h
 		crmg_http_lose(&k->stream);
 		k->stream.marks |= sure ? CRMG_STREAM_OTHER : 0;
 		crmg_http_begin(k, h);
+		h->header++;	/* behind the end of this line, which is read next */
 		return;
 	}
-	/* Where it began was not seen. */
-	if (marks & CRMG_STREAM_LOST)
+	/* Where it began was not seen, or the line may begin with the end of a body. */
+	if (marks & CRMG_STREAM_LOST && !(marks & CRMG_STREAM_OTHER && h->at))
 		h->header = k->base + k->at;
 	k->turned = 0;
 	k->stream.marks &= ~doubts;

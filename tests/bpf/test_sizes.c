@@ -74,6 +74,25 @@ static void test_header_goes_on(void **state)
 	assert_int_equal(refused(CRMG_REASON_MAX_HEADER), 1);
 }
 
+/* Behind a line that is none of a request, as a proxy's, the next one counts from its beginning. */
+static void test_header_behind(void **state)
+{
+	static const char line[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1 443\r\n";
+
+	(void)state;
+	for (uint16_t more = 0; more < 2; more++) {
+		struct talk t = talk(PEER4, (uint16_t)(1024 + more));
+		char text[2 * MOST] = "GET /";
+
+		memset(text + strlen(text), 'x', MOST + more - strlen("GET / HTTP/1.1\r\n\r\n"));
+		strcat(text, " HTTP/1.1\r\n\r\n");
+		assert_int_equal(strlen(text), MOST + more);
+		assert_int_equal(asks(&t, line), XDP_PASS);
+		assert_int_equal(asks(&t, text), more ? XDP_DROP : XDP_PASS);
+	}
+	assert_int_equal(refused(CRMG_REASON_MAX_HEADER), 1);
+}
+
 static void test_trailer(void **state)
 {
 	struct talk t = talk(PEER4, 1024);
@@ -207,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_UNDER(test_header, sizes),
 		TEST_UNDER(test_header_goes_on, sizes),
+		TEST_UNDER(test_header_behind, sizes),
 		TEST_UNDER(test_trailer, sizes),
 		TEST_UNDER(test_body, sizes),
 		TEST_UNDER(test_parts, sizes),
