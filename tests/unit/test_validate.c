@@ -373,6 +373,31 @@ static void test_scopes(void **state)
 	crmg_image_free(&image);
 }
 
+/* What requests may be: who refers to it, and its terms. */
+static void test_http(void **state)
+{
+	struct crmg_image image = full_image();
+	size_t limited = offsetof(struct crmg_front, bindings[1]);
+	size_t none = offsetof(struct crmg_front, bindings[3]);
+	uint16_t http = crmg_image_binding(&image, 1)->http;
+	size_t terms = entry_at(&image, CRMG_SECTION_HTTP, http, sizeof(struct crmg_http_terms));
+
+	(void)state;
+	assert_int_not_equal(http, 0);
+	REFUSE(&image, limited, crmg_binding, http,
+	       crmg_image_head(&image)->section[CRMG_SECTION_HTTP].count);
+	REFUSE(&image, limited, crmg_binding, http, UINT16_MAX);
+	REFUSE(&image, limited, crmg_binding, reads, 0);
+	REFUSE(&image, limited, crmg_binding, protocol, CRMG_PROTOCOL_TLS);
+	REFUSE(&image, none, crmg_binding, http, http);
+	REFUSE(&image, terms, crmg_http_terms, methods, 1U << CRMG_METHOD_COUNT);
+	REFUSE(&image, terms, crmg_http_terms, max_header, CRMG_HEADER_MIN - 1);
+	REFUSE(&image, terms, crmg_http_terms, max_header, CRMG_HEADER_MAX + 1);
+	REFUSE(&image, terms, crmg_http_terms, max_body, CRMG_BODY_MIN - 1);
+	REFUSE(&image, terms, crmg_http_terms, max_body, CRMG_BODY_MAX + 1);
+	crmg_image_free(&image);
+}
+
 /* Everything that can be asked of an image, for the sanitizer. */
 static void use(const struct crmg_image *image, uint64_t *random)
 {
@@ -453,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_quotas),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_random_damage),
 	};
 
