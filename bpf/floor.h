@@ -100,13 +100,24 @@ crmg_floored(struct crmg_work *w, const struct crmg_binding *binding, enum crmg_
 	return below != CRMG_REASON_OK && crmg_enforced(binding, below) ? below : reason;
 }
 
-/* A connection is ended by the resets that answer its segment. in: 1 if that arrived. */
+/*
+ * A connection is ended by the resets that answer its segment. in: 1 if that arrived; then the
+ * server need not take the one that goes on, and until it was silent what comes is read.
+ */
 __noinline int crmg_conn_end(struct crmg_work *w, __u32 in)
 {
+	const struct crmg_conn *conn;
 	__u64 tag;
 
-	if (!w || !crmg_conn_find(w, in, &tag))
+	if (!w)
 		return 0;
+	conn = crmg_conn_find(w, in, &tag);
+	if (!conn)
+		return 0;
+	if (in) {
+		w->step.marks = CRMG_CONN_RESET;
+		w->awaited = conn->client_next;
+	}
 	w->step.state = CRMG_CONN_CLOSED;
 	return crmg_conn_move(w);
 }
@@ -117,6 +128,7 @@ static __always_inline void crmg_both_end(struct crmg_work *w)
 	if (!crmg_flow_end(&w->pkt))
 		return;
 	CRMG_WRITE_ONCE(w->ended, 1);
+	w->awaited = crmg_ntohl(w->pkt.seq);
 	crmg_conn_end(w, 1);
 }
 

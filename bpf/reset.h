@@ -58,6 +58,18 @@ crmg_reset_onward(const struct crmg_pkt *pkt, struct crmg_reset *ret)
 	*ret = (struct crmg_reset){ .seq = pkt->seq, .sport = pkt->sport, .dport = pkt->dport };
 }
 
+/*
+ * The same of one that arrived. It may begin with what the server has already, and a RST with
+ * another number than that which the server waits for ends nothing (RFC 5961).
+ */
+static __always_inline void
+crmg_reset_server(const struct crmg_work *w, struct crmg_reset *ret)
+{
+	crmg_reset_onward(&w->pkt, ret);
+	if (CRMG_READ_ONCE(w->ended))
+		ret->seq = bpf_htonl(w->awaited);
+}
+
 /* What the RST says that answers a segment. */
 static __always_inline void
 crmg_reset_from(const struct crmg_pkt *pkt, struct crmg_reset *ret)
@@ -225,7 +237,7 @@ static __noinline int crmg_xdp_reset(struct xdp_md *ctx, struct crmg_work *w)
 	crmg_count_host(CRMG_HOST_RESETS);
 	if (!crmg_reset_ends(w))
 		return XDP_TX;
-	crmg_reset_onward(pkt, &reset);
+	crmg_reset_server(w, &reset);
 	return crmg_xdp_turn(ctx, pkt, &reset) ? XDP_DROP : XDP_PASS;
 }
 

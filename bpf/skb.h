@@ -134,7 +134,7 @@ static __noinline int crmg_skb_reset(struct __sk_buff *skb, struct crmg_work *w)
 	crmg_count_host(CRMG_HOST_RESETS);
 	if (!crmg_reset_ends(w))
 		return bpf_redirect(skb->ifindex, 0);
-	crmg_reset_onward(pkt, &reset);
+	crmg_reset_server(w, &reset);
 	return crmg_skb_turn(skb, pkt, &reset) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 

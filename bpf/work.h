@@ -99,6 +99,7 @@ struct crmg_work {
 	__u32 half_max;		/* cap of HALF_OPEN that the source has */
 	__u64 ended;		/* 1: its connection ends with it, which is known already */
 	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
+	__u32 awaited;		/* with `ended`: sequence number that the server waits for */
 	struct crmg_step step;
 	struct crmg_walk walk;
 	__u64 unasked;		/* code of an answer to what was not read (responses.h); 0: none */

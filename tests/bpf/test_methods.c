@@ -149,6 +149,35 @@ static void test_reset(void **state)
 	assert_int_equal(requests(CRMG_VERDICT_REJECT), 0);
 }
 
+/*
+ * What begins with bytes that the server has already is refused with the number that it waits for;
+ * and what follows is read still, since nobody knows whether it took that.
+ */
+static void test_reset_behind(void **state)
+{
+	static const char again[] = "\r\n" REQUEST("DELETE");
+	struct talk t = talk(PEER4, 1024);
+	struct crmg_ref rst;
+
+	(void)state;
+	assert_int_equal(asks(&t, REQUEST("GET")), XDP_PASS);
+	assert_int_equal(says_at(&t, t.next - 2, again, strlen(again)), XDP_PASS);
+	rst = crmg_ref_parse(reply.data, reply.len);
+	assert_int_equal(rst.tcp_flags, RST);
+	assert_int_equal(rst.dport, 443);
+	assert_int_equal(crmg_test_get32(reply.data + 14 + 20 + 4), t.next);
+	assert_int_equal(refused(), 1);
+	for (uint64_t i = 2; i < 5; i++) {
+		asks(&t, REQUEST("DELETE"));
+		assert_int_equal(refused(), i);
+		rst = crmg_ref_parse(reply.data, reply.len);
+		assert_true(rst.tcp_flags & RST);
+		/* Its question, and what it says when nobody has answered that. */
+		server_says(&t, ACK, 0);
+		crmg_rig_set_clock(rig, START_NS + i * 2 * CRMG_NS_PER_SEC);
+	}
+}
+
 static void test_shadow(void **state)
 {
 	struct talk t = talk(PEER4, 1024);
@@ -163,6 +192,7 @@ static void test_shadow(void **state)
 
 static const char plain[] = POLICY("");
 static const char reject[] = POLICY("on_exceed: reject, limits: {requests: {rate: 1k/s}}, ");
+static const char reset[] = POLICY("on_exceed: reset, ");
 static const char shadow[] = POLICY("mode: shadow, ");
 
 int main(void)
@@ -173,6 +203,7 @@ int main(void)
 		TEST_UNDER(test_together, plain),
 		TEST_UNDER(test_again, plain),
 		TEST_UNDER(test_reset, reject),
+		TEST_UNDER(test_reset_behind, reset),
 		TEST_UNDER(test_shadow, shadow),
 	};
 
