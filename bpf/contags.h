@@ -91,6 +91,14 @@ crmg_conn_lacks(const struct crmg_conn *conn, const struct crmg_stream *stream)
 	return (__s32)(stream->next - conn->client_next) > 0;
 }
 
+/* True if the first request of plain HTTP is whole. */
+static __always_inline bool
+crmg_conn_whole(const struct crmg_conn *conn, const struct crmg_stream *stream)
+{
+	return stream->count && stream->http.state == CRMG_HTTP_BOUNDARY &&
+	       !crmg_conn_lacks(conn, stream);
+}
+
 /* True if a first request that still comes is slow. A clock that is behind makes none. */
 static __always_inline bool crmg_conn_late(const struct crmg_conn *conn, __u64 now_ns)
 {
@@ -163,12 +171,14 @@ static __always_inline bool crmg_conn_take_over(__u64 *tag, __u32 at, __u64 old,
 /* --------------------------------------------------------------- idle ones */
 
 /*
- * True if what is open and late has not asked for anything yet. A whole request of plain HTTP would
- * have given it another state (segments.h). A record of TLS that is whole may be a request, and
- * wait for its answer; so may what nobody can tell.
+ * True if what is open and late has not asked for anything yet. A record of TLS that is whole may
+ * be a request, and wait for its answer; so may what is no HTTP, or was met in its middle. What was
+ * lost track of later may not: a client can see to that.
  */
-static __always_inline bool crmg_conn_stalls(const struct crmg_conn *conn, __u32 at)
+static __always_inline bool
+crmg_conn_stalls(const struct crmg_conn *conn, __u32 at, __u64 tag)
 {
+	__u32 excused = CRMG_STREAM_OTHER | (tag & CRMG_CONN_MIDDLE ? CRMG_STREAM_LOST : 0);
 	__u32 read = CRMG_READ_ONCE(conn->read);
 	const struct crmg_stream *stream;
 
@@ -178,7 +188,7 @@ static __always_inline bool crmg_conn_stalls(const struct crmg_conn *conn, __u32
 	if (!stream)
 		return false;
 	if (read == CRMG_READ_HTTP)
-		return !(stream->marks & (CRMG_STREAM_LOST | CRMG_STREAM_OTHER));
+		return !(stream->marks & excused) && !crmg_conn_whole(conn, stream);
 	return !stream->count || crmg_conn_lacks(conn, stream);
 }
 
@@ -188,7 +198,7 @@ static __always_inline void crmg_conn_review(__u64 *tag, __u32 at, __u64 old, __
 	const struct crmg_conn *conn = crmg_conn_at(at);
 	__u32 gauge;
 
-	if (!conn || !crmg_conn_late(conn, now_ns) || !crmg_conn_stalls(conn, at))
+	if (!conn || !crmg_conn_late(conn, now_ns) || !crmg_conn_stalls(conn, at, old))
 		return;
 	gauge = CRMG_READ_ONCE(conn->gauge);
 	if (__sync_val_compare_and_swap(tag, old, old + ((__u64)(CRMG_CONN_SLOW - CRMG_CONN_OPEN)

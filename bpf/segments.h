@@ -98,8 +98,7 @@ static __always_inline __u32 crmg_conn_asks(const struct crmg_work *w, const str
 	if (read == CRMG_READ_NOT)
 		return CRMG_CONN_ASKED;
 	stream = crmg_stream_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
-	if (stream && read == CRMG_READ_HTTP && stream->count &&
-	    stream->http.state == CRMG_HTTP_BOUNDARY && !crmg_conn_lacks(conn, stream))
+	if (stream && read == CRMG_READ_HTTP && crmg_conn_whole(conn, stream))
 		return CRMG_CONN_ASKED;
 	return w->half_max && crmg_conn_late(conn, w->source.now_ns) ? CRMG_CONN_SLOW : 0;
 }
@@ -207,15 +206,17 @@ crmg_conn_answered(struct crmg_conn *conn, __u32 ack, bool again)
 	CRMG_WRITE_ONCE(conn->read, CRMG_READ_NOT);
 }
 
-/* How far the server is, by a segment that it sends. */
+/* How far the server is, by a segment that it sends. What it has came, in whatever order. */
 static __always_inline void crmg_conn_said(struct crmg_conn *conn, const struct crmg_pkt *pkt)
 {
-	__u32 syn = !!(pkt->tcp_flags & CRMG_TCP_SYN);
+	__u32 syn = !!(pkt->tcp_flags & CRMG_TCP_SYN), ack = crmg_ntohl(pkt->ack);
 	__u32 next = crmg_ntohl(pkt->seq) + crmg_segment_taken(pkt) + syn;
 
 	if (syn || crmg_seq_after(next, conn->server_next))
 		CRMG_WRITE_ONCE(conn->server_next, next);
-	CRMG_WRITE_ONCE(conn->server_acked, crmg_ntohl(pkt->ack));
+	CRMG_WRITE_ONCE(conn->server_acked, ack);
+	if (crmg_seq_after(ack, conn->client_next))
+		CRMG_WRITE_ONCE(conn->client_next, ack);
 }
 
 /*

@@ -135,6 +135,37 @@ static void test_http(void **state)
 	assert_int_equal(crmg_rig_row(rig, "api", "public").responses[CRMG_CLASS_CLIENT_ERROR], 0);
 }
 
+/* What comes in another order is read no more, and is no request for that. */
+static void test_swapped(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	says_at(&t, t.next + 1, GET + 1, strlen(GET) - 1);
+	text(&t, "G");
+	t.next += (uint32_t)strlen(GET) - 1;
+	server_says(&t, ACK, 0);
+	text(&t, HEADER);
+	assert_int_equal(seen_at(SECONDS(10)), 0);
+	assert_int_equal(seen_at(SECONDS(11)), 1);
+	server_says_text(&t, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+	assert_int_equal(half_open(PEER4), 0);
+}
+
+/* One of which the server has all may wait for its answer. */
+static void test_swapped_body(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	text(&t, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+	says_at(&t, t.next + 5, "5678", 4);
+	text(&t, "01234");
+	t.next += 4;
+	server_says(&t, ACK, 0);
+	assert_int_equal(seen_at(SECONDS(11)), 0);
+}
+
 /* What is no HTTP, or cannot be read, waits for an answer. */
 static void test_other(void **state)
 {
@@ -240,6 +271,8 @@ int main(void)
 		SLOW(test_silent, tls),
 		SLOW(test_raw, raw),
 		SLOW(test_http, http),
+		SLOW(test_swapped, http),
+		SLOW(test_swapped_body, http),
 		SLOW(test_other, http),
 		SLOW(test_tls, tls),
 		SLOW(test_limited, limited),
