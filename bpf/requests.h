@@ -130,6 +130,7 @@ __noinline int crmg_stream_open(struct crmg_work *w)
 	k->odd = 0;
 	k->leaves = 0;
 	k->start = k->at;
+	k->first = k->base + k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);
 	k->acked = conn->server_acked;
 	k->sent = conn->server_next;
