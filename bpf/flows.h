@@ -250,10 +250,18 @@ static __always_inline void crmg_flow_change(const struct crmg_work *w, __u64 ne
 		__sync_val_compare_and_swap(&line->flow[w->flow.at & 7], w->flow.word, new);
 }
 
-/* It does not leave: when it is sent again that is the first time. */
+/*
+ * It does not leave: when it is sent again that is the first time. A flow that was not known
+ * before is now, as far as where the segment begins.
+ */
 static __always_inline void crmg_flow_back(const struct crmg_work *w)
 {
-	crmg_flow_change(w, w->flow.was);
+	__u64 was = w->flow.was;
+
+	if (!was)
+		was = (__u32)w->flow.word |
+		      (__u64)crmg_ntohl(w->pkt.seq) << CRMG_FLOW_SEQ_SHIFT;
+	crmg_flow_change(w, was);
 }
 
 /*

@@ -160,8 +160,30 @@ static void test_refused(void **state)
 	assert_int_equal(crmg_rig_row(rig, "api", "public").requests[CRMG_VERDICT_PASS], 2);
 }
 
+/* Nor is a flow forgotten by that, which nobody knew: both ends are told when it is to end. */
+static void test_refused_unknown(void **state)
+{
+	static const char bad[] = "DELETE / HTTP/1.1\r\n\r\n";
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	asks(&t);
+	use_up(&t);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(says_at(&t, t.next, bad, strlen(bad)), XDP_PASS);
+		/* The server goes on: the flow is met anew. */
+		assert_false(server_says_at(&t, t.c.next, "HTTP/1.1 200 OK\r\n\r\n"));
+		assert_false(server_says_at(&t, t.c.next, "HTTP/1.1 200 OK\r\n\r\n"));
+	}
+}
+
+#define THROTTLE "on_budget: throttle, throttle_to: 64kB/s, "
+
+static const char throttle_reset[] =
+	POLICY(THROTTLE "on_exceed: reset, http: {methods: [GET]}, ",
+	       ", bytes_out: [{quota: 80kB, per: 1m}]");
 static const char throttle[] =
-	POLICY("on_budget: throttle, throttle_to: 64kB/s, ",     ", bytes_out: [{quota: 80kB, per: 1m}]");
+	POLICY(THROTTLE, ", bytes_out: [{quota: 80kB, per: 1m}]");
 static const char plain[] = POLICY("", "");
 
 int main(void)
@@ -172,6 +194,7 @@ int main(void)
 		TEST_UNDER(test_once, plain),
 		TEST_UNDER(test_pipelined, plain),
 		TEST_UNDER(test_refused, throttle),
+		TEST_UNDER(test_refused_unknown, throttle_reset),
 	};
 
 	return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
