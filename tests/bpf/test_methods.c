@@ -132,6 +132,22 @@ static void test_again(void **state)
 	assert_int_equal(asks(&t, REQUEST("GET")), XDP_PASS);
 }
 
+/* In a connection met in its middle the line may begin with the end of a body, if with no method. */
+static void test_middle(void **state)
+{
+	struct talk t = { conversation(rig, PEER4, 1024), 5001 };
+	struct talk u = { conversation(rig, PEER4, 1025), 5001 };
+
+	(void)state;
+	answers(&t);
+	assert_int_equal(says(&t, "of a body\r\n}", 12), XDP_PASS);
+	assert_int_equal(asks(&t, REQUEST("GET")), XDP_PASS);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 1);
+	answers(&u);
+	assert_int_equal(says(&u, "of a body\r\n", 11), XDP_PASS);
+	assert_int_equal(asks(&u, REQUEST("DELETE")), XDP_DROP);
+}
+
 /* It is no request too many, so there is no 429: the server is told, and tells the client. */
 static void test_reset(void **state)
 {
@@ -202,6 +218,7 @@ int main(void)
 		TEST_UNDER(test_cut, plain),
 		TEST_UNDER(test_together, plain),
 		TEST_UNDER(test_again, plain),
+		TEST_UNDER(test_middle, plain),
 		TEST_UNDER(test_reset, reject),
 		TEST_UNDER(test_reset_behind, reset),
 		TEST_UNDER(test_shadow, shadow),
