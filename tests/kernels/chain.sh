@@ -8,6 +8,7 @@
 
 lab_up || exit 1
 
+packaging=$(dirname "$0")/../../packaging
 few=$(public 'limits: {packets: {rate: 1/h, burst: 5}}')
 [[ $(uname -r) =~ ^([0-9]+)\.([0-9]+) ]]
 takes=$((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6012))
@@ -65,7 +66,7 @@ renewed() {
 # Somebody takes the dispatcher off, with all that was in it. The daemon has not the
 # capability to put it back, and says who has.
 taken_off() {
-	local manager
+	local manager line
 	lab_spawn manager host "$CRMGATE" daemon --manage --instance "$LAB_INSTANCE" \
 		--listen "$DAEMON_AT"
 	in_host xdp-loader unload crm1 --all
@@ -74,8 +75,13 @@ taken_off() {
 	expect 'says what is missing' "$OUTPUT" =~ 'crm1: the program is not in the dispatcher'
 	expect_exit 4 crmgate prove -q
 	lab_stop "$manager"
-	crmgate attach crm1 --chain -q
+	# What the unit of the service runs after a start, as root.
+	line=$(sed -n 's|^ExecStartPost=-+@SBINDIR@/crmgate ||p' "$packaging/crmgate.service.in")
+	expect 'of the unit' "$line" =~ ^attach
+	# shellcheck disable=SC2086 # words of a command
+	crmgate $line
 	enforced
+	expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":1}'
 	judges 198.51.100.70
 }
 

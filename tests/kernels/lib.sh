@@ -63,7 +63,7 @@ make_root() {
 	cp --parents -rLt "$root" "${paths[@]}" "${needed[@]}" /usr/lib/ssl/openssl.cnf \
 		/usr/lib/locale/C.utf8
 	cp --parents -Lt "$root" /usr/lib/*/bpf/xdp-dispatcher.o
-	cp -rt "$root/crmgate" "$top/tests" "$top/tools"
+	cp -rt "$root/crmgate" "$top/tests" "$top/tools" "$top/packaging"
 	cp "$here/init" "$root"
 	printf '%s:x:%d:%d::/:/bin/false\n' root 0 0 nobody 65534 65534 >"$root/etc/passwd"
 	printf '%s:x:%d:\n' root 0 nogroup 65534 >"$root/etc/group"
