@@ -123,12 +123,15 @@ two_packet_sources() {
 # A real client proved its address before: the flood takes nothing of it, and is reported.
 pressure() {
 	local status evictions
+	evicted() { (($(crmgate status -j | jq .sources.evictions) > evictions)); }
+	# Only who was idle for 4.3 s gives way.
+	served_until_evicted() { get good 40 && lab_until evicted; }
 	attach "$(floods)" -q
 	get good 20
 	expect_json "$(crmgate status -j)" '.problems == [] and .sources.pressure_packets == 0'
 	pour --dst "$LAB_SINK" "${FORGED[@]}" --kind syn,data --repeat 2 --count 400000
 	evictions=$(crmgate status -j | jq .sources.evictions)
-	during get good 40 -- --dst "$LAB_SINK" "${FORGED[@]}" --kind syn,data --repeat 2
+	during served_until_evicted -- --dst "$LAB_SINK" "${FORGED[@]}" --kind syn,data --repeat 2
 	expect 'packets of the real client in its slot' "$(in_slots partners)" -eq "$(judged partners)"
 	status=$(crmgate status -j)
 	expect_json "$status" --argjson e "$evictions" '.sources | .proven == 1 and
