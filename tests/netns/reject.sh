@@ -156,7 +156,8 @@ methods() {
 	refused_as max_header -H "X: $(printf '%02000d' 0)"
 	refused_as max_body -d "$(printf '%01001d' 0)"
 	expect 'codes' "$(codes -I)" == '200 200 200 200 200 '
-	expect 'served' "$(served)" -eq 15
+	# Cut off in its header, one is in the log as 400.
+	expect 'served' "$(grep -c '" 200 ' "$LAB_DIR/access.log")" -eq 15
 	# The line of the one with the long header passes in a segment of its own.
 	expect 'refused' "$(metric 'crmgate_requests_total{verdict="reset"}')" -ge 2
 	expect_json "$(crmgate show limits -j)" '[.. | objects | select(.policy? == "public") | .http?] |
