@@ -85,6 +85,35 @@ taken_off() {
 	judges 198.51.100.70
 }
 
+# kill -9 of what puts it beside another program, from its first call of bpf() to its last: it is in
+# or it is said, what else is there stays, and the same again does the rest.
+cut_short() {
+	local times=8 all i at
+	in_host xdp-loader unload crm1 --all
+	FAILBPF_COUNT=$LAB_DIR/count LD_PRELOAD=$BUILD/tests/lib/failbpf.so \
+		crmgate attach --missing -q
+	all=$(<"$LAB_DIR/count")
+	for ((i = 0; i < times; i++)); do
+		in_host xdp-loader unload crm1 --all
+		others
+		at=$((1 + all * i / times + RANDOM % (all / times)))
+		measured "killed before call $at of $all"
+		FAILBPF_KILL=1 FAILBPF_FROM=$at LD_PRELOAD=$BUILD/tests/lib/failbpf.so \
+			expect_exit '@(0|137)' crmgate attach --missing -q
+		expect 'the other program' "$(dispatcher)" =~ 'count'
+		if ! enforced; then
+			expect_exit 4 crmgate status --check
+			expect 'says what is missing' "$OUTPUT" =~ 'crm1'
+			crmgate attach --missing -q
+			enforced
+		fi
+		expect 'place' "$(place)" == '{"priority":10,"position":1,"programs":2}'
+		judges "198.51.100.$((80 + i))"
+	done
+	in_host xdp-loader unload crm1 --all
+	crmgate attach --missing -q
+}
+
 # Whoever may not change the dispatcher changes nothing, and says who may.
 no_capability() {
 	local command
@@ -150,6 +179,7 @@ if ((takes)); then
 	t 'before the program of somebody else, which sees what passes' beside
 	t 'attached again under a flood, each packet judged once' renewed
 	t 'taken off, found, and attached again' taken_off
+	t 'killed while it is put beside another program' cut_short
 	t 'not detached by whoever lacks the capability' no_capability
 	t 'detached, the other program stays' detached
 	t 'into a dispatcher that is there' joined

@@ -56,7 +56,7 @@ make_root() {
 		paths+=("$(type -P "$name")") || die "$name is missing; try: tools/deps kernels"
 	done
 	cd "$BUILD" || return
-	mapfile -t built < <(find crmgate tools tests/bpf -type f \
+	mapfile -t built < <(find crmgate tools tests/bpf tests/lib/failbpf.so -type f \
 		\( -executable -o -name '*.bpf.o' \))
 	mapfile -t needed < <(libraries "${paths[@]}" "${built[@]}" 2>/dev/null)
 	cp --parents -t "$root/crmgate/build" "${built[@]}"
