@@ -53,6 +53,18 @@ static inline uint32_t says(struct talk *t, const char *text, size_t len)
 	return action;
 }
 
+/*
+ * The header of a long body that the server never gets, and in its place requests, which seem to be
+ * of the body and sent again.
+ */
+static inline void hides(struct talk *t, const char *requests)
+{
+	static const char decoy[] = "POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n";
+
+	assert_int_equal(says_at(t, t->next, decoy, strlen(decoy)), XDP_PASS);
+	assert_int_equal(says(t, requests, strlen(requests)), XDP_PASS);
+}
+
 /* A segment of the server that acknowledges all that the client has sent. */
 static inline void server_says(struct talk *t, uint8_t flags, uint32_t len)
 {
