@@ -189,21 +189,25 @@ budget_policy() {
 	EOF
 }
 
-# More have used theirs up than there is room for: a prefix, which stands for many, is not
-# left out.
-too_many_full() {
+# More have used as much of theirs than there is room for: whoever has used more is written down,
+# and of the others a prefix, which stands for many.
+too_many_used() {
 	crmgate apply "$(small_policy)" -q
 	fetch "$LAB_CRM" export
 	reboot
-	edit budgets.json '.sources |= ((map(select(.source == "'"$LAB_BAD"'"))[0] |
-			.windows[].left[] = 32767) as $one |
-		[range(8192) | $one + {source: "10.1.\(. / 256 | floor).\(. % 256)"}])'
+	edit budgets.json '(.sources[] | select(.source == "'"$LAB_BAD"'")) as $one |
+		(.sources[] | select(.policy == "public")) as $wide |
+		.sources = [range(8191) | $one + {source: "10.1.\(. / 256 | floor).\(. % 256)"}] +
+			[$wide + {source: "203.0.113.0/24"}] |
+		.sources[].windows[] |= . + {used_bytes: 0, left: [32767, 0, 0, 0, 0, 0, 0, 0]}'
 	manage
 	told restored 'budgets of 8192 sources'
 	fetch "$LAB_CRM" export
 	stop
-	expect_json "$(<"$state/budgets.json")" --arg p "${LAB_BAD%.*}.0/24" '(.sources | length) == 8192 and
-		any(.sources[]; .source == $p and .policy == "public")'
+	expect_json "$(jq -c '.sources |= [length, (.[] | select(.source | startswith("10.1.") | not))]' \
+			"$state/budgets.json")" --arg bad "$LAB_BAD" '.sources[0] == 8192 and
+		any(.sources[1:][]; .source == "203.0.113.0/24" and .policy == "public") and
+		any(.sources[1:][]; .source == $bad and .policy == "")'
 }
 small_policy() {
 	policy small <<-EOF
@@ -465,7 +469,7 @@ purged() {
 t 'B18 policy, bans and interfaces come back' with all_of_it
 t 'B18 B19 bans end by the time that is left' with ban_ends
 t 'B18 B19 long budgets go on with the time that is left' with budgets
-t 'B18 long budgets: of more than there is room for, prefixes too' with too_many_full
+t 'B18 long budgets: of more than there is room for, prefixes too' with too_many_used
 t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
 t 'B18 killed while it puts things back' with killed

@@ -153,18 +153,21 @@ static bool crmg_sent_whose(const struct crmg_sent *sent, uint32_t index, struct
 	return true;
 }
 
-/* The least part that is written down, so that not more than CRMG_SAVED_BUDGETS_MAX have it. */
+/*
+ * The least part that is written down: those who have more of it are not as many as
+ * CRMG_SAVED_BUDGETS_MAX, and with those who have it they are, if there are so many.
+ */
 static unsigned int crmg_least_part(const struct crmg_sent *sent)
 {
-	uint32_t having[CRMG_PARTS + 1] = { 0 }, above = 0, i;
+	uint32_t having[CRMG_PARTS + 1] = { 0 }, count = 0, i;
 	struct crmg_windows windows;
 	unsigned int part;
 
 	for (i = 0; i < crmg_sent_count(sent); i++)
 		having[crmg_sent_part(sent, i, &windows)]++;
 	for (part = CRMG_PARTS; part > 1; part--) {
-		above += having[part];
-		if (above + having[part - 1] > CRMG_SAVED_BUDGETS_MAX)
+		count += having[part];
+		if (count >= CRMG_SAVED_BUDGETS_MAX)
 			break;
 	}
 	return part;
@@ -244,19 +247,17 @@ static json_t *crmg_wide_json(const struct crmg_sent *sent, uint32_t index)
 			 "windows", crmg_windows_json(&wide.windows, snap->mono_ns));
 }
 
-/* NULL: it is not to be written down. */
-static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, unsigned int least)
+/* NULL: it is another's by now. */
+static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index,
+				const struct crmg_windows *windows)
 {
 	const struct crmg_snapshot *snap = sent->snap;
-	struct crmg_windows windows;
 	const char *policy;
 	char source[CRMG_ADDR_LEN];
 	struct crmg_addr addr;
 	uint8_t service;
 	uint64_t check;
 
-	if (crmg_sent_part(sent, index, &windows) < least)
-		return NULL;
 	if (index >= crmg_sent_sources(sent))
 		return crmg_wide_json(sent, index - crmg_sent_sources(sent));
 	if (!crmg_sent_whose(sent, index, &addr, &service, &check) ||
@@ -268,25 +269,33 @@ static json_t *crmg_budget_json(const struct crmg_sent *sent, uint32_t index, un
 	return json_pack("{s:s, s:s, s:s, s:o}",
 			 "source", crmg_source_text(snap, &addr, source, sizeof(source)),
 			 "service", crmg_image_service(snap->image, service)->name,
-			 "policy", policy, "windows", crmg_windows_json(&windows, snap->mono_ns));
+			 "policy", policy, "windows", crmg_windows_json(windows, snap->mono_ns));
 }
 
 /*
- * At most CRMG_SAVED_BUDGETS_MAX: sources go on while they are looked at. From the end, so that
- * where more are as near to theirs a prefix, which stands for many, is among them.
+ * At most CRMG_SAVED_BUDGETS_MAX, those who are nearest to the end of their quotas. Sources go on
+ * while they are looked at, so each is looked at once. From the end, so that where too many are
+ * as near a prefix, which stands for many, is among them.
  */
 static json_t *crmg_sources_json(const struct crmg_sent *sent)
 {
-	unsigned int least = crmg_least_part(sent);
-	json_t *sources = json_array(), *one;
+	unsigned int least = crmg_least_part(sent), part;
+	json_t *nearest = json_array(), *tied = json_array(), *list;
+	struct crmg_windows windows;
 	uint32_t i = crmg_sent_count(sent);
+	size_t at;
 
-	while (i-- > 0 && json_array_size(sources) < CRMG_SAVED_BUDGETS_MAX) {
-		one = crmg_budget_json(sent, i, least);
-		if (one)
-			json_array_append_new(sources, one);
+	while (i-- > 0) {
+		part = crmg_sent_part(sent, i, &windows);
+		list = part > least ? nearest : tied;
+		if (part >= least && json_array_size(list) < CRMG_SAVED_BUDGETS_MAX)
+			json_array_append_new(list, crmg_budget_json(sent, i, &windows));
 	}
-	return sources;
+	for (at = 0; json_array_size(nearest) < CRMG_SAVED_BUDGETS_MAX &&
+	     at < json_array_size(tied); at++)
+		json_array_append(nearest, json_array_get(tied, at));
+	json_decref(tied);
+	return nearest;
 }
 
 /* Appends what was sent to all under a policy, or (policy "") of a service, if it is to be kept. */
