@@ -166,6 +166,19 @@ joined() {
 	expect_exit 3 in_host "$CRMGATE" attach crm1 --chain --instance "$LAB_INSTANCE-2"
 }
 
+# What was generic may have been asked for, and so it comes back.
+generic() {
+	attach "$few" --chain --mode generic -q
+	in_host xdp-loader unload crm0 --all
+	expect_exit 4 crmgate status --check
+	expect 'says what is missing' "$OUTPUT" =~ 'crm0: the program is not in the dispatcher'
+	crmgate attach --missing -q
+	crmgate prove -q
+	expect_json "$(crmgate status -j)" '[.interfaces[] | select(.name == "crm0") |
+		.xdp_mode, .chain.position] == ["generic", 1]'
+	purge
+}
+
 refused() {
 	expect_exit 1 attach "$few" --chain
 	expect 'says why' "$OUTPUT" =~ 'dispatcher of this libxdp does not take'
@@ -184,6 +197,7 @@ if ((takes)); then
 	t 'detached, the other program stays' detached
 	t 'into a dispatcher that is there' joined
 	t 'purged though its interfaces cannot be read' unread
+	t 'in generic mode again, if it was' generic
 else
 	t 'refused by a dispatcher from before 6.12' refused
 fi

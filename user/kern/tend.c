@@ -104,7 +104,7 @@ static void crmg_tend_mend(struct crmg_tend *t, struct crmg_iface *entry, bool x
 	struct crmg_err why = CRMG_ERR_INIT;
 	/* What was generic, or at TC, stays so if it may have been asked for. */
 	const struct crmg_attach_options options = {
-		.mode = entry->fell_back || entry->chained ? CRMG_ATTACH_AUTO :
+		.mode = entry->fell_back ? CRMG_ATTACH_AUTO :
 			entry->xdp_mode == CRMG_XDP_GENERIC ? CRMG_ATTACH_GENERIC :
 			entry->xdp_mode == CRMG_XDP_TC ? CRMG_ATTACH_TC : CRMG_ATTACH_AUTO,
 		.tc = CRMG_TC_CHOICE_AUTO,
