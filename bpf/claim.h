@@ -127,13 +127,7 @@ crmg_claim_way(struct crmg_tags *line, __u32 way, __u32 tag, struct crmg_source 
 	return crmg_claim(line, way, tag, crmg_slot_at(index), 0, source);
 }
 
-/* 1 if a bucket has a backlog. Like what follows calculated, not branched, for the verifier. */
-static __always_inline __u64 crmg_has_backlog(__u64 tat, __u64 now)
-{
-	return ((tat - now - 1) / CRMG_BACKLOG_MAX - 1) >> 63;
-}
-
-/* True if the requests of a slot are not paid for, or its failures. */
+/* True if the requests of a slot are not paid for, or its failures. No branch, for the verifier. */
 static __always_inline bool
 crmg_asked_owes(const struct crmg_slot *slot, __u32 index, __u64 now)
 {

@@ -93,6 +93,12 @@ static __always_inline __u64 crmg_backlog(__u64 tat, __u64 now)
 	return backlog > CRMG_BACKLOG_MAX ? 0 : backlog;
 }
 
+/* 1 if there is one: calculated, not branched, for the verifier. */
+static __always_inline __u64 crmg_has_backlog(__u64 tat, __u64 now)
+{
+	return ((tat - now - 1) / CRMG_BACKLOG_MAX - 1) >> 63;
+}
+
 /* TAT after a charge, or 0 if it does not conform. */
 static __always_inline __u64
 crmg_gcra(__u64 tat, __u64 now, __u64 cost, __u64 tolerance)

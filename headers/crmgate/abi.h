@@ -1196,7 +1196,8 @@ enum crmg_read { CRMG_READ_NOT, CRMG_READ_HTTP, CRMG_READ_TLS };
 struct crmg_conn {
 	__u32 gauge;		/* entry of "gauges" that counts it */
 	__u32 begun;		/* tick of 2^24 ns in which it was first met */
-	__u32 client_next;	/* what the client sends next, as far as it came in order; ... */
+	/* What the client sends next, as far as it came in order or the server acknowledged it; ... */
+	__u32 client_next;
 	__u32 server_next;	/* what the server sends next */
 	__u32 server_acked;	/* what the server last acknowledged */
 	__u32 client_acked;	/* what the client last acknowledged of what the server sent */
