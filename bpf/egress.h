@@ -332,6 +332,8 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 			crmg_read_leaves(skb, w);
 		else if (crmg_counts_requests(w, binding))
 			crmg_answers(skb, &c, row, client, !CRMG_READ_ONCE(control->panic));
+		else
+			crmg_skip_answers(w);
 	}
 	return TC_ACT_UNSPEC;
 refused:

@@ -37,6 +37,34 @@ static __always_inline __u32 crmg_answer_unasked(struct crmg_stream *stream, __u
 	return 1;
 }
 
+/* The stream that a segment which leaves answers, after crmg_conn_left(); NULL: it is not read. */
+static __always_inline struct crmg_stream *crmg_answered_stream(const struct crmg_work *w)
+{
+	const struct crmg_conn *conn;
+
+	if (w->step.way >= CRMG_WAYS || CRMG_READ_ONCE(w->sent) & CRMG_SENT_AGAIN)
+		return NULL;
+	conn = crmg_conn_of(&w->step);
+	if (!conn || CRMG_READ_ONCE(conn->read) != CRMG_READ_HTTP)
+		return NULL;
+	return crmg_stream_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
+}
+
+/*
+ * Where answers are not counted none is due any more: what connections are read for, their first
+ * request alone, would become credit for requests that are hidden when a policy counts them.
+ */
+__noinline int crmg_skip_answers(struct crmg_work *w)
+{
+	struct crmg_stream *stream = w ? crmg_answered_stream(w) : NULL;
+
+	if (!stream)
+		return 0;
+	CRMG_WRITE_ONCE(stream->answered, CRMG_READ_ONCE(stream->count));
+	CRMG_WRITE_ONCE(stream->answers, stream->answered + stream->unasked);
+	return 0;
+}
+
 /*
  * The code of the answer that a segment begins with, after crmg_conn_left(); 0: it begins with
  * none, or none is due. 100 is not the answer yet. That of an answer to what was not read is
@@ -44,20 +72,15 @@ static __always_inline __u32 crmg_answer_unasked(struct crmg_stream *stream, __u
  */
 __noinline int crmg_read_status(struct __sk_buff *skb, struct crmg_work *w)
 {
-	const struct crmg_conn *conn;
 	struct crmg_stream *stream;
 	__u32 at, code;
 
 	if (!w)
 		return 0;
 	w->unasked = 0;
-	if (w->step.way >= CRMG_WAYS || CRMG_READ_ONCE(w->sent) & CRMG_SENT_AGAIN)
-		return 0;
+	stream = crmg_answered_stream(w);
 	at = w->pkt.l4 + w->pkt.tcp_header;
-	conn = crmg_conn_of(&w->step);
-	stream = crmg_stream_at(w->step.line * CRMG_WAYS + (w->step.way & (CRMG_WAYS - 1)));
-	if (!conn || !stream || CRMG_READ_ONCE(conn->read) != CRMG_READ_HTTP ||
-	    at + CRMG_STATUS_LEN > w->pkt.ip_end ||
+	if (!stream || at + CRMG_STATUS_LEN > w->pkt.ip_end ||
 	    bpf_skb_load_bytes(skb, at, w->walk.bytes, CRMG_STATUS_LEN))
 		return 0;
 	code = crmg_status_code(w->walk.bytes);

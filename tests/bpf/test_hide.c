@@ -16,6 +16,14 @@
 
 #define GET "GET /v1/contacts?page=2 HTTP/1.1\r\nHost: api.example.org\r\n\r\n"
 
+static const char plain[] = POLICY("requests: {rate: 1G/s}");
+static const char three[] = POLICY("requests: {rate: 2/s, burst: 3}");
+static const char first[] = POLICY("half_open: {max: 8}");
+static const char one[] = POLICY("requests: {rate: 1/100s, burst: 1}");
+static const char shadow[] = "mode: shadow\n" POLICY("requests: {rate: 1G/s}");
+static const char tls[] = POLICY_OF("tls", "requests: {rate: 1G/s}");
+static const char tls_shadow[] = "mode: shadow\n" POLICY_OF("tls", "requests: {rate: 1G/s}");
+
 static uint64_t requests(enum crmg_verdict verdict)
 {
 	return crmg_rig_row(rig, "api", "public").requests[verdict];
@@ -118,6 +126,23 @@ static void test_decoy(void **state)
 	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
 	assert_int_equal(requests(CRMG_VERDICT_PASS), 5);
 	assert_int_equal(requests(CRMG_VERDICT_DROP), 2);
+}
+
+/* What was asked for while nobody counted requests is no credit for those that are hidden later. */
+static void test_credit(void **state)
+{
+	struct talk t = talk(PEER4, 1024);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(says(&t, GET, strlen(GET)), XDP_PASS);
+		server_answers(&t, 1);
+	}
+	crmg_rig_apply(rig, three);
+	hides(&t, GET GET GET);
+	server_answers(&t, 3);
+	assert_int_equal(requests(CRMG_VERDICT_PASS), 3);
+	assert_int_equal(says(&t, GET, strlen(GET)), XDP_DROP);
 }
 
 /* However many are hidden they are owed, and who asks for nothing is told so for nothing. */
@@ -313,13 +338,6 @@ static void test_tls_swapped_shadow(void **state)
 
 /* -------------------------------------------------------------------- tests */
 
-static const char plain[] = POLICY("requests: {rate: 1G/s}");
-static const char three[] = POLICY("requests: {rate: 2/s, burst: 3}");
-static const char one[] = POLICY("requests: {rate: 1/100s, burst: 1}");
-static const char shadow[] = "mode: shadow\n" POLICY("requests: {rate: 1G/s}");
-static const char tls[] = POLICY_OF("tls", "requests: {rate: 1G/s}");
-static const char tls_shadow[] = "mode: shadow\n" POLICY_OF("tls", "requests: {rate: 1G/s}");
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +345,7 @@ int main(void)
 		TEST_UNDER(test_urgent_shadow, shadow),
 		TEST_UNDER(test_fragments, plain),
 		TEST_UNDER(test_decoy, three),
+		TEST_UNDER(test_credit, first),
 		TEST_UNDER(test_debt, three),
 		TEST_UNDER(test_another_protocol, plain),
 		TEST_UNDER(test_lagging, plain),

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 GOLDEN=$(realpath "$(dirname "$0")/../golden")/verifier.txt
-MARGIN=25	# percent above the golden file
+MARGIN=25	# percent above the golden file; one load differs from another by three
 LIMIT=1000000	# of the kernel
 STACK_MARGIN=32	# bytes above the golden file: a function's frame
 STACK_LIMIT=512	# of the kernel, for a chain of calls
