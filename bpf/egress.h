@@ -86,44 +86,64 @@ static __noinline bool
 crmg_throttle(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes)
 {
 	const struct crmg_quotas *quotas = crmg_quotas(c->front, c->standing.binding->quotas);
-	struct crmg_throttling *t = &c->work->throttling;
 
 	if (!quotas)
 		return true;
-	t->index = c->work->source.index;
-	t->now = c->work->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
-	t->cost = bytes * quotas->throttle.cost >> crmg_limit_shift(CRMG_LIMIT_BYTES);
-	t->most = crmg_asks(&c->work->pkt) ? quotas->throttle.tolerance : CRMG_THROTTLE_BACKLOG_MAX;
-	t->least = crmg_is_cut(c->slot) ? 0 : quotas->throttle.tolerance;
+	c->work->source.now_ns = crmg_exact_ns();
+	c->work->throttling.index = c->work->source.index;
+	crmg_throttling_set(c->work, &quotas->throttle, bytes, !crmg_is_cut(c->slot));
 	return crmg_throttle_pass(skb, c->work);
 }
 
-/*
- * Charges the budgets of the source, and those that it shares: CRMG_OUT_OF(scope, CRMG_OUT_*)
- * of each; and w->acts: which of them do more than tell.
- */
-static __always_inline int crmg_out_charge(const struct crmg_case *c, __u64 bytes)
+/* The same, of the budgets of a source that shares none; cut: nothing is sent to it. */
+static __always_inline int
+crmg_own_charge(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes, bool cut)
 {
 	const struct crmg_binding *binding = c->standing.binding;
 	bool drops = binding->mode == CRMG_MODE_ENFORCE;
 	const struct crmg_quotas *quotas;
 	struct crmg_work *w = c->work;
+	int result = CRMG_OUT_REFUSED;
+
+	quotas = c->detail ? crmg_quotas(c->front, binding->quotas) : NULL;
+	if (!quotas)
+		return 0;
+	if (!cut)
+		result = crmg_quotas_charge(w, quotas, c->detail, w->source.index, bytes,
+					    drops && w->acts);
+	if (result & w->slows && crmg_throttle(skb, c, bytes)) {
+		__sync_fetch_and_add(&c->detail->bytes_out, drops ? bytes : 0);
+		w->acts = 0;
+	}
+	return result;
+}
+
+/*
+ * Charges the budgets of the source, and those that it shares: CRMG_OUT_OF(scope, CRMG_OUT_*)
+ * of each; w->slows: which of them throttle; w->acts: which of those that refused hold it up.
+ */
+static __always_inline int
+crmg_out_charge(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes)
+{
+	const struct crmg_binding *binding = c->standing.binding;
+	bool drops = binding->mode == CRMG_MODE_ENFORCE, cut;
+	struct crmg_work *w = c->work;
 	int result;
 
 	w->acts = binding->on_budget == CRMG_ON_BUDGET_ALERT ? 0 : CRMG_OUT_REFUSED;
-	if (drops && w->acts && c->slot && crmg_stays_cut(c, w->source.index))
+	w->slows = binding->on_budget == CRMG_ON_BUDGET_THROTTLE ? CRMG_OUT_REFUSED : 0;
+	cut = drops && w->acts && c->slot && crmg_stays_cut(c, w->source.index);
+	if (cut && !w->slows)
 		return CRMG_OUT_REFUSED;
 	if (crmg_shares_out(c->front, binding)) {
 		result = crmg_totals_ready(c, bytes);
 		if (!result)
-			result = crmg_totals_charge(w);
+			result = crmg_totals_charge(skb, w);
 		if (c->detail && !(drops && result & w->acts))
 			__sync_fetch_and_add(&c->detail->bytes_out, bytes);
 		return result;
 	}
-	quotas = c->detail ? crmg_quotas(c->front, binding->quotas) : NULL;
-	return quotas ? crmg_quotas_charge(w, quotas, c->detail, w->source.index, bytes,
-					   drops && w->acts) : 0;
+	return crmg_own_charge(skb, c, bytes, cut);
 }
 
 /* Tells which came to notify_at. */
@@ -156,7 +176,7 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	struct crmg_work *w = c->work;
 	struct crmg_source *source = &w->source;
 	__u32 packets = source->packets, refused, acts;
-	int result = crmg_out_charge(c, bytes);
+	int result = crmg_out_charge(skb, c, bytes);
 
 	if (!result)
 		return verdict;
@@ -164,9 +184,11 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	source->now_ns = crmg_exact_ns();
 	source->state = CRMG_TAG_LIVE;
 	crmg_notify(c, row, result);
-	/* Those that act come first: the others would let it pass. */
+	/* Those that hold it up come first, then those that could have. */
 	acts = result & w->acts;
-	refused = acts ? acts : result & CRMG_OUT_ANY(CRMG_OUT_REFUSED);
+	refused = acts ? acts : result & w->slows;
+	if (!refused)
+		refused = result & CRMG_OUT_ANY(CRMG_OUT_REFUSED);
 	if (!refused)
 		return verdict;
 	if ((result | CRMG_OUT_SHARED(result)) & CRMG_OUT_EXCEEDED)
@@ -180,15 +202,14 @@ crmg_budgeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row 
 	else if (!(refused & CRMG_OUT_REFUSED))
 		reason = refused & CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED) ?
 			 CRMG_REASON_AGGREGATE : CRMG_REASON_TOTAL;
-	else if (acts && crmg_windows_closed(crmg_windows_at(source->index), source->now_ns))
+	else if (binding->on_budget != CRMG_ON_BUDGET_ALERT &&
+		 crmg_windows_closed(crmg_windows_at(source->index), source->now_ns))
 		closed = true;
-	if (c->detail && binding->on_budget == CRMG_ON_BUDGET_THROTTLE &&
-	    crmg_throttle(skb, c, bytes)) {
-		__sync_fetch_and_add(&c->detail->bytes_out, drops ? bytes : 0);
-		acts = 0;
-	}
 	if (closed && c->slot)
 		crmg_cut_begin(c->slot);
+	/* Who is slowed down is not reset, though something else that it shares may cut. */
+	if (closed)
+		closed = binding->on_budget == CRMG_ON_BUDGET_CUT;
 	else if (reason == CRMG_REASON_TOTAL || reason == CRMG_REASON_AGGREGATE)
 		closed = crmg_totals_refused(w, result);
 	if (acts && drops) {

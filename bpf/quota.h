@@ -19,6 +19,12 @@
 #define CRMG_OUT_NOTIFY    4	/* a budget came to notify_at */
 #define CRMG_OUT_CONTENDED 8	/* refused: another CPU did not get done in time */
 
+/* What came of it in each scope, in one word. */
+#define CRMG_OUT_OF(scope, bits) ((bits) << (scope) * 8)
+#define CRMG_OUT_ANY(bits)       ((bits) * 0x01010101)
+#define CRMG_OUT_ALL(bits)       ((bits) * 0x01010000)	/* policy and service */
+#define CRMG_OUT_SHARED(result)  (((result) >> 8 | (result) >> 16 | (result) >> 24) & 0xff)
+
 static __always_inline const struct crmg_quotas *
 crmg_quotas(const struct crmg_front *front, __u16 index)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * throttle.h - `on_budget: throttle`: what leaves to a source that used up a budget goes on
- * at a rate, by one word (limit.h) that all its connections share.
+ * at a rate, by one word (limit.h) that all its connections share. Of a budget that sources
+ * share all of them share the word; and where several are used up a packet has to find room in
+ * each, and is charged to each or to none.
  *
  * A packet is refused while the bucket is overdrawn, and else passes whole and may overdraw
  * it: so a super-packet of any size goes out. What is refused of a socket of this host is not
@@ -32,6 +34,15 @@ struct {
 	__type(value, struct crmg_turn);
 } turns SEC(".maps");
 
+static __always_inline __u64 crmg_throttle_backlog(__u64 tat, const struct crmg_throttling *t)
+{
+	__u64 backlog = crmg_backlog(tat, t->now);
+
+	if (backlog > CRMG_THROTTLE_BACKLOG_MAX)
+		backlog = 0;
+	return backlog < t->least ? t->least : backlog;
+}
+
 /* The same word as of a limit, but a packet passes that finds it at `most` or below. */
 static __always_inline bool
 crmg_throttle_charge(__u64 *word, const struct crmg_throttling *t, __u64 most)
@@ -41,17 +52,46 @@ crmg_throttle_charge(__u64 *word, const struct crmg_throttling *t, __u64 most)
 
 	for (try = 0; try < CRMG_CAS_TRIES; try++) {
 		tat = CRMG_READ_ONCE(*word);
-		backlog = crmg_backlog(tat, t->now);
-		if (backlog > CRMG_THROTTLE_BACKLOG_MAX)
-			backlog = 0;
-		if (backlog < t->least)
-			backlog = t->least;
+		backlog = crmg_throttle_backlog(tat, t);
 		if (backlog > most)
 			return false;
 		if (__sync_val_compare_and_swap(word, tat, t->now + backlog + t->cost) == tat)
 			return true;
 	}
 	return false;
+}
+
+/* The rate of a budget that is used up; begins: just now, and there is no burst to save. */
+static __always_inline void
+crmg_throttling_set(struct crmg_work *w, const struct crmg_limit *rate, __u64 bytes, bool begins)
+{
+	struct crmg_throttling *t = &w->throttling;
+
+	t->now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
+	t->cost = bytes * rate->cost >> crmg_limit_shift(CRMG_LIMIT_BYTES);
+	t->most = crmg_asks(&w->pkt) ? rate->tolerance : CRMG_THROTTLE_BACKLOG_MAX;
+	t->least = begins ? rate->tolerance : 0;
+}
+
+static __always_inline struct crmg_turn *crmg_turn_of(struct __sk_buff *skb)
+{
+	return skb->sk ? bpf_sk_storage_get(&turns, skb->sk, 0, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
+}
+
+/* How much farther its packet may overdraw: CRMG_TURN_SHIFT, if it is its turn, or 0. */
+static __always_inline __u32
+crmg_turn_shift(const struct __sk_buff *skb, const struct crmg_turn *turn, __u64 now_ns)
+{
+	return turn && turn->refused_ns && now_ns - turn->refused_ns > CRMG_TURN_NS &&
+	       skb->gso_segs <= 1 ? CRMG_TURN_SHIFT : 0;
+}
+
+static __always_inline void crmg_turn_note(struct crmg_turn *turn, bool pass, __u64 now_ns)
+{
+	if (turn && pass)
+		turn->refused_ns = 0;
+	else if (turn && !turn->refused_ns)
+		turn->refused_ns = now_ns;
 }
 
 /*
@@ -62,7 +102,7 @@ __noinline int crmg_throttle_pass(struct __sk_buff *skb, struct crmg_work *w)
 {
 	struct crmg_throttle *there;
 	struct crmg_throttling *t;
-	struct crmg_turn *turn = NULL;
+	struct crmg_turn *turn;
 	__u64 now_ns;
 	__u32 index;
 	int pass;
@@ -75,16 +115,70 @@ __noinline int crmg_throttle_pass(struct __sk_buff *skb, struct crmg_work *w)
 	if (!there)
 		return 1;
 	now_ns = t->now >> CRMG_UNITS_PER_NS_SHIFT;
-	if (skb->sk)
-		turn = bpf_sk_storage_get(&turns, skb->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (turn && turn->refused_ns && now_ns - turn->refused_ns > CRMG_TURN_NS &&
-	    skb->gso_segs <= 1)
-		t->most <<= CRMG_TURN_SHIFT;
-	pass = crmg_throttle_charge(&there->tat, t, t->most);
-	if (turn && pass)
-		turn->refused_ns = 0;
-	else if (turn && !turn->refused_ns)
-		turn->refused_ns = now_ns;
+	turn = crmg_turn_of(skb);
+	pass = crmg_throttle_charge(&there->tat, t, t->most << crmg_turn_shift(skb, turn, now_ns));
+	crmg_turn_note(turn, pass, now_ns);
+	return pass;
+}
+
+/*
+ * Of a scope that refused, as result says, and throttles, whose windows are held: 1 if its rate
+ * lets the packet leave, whose tolerance is << shift; charge: it leaves, and pays. Nobody else
+ * writes the word meanwhile. A function of its own, verified once.
+ */
+__noinline int
+crmg_throttle_scope(struct crmg_work *w, __u32 scope, __u32 result, __u32 shift, __u32 charge)
+{
+	struct crmg_total_windows *total;
+	struct crmg_throttling *t;
+	struct crmg_throttle *own;
+	__u64 *word, backlog;
+	__u32 at;
+
+	if (!w || scope >= CRMG_SCOPE_COUNT ||
+	    !(result & w->slows & CRMG_OUT_OF(scope, CRMG_OUT_REFUSED)))
+		return 1;
+	at = w->out[scope].at;
+	if (scope == CRMG_SCOPE_SOURCE) {
+		own = bpf_map_lookup_elem(&throttles, &at);
+		if (!own)
+			return 1;
+		word = &own->tat;
+	} else {
+		total = crmg_total_windows_at(at);
+		if (!total)
+			return 1;
+		word = &total->tat;
+	}
+	crmg_throttling_set(w, &w->out[scope].throttle, w->out[scope].bytes,
+			    result & CRMG_OUT_OF(scope, CRMG_OUT_EXCEEDED));
+	t = &w->throttling;
+	backlog = crmg_throttle_backlog(CRMG_READ_ONCE(*word), t);
+	/* Also if another rate refuses it: the next packet is not told that it is the first. */
+	if (charge || t->least)
+		CRMG_WRITE_ONCE(*word, t->now + backlog + (charge ? t->cost : 0));
+	return backlog <= t->most << (shift & 7);
+}
+
+/* 1: the rates of all of them let the packet leave, and are charged. The same. */
+__noinline int crmg_throttle_pass_all(struct __sk_buff *skb, struct crmg_work *w, __u32 result)
+{
+	struct crmg_turn *turn;
+	__u32 scope, shift;
+	int pass = 1;
+
+	if (!skb || !w)
+		return 1;
+	turn = crmg_turn_of(skb);
+	shift = crmg_turn_shift(skb, turn, w->source.now_ns);
+#pragma unroll
+	for (scope = 0; scope < CRMG_SCOPE_COUNT; scope++)
+		pass &= crmg_throttle_scope(w, scope, result, shift, 0);
+#pragma unroll
+	for (scope = 0; scope < CRMG_SCOPE_COUNT; scope++)
+		if (pass)
+			crmg_throttle_scope(w, scope, result, 0, 1);
+	crmg_turn_note(turn, pass, w->source.now_ns);
 	return pass;
 }
 

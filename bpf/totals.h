@@ -4,7 +4,7 @@
  * of a policy, or of a service share. What leaves is charged to all its budgets; what is to be dropped, since one
  * that cuts refuses it, to none. So all are held before one is asked, and always in the same
  * order: nobody waits for somebody who waits for him. A budget that only tells and is used up
- * holds up no other.
+ * holds up no other, nor does one that throttles, as long as its rate lets the packet leave.
  *
  * Open connections end as those of a source that was cut do. Left alone they would not go on:
  * TCP gives up after 15 tries half a second apart when the host itself drops what it sends, and
@@ -12,12 +12,6 @@
  */
 #ifndef CRMGATE_BPF_TOTALS_H
 #define CRMGATE_BPF_TOTALS_H
-
-/* What came of a packet in each scope, in one word. */
-#define CRMG_OUT_OF(scope, bits) ((bits) << (scope) * 8)
-#define CRMG_OUT_ANY(bits)       ((bits) * 0x01010101)
-#define CRMG_OUT_ALL(bits)       ((bits) * 0x01010000)	/* policy and service */
-#define CRMG_OUT_SHARED(result)  (((result) >> 8 | (result) >> 16 | (result) >> 24) & 0xff)
 
 /*
  * 1 while a budget that was used up under that generation does not let anything through; ends
@@ -79,12 +73,12 @@ crmg_out_hold(const struct crmg_work *w, enum crmg_scope scope, struct crmg_wind
  * Charges what w->out says to the budgets of all scopes. Returns CRMG_OUT_OF(scope, CRMG_OUT_*)
  * of each. A function of its own, verified once.
  */
-__noinline int crmg_totals_charge(struct crmg_work *w)
+__noinline int crmg_totals_charge(struct __sk_buff *skb, struct crmg_work *w)
 {
 	struct crmg_windows *source, *aggregate, *policy, *service;
 	int result = 0;
 
-	if (!w)
+	if (!skb || !w)
 		return 0;
 	source = w->out[CRMG_SCOPE_SOURCE].set ?
 		 crmg_windows_at(w->out[CRMG_SCOPE_SOURCE].at) : NULL;
@@ -113,6 +107,10 @@ __noinline int crmg_totals_charge(struct crmg_work *w)
 	result |= crmg_out_ask(w, CRMG_SCOPE_AGGREGATE, aggregate);
 	result |= crmg_out_ask(w, CRMG_SCOPE_POLICY, policy);
 	result |= crmg_out_ask(w, CRMG_SCOPE_SERVICE, service);
+	/* Where one cuts no rate is asked, and none is paid for. */
+	if (result & w->slows &&
+	    (result & w->acts & ~w->slows || crmg_throttle_pass_all(skb, w, result)))
+		w->acts &= ~w->slows;
 	if (!(result & w->acts)) {
 		result |= crmg_out_pass(w, CRMG_SCOPE_SOURCE, source, result);
 		result |= crmg_out_pass(w, CRMG_SCOPE_AGGREGATE, aggregate, result);
@@ -148,6 +146,10 @@ crmg_out_scope(struct crmg_work *w, const struct crmg_front *front, enum crmg_sc
 	if (quotas->on_budget == CRMG_ON_BUDGET_CUT) {
 		out->holds = front->head.generation;
 		w->acts |= CRMG_OUT_OF(scope, (__u64)CRMG_OUT_REFUSED);
+	} else if (quotas->on_budget == CRMG_ON_BUDGET_THROTTLE) {
+		out->throttle = quotas->throttle;
+		w->slows |= CRMG_OUT_OF(scope, (__u64)CRMG_OUT_REFUSED);
+		w->acts |= CRMG_OUT_OF(scope, (__u64)CRMG_OUT_REFUSED);
 	}
 }
 
@@ -169,8 +171,8 @@ crmg_shares_out(const struct crmg_front *front, const struct crmg_binding *bindi
 
 /*
  * What crmg_totals_charge() is to charge: the budgets of the source, of its wider prefix, of
- * its policy and of the service; and w->acts: which of them cut. Returns what of it is refused already: while one is
- * cut nothing is sent, however small.
+ * its policy and of the service; and w->acts, w->slows: which of them do more than tell. Returns
+ * what of it is refused already: while one is cut nothing is sent, however small.
  */
 static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 {
@@ -180,7 +182,7 @@ static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 	struct crmg_out *policy = &w->out[CRMG_SCOPE_POLICY];
 	struct crmg_out *service = &w->out[CRMG_SCOPE_SERVICE];
 
-	w->acts = 0;
+	w->acts = w->slows = 0;
 	w->source.now_ns = crmg_exact_ns();
 	crmg_out_scope(w, c->front, CRMG_SCOPE_SOURCE, c->slot ? binding->quotas : 0,
 		       w->source.index, bytes);
@@ -193,7 +195,8 @@ static __noinline int crmg_totals_ready(const struct crmg_case *c, __u64 bytes)
 	if (binding->mode != CRMG_MODE_ENFORCE)
 		return 0;
 	/* As where other CPUs hold its windows; one that only tells is left out. */
-	if (w->wide.at == CRMG_WIDE_AGAIN && aggregate->holds)
+	if (w->wide.at == CRMG_WIDE_AGAIN &&
+	    w->acts & CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED))
 		return CRMG_OUT_OF(CRMG_SCOPE_AGGREGATE, CRMG_OUT_REFUSED | CRMG_OUT_CONTENDED);
 	if (aggregate->set &&
 	    crmg_total_is_cut(aggregate->at, aggregate->holds, w->source.now_ns))
@@ -274,8 +277,9 @@ static __always_inline enum crmg_reason crmg_spent(const struct crmg_case *c)
 	if (crmg_service_quotas(c->front, binding))
 		service = CRMG_TOTAL_SERVICES +
 			  crmg_place(w, binding->service, CRMG_PROBE_SERVICE);
-	return crmg_spent_by(w, c->slot && crmg_is_cut(c->slot), policy, service,
-			     binding->generation);
+	/* The flag of the slot means another thing where the source is only slowed down. */
+	return crmg_spent_by(w, binding->on_budget == CRMG_ON_BUDGET_CUT && c->slot &&
+				crmg_is_cut(c->slot), policy, service, binding->generation);
 }
 
 #endif

@@ -104,6 +104,7 @@ __noinline int crmg_wide_give(struct crmg_work *w, __u32 at)
 		__builtin_memset(&there->windows.window[0].used, 0,
 				 sizeof(there->windows) - sizeof(__u64));
 		there->cut = 0;
+		there->tat = 0;
 		there->addr = w->wide.addr;
 		there->row = w->wide.row;
 		there->len = w->wide.len;

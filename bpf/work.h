@@ -16,18 +16,19 @@ struct crmg_out {
 	__u32 plain;		/* 1: the packet stays within an eighth of each quota */
 	__u64 bytes;
 	__u64 now_ns;
+	struct crmg_limit throttle;	/* the rate that it goes on at, of a scope in w->slows */
 	struct crmg_quota quota[CRMG_WINDOWS_MAX];
 	__u64 since[CRMG_WINDOWS_MAX];
 	struct crmg_window_past past[CRMG_WINDOWS_MAX];
 };
 
-/* A packet to a source that used up a budget (throttle.h); times in 1/256 ns. */
+/* A packet for which a budget is used up, and its rate (throttle.h); times in 1/256 ns. */
 struct crmg_throttling {
 	__u64 now;
 	__u64 cost;
 	__u64 most;		/* overdrawn by this it still passes */
 	__u64 least;		/* it is overdrawn by this at least */
-	__u32 index;		/* of its slot */
+	__u32 index;		/* of the slot */
 	__u32 pad;
 };
 
@@ -87,6 +88,7 @@ struct crmg_work {
 	struct crmg_ask ask[CRMG_SCOPE_COUNT];
 	struct crmg_out out[CRMG_SCOPE_COUNT];
 	__u64 acts;		/* CRMG_OUT_OF(scope, CRMG_OUT_REFUSED): of what does not only tell */
+	__u64 slows;		/* the same: of what throttles; in acts too until the rates let it */
 	struct crmg_wide wide;
 	struct crmg_throttling throttling;
 	struct crmg_kept kept;	/* of who gives way (kept.h) */

@@ -1103,7 +1103,8 @@ struct crmg_total_windows {
 	__u8 len;		/* of the prefix */
 	__u8 pad;
 	__u32 sent;		/* CLOCK_MONOTONIC when data was last sent, 2^30 ns */
-	__u64 reserved[3];
+	__u64 tat;		/* as struct crmg_throttle; who changes it holds the windows too */
+	__u64 reserved[2];
 };
 CRMG_SIZE(struct crmg_total_windows, 192);
 

@@ -12,9 +12,13 @@
 #define RATE     64000
 #define SPENT    80000
 
-#define POLICY(name, more) \
-	"  - {name: " name ", service: " name ", clients: any, on_budget: throttle,\n" \
-	"     throttle_to: 64kB/s, " more "limits: {bytes_out: [{quota: 80kB, per: 1m}]}}\n"
+#define OTHER4   CRMG_TEST_V4(203, 0, 113, 8)
+#define THIRD4   CRMG_TEST_V4(203, 0, 113, 9)
+
+#define QUOTA(bytes) "limits: {bytes_out: [{quota: " bytes ", per: 1m}]}"
+#define SLOWS(name)  "  - {name: " name ", service: " name ", on_budget: throttle, "
+
+#define POLICY(name, more) SLOWS(name) "throttle_to: 64kB/s, " more QUOTA("80kB") "}\n"
 
 static const char policy[] =
 	"version: 1\n"
@@ -23,8 +27,20 @@ static const char policy[] =
 	"  api: {transport: tcp, ports: [443]}\n"
 	"  dns: {transport: udp, ports: [53]}\n"
 	"  shadow: {transport: udp, ports: [54]}\n"
+	"  wide: {ports: [444]}\n"
+	"  sum: {ports: [445]}\n"
+	"  whole: {ports: [446],\n"
+	"    total: {on_budget: throttle, throttle_to: 64kB/s, " QUOTA("80kB") "}}\n"
+	"  all: {ports: [447]}\n"
+	"  stops: {ports: [448], total: {on_budget: cut, " QUOTA("160kB") "}}\n"
+	"  dry: {ports: [449]}\n"
 	"policies:\n"
-	POLICY("api", "") POLICY("dns", "") POLICY("shadow", "mode: shadow, ");
+	POLICY("api", "") POLICY("dns", "") POLICY("shadow", "mode: shadow, ")
+	SLOWS("wide") "aggregate: {throttle_to: 64kB/s, " QUOTA("80kB") "}}\n"
+	SLOWS("sum") "total: {throttle_to: 64kB/s, " QUOTA("80kB") "}}\n"
+	POLICY("all", "total: {throttle_to: 96kB/s, " QUOTA("240kB") "}, ")
+	POLICY("stops", "")
+	SLOWS("dry") "mode: shadow, total: {throttle_to: 64kB/s, " QUOTA("80kB") "}}\n";
 
 static struct crmg_test_frame frame;
 static uint64_t now;
@@ -42,7 +58,7 @@ static bool leaves(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint32_
 					  bytes };
 	struct crmg_test_packet p = {
 		.src = peer.hi ? SERVER6 : SERVER4, .dst = peer, .sport = port, .dport = 40000,
-		.protocol = port == 443 ? IPPROTO_TCP : IPPROTO_UDP,
+		.protocol = port > 100 ? IPPROTO_TCP : IPPROTO_UDP,
 		.tcp_flags = CRMG_TEST_ACK, .payload = payload,
 	};
 
@@ -50,21 +66,50 @@ static bool leaves(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint32_
 	return (int)crmg_rig_tc(rig, &frame, &gso) == TC_ACT_UNSPEC;
 }
 
-/* A source that has used up its budget just now. */
-static void spend(struct crmg_addr peer, uint16_t port)
+static uint32_t arrives(struct crmg_addr peer, uint16_t port, uint8_t flags, uint32_t payload)
 {
-	struct crmg_test_packet p = tcp_packet(peer, port, CRMG_TEST_ACK);
+	struct crmg_test_packet p = tcp_packet(peer, port, flags);
 
-	crmg_rig_forget(rig);
-	p.protocol = port == 443 ? IPPROTO_TCP : IPPROTO_UDP;
-	after(START_NS);
+	p.protocol = port > 100 ? IPPROTO_TCP : IPPROTO_UDP;
+	p.payload = payload;
+	return crmg_rig_xdp_packet(rig, &p);
+}
+
+/* A source that is in the table. */
+static void meet(struct crmg_addr peer, uint16_t port)
+{
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(crmg_rig_xdp_packet(rig, &p), XDP_PASS);
-	for (int i = 0; i < SPENT / 1000; i++)
+		assert_int_equal(arrives(peer, port, CRMG_TEST_ACK, 0), XDP_PASS);
+}
+
+static void send_all(struct crmg_addr peer, uint16_t port, uint32_t bytes)
+{
+	for (uint32_t sent = 0; sent < bytes; sent += 1000)
 		assert_true(leaves(peer, port, 1000, 900));
 }
 
-/* Bytes that leave in so many ms when much more is offered, in frames of that size. */
+/* A source that has used up its budget just now. */
+static void spend(struct crmg_addr peer, uint16_t port)
+{
+	crmg_rig_forget(rig);
+	after(START_NS);
+	meet(peer, port);
+	send_all(peer, port, SPENT);
+}
+
+/* What leaves to two in so many ms, when much more is offered to both, in frames of that size. */
+static void offered_two(const struct crmg_addr peers[2], uint16_t port, unsigned int ms,
+			uint32_t bytes, uint64_t left[2])
+{
+	left[0] = left[1] = 0;
+	while (ms--) {
+		after(MS_NS);
+		for (int i = 0; i < 8; i++)
+			left[i % 2] += leaves(peers[i % 2], port, bytes, 900) ? bytes : 0;
+	}
+}
+
+/* The same of one. */
 static uint64_t offered(struct crmg_addr peer, uint16_t port, unsigned int ms, uint32_t bytes)
 {
 	uint64_t left = 0;
@@ -143,14 +188,11 @@ static void test_no_data(void **state)
 /* Requests are judged as ever, and the window lets it in again. */
 static void test_ends(void **state)
 {
-	struct crmg_test_packet p = tcp_packet(PEER4, 443, CRMG_TEST_ACK);
-
 	(void)state;
-	p.payload = 100;
 	spend(PEER4, 443);
 	while (leaves(PEER4, 443, 1000, 900))
 		;
-	assert_int_equal(crmg_rig_xdp_packet(rig, &p), XDP_PASS);
+	assert_int_equal(arrives(PEER4, 443, CRMG_TEST_ACK, 100), XDP_PASS);
 	after(61 * CRMG_NS_PER_SEC);
 	for (int i = 0; i < SPENT / 1000; i++)
 		assert_true(leaves(PEER4, 443, 1000, 900));
@@ -172,6 +214,146 @@ static void test_shadow(void **state)
 	assert_int_equal(is.dropped_out, was.dropped_out);
 }
 
+/* What sources share goes on at its rate for all of them together, who has no slot too. */
+static void test_shared(void **state)
+{
+	static const struct {
+		uint16_t port;
+		const char *service, *policy;
+		enum crmg_reason reason;
+	} rows[] = {
+		{ 444, "wide", "wide", CRMG_REASON_AGGREGATE },
+		{ 445, "sum", "sum", CRMG_REASON_TOTAL },
+		{ 446, "whole", "none", CRMG_REASON_TOTAL },
+	};
+	const struct crmg_addr peers[] = { PEER4, OTHER4 };
+
+	(void)state;
+	for (size_t i = 0; i < CRMG_ARRAY_SIZE(rows); i++) {
+		uint64_t resets = crmg_rig_host(rig, CRMG_HOST_RESETS), left[2], all;
+		struct crmg_row was, is;
+		uint16_t port = rows[i].port;
+
+		crmg_rig_forget(rig);
+		after(START_NS);
+		meet(PEER4, port);
+		send_all(PEER4, port, SPENT / 2);
+		send_all(OTHER4, port, SPENT / 2);
+		was = crmg_rig_row(rig, rows[i].service, rows[i].policy);
+		offered_two(peers, port, 10000, 1000, left);
+		is = crmg_rig_row(rig, rows[i].service, rows[i].policy);
+		all = left[0] + left[1];
+		assert_in_range(all, 10 * RATE - 1000, 10 * RATE + 1000);
+		assert_int_equal(is.bytes_out - was.bytes_out, all);
+		assert_int_equal(is.dropped_bytes_out - was.dropped_bytes_out, 80000000 - all);
+		assert_int_equal(is.reasons[rows[i].reason] - was.reasons[rows[i].reason],
+				 80000 - all / 1000);
+		assert_int_equal(is.budgets_exceeded - was.budgets_exceeded, 1);
+		assert_int_equal(crmg_rig_detail(rig, rows[i].service, PEER4)->bytes_out,
+				 SPENT / 2 + left[0]);
+		/* Nobody's requests are refused, and no connection is ended. */
+		assert_int_equal(arrives(THIRD4, port, CRMG_TEST_SYN, 0), XDP_PASS);
+		assert_int_equal(arrives(PEER4, port, CRMG_TEST_ACK, 100), XDP_PASS);
+		assert_int_equal(crmg_rig_host(rig, CRMG_HOST_RESETS), resets);
+		after(61 * CRMG_NS_PER_SEC);
+		send_all(OTHER4, port, SPENT);
+	}
+}
+
+/* Each at its own rate, all together at theirs: the lower one is what is had. */
+static void test_rates(void **state)
+{
+	const struct crmg_addr peers[] = { PEER4, OTHER4 };
+	uint64_t left[2];
+
+	(void)state;
+	spend(PEER4, 447);
+	meet(OTHER4, 447);
+	assert_in_range(offered(PEER4, 447, 1000, 1000), RATE - 1000, RATE + 1000);
+	send_all(OTHER4, 447, SPENT);
+	offered_two(peers, 447, 1000, 1000, left);
+	/* The total has used up its 240 kB. */
+	offered_two(peers, 447, 10000, 1000, left);
+	assert_in_range(left[0] + left[1], 10 * 96000 - 1000, 10 * 96000 + 1000);
+	assert_in_range(left[0], 0, 10 * RATE + 1000);
+	assert_in_range(left[1], 0, 10 * RATE + 1000);
+}
+
+/* What the rate of one refuses is charged to no other, be it used up or not. */
+static void test_all_or_none(void **state)
+{
+	uint64_t left;
+
+	(void)state;
+	spend(PEER4, 447);
+	meet(OTHER4, 447);
+	meet(THIRD4, 447);
+	left = offered(PEER4, 447, 1000, 1000);
+	assert_in_range(left, RATE - 1000, RATE + 1000);
+	send_all(OTHER4, 447, SPENT);
+	/* What is left of 240 kB, and the packet that finds it used up. */
+	send_all(THIRD4, 447, 240000 - 2 * SPENT - left + 1000);
+	assert_false(leaves(THIRD4, 447, 1000, 900));
+	/*
+	 * 32 of 96 kB are left of that second, and 96 come with the next: 63 of them fill its own
+	 * budget, which takes 323 ms, and then its own rate is lower.
+	 */
+	assert_in_range(offered(PEER4, 447, 1000, 1000), RATE - 1000, RATE + 1000);
+	assert_in_range(offered(THIRD4, 447, 1000, 1000), 63000 + RATE * 677 / 1000 - 3000,
+			63000 + RATE * 677 / 1000 + 3000);
+}
+
+/* Beside a total that cuts: slowed down until that is used up, and then nothing leaves. */
+static void test_cut(void **state)
+{
+	uint64_t resets, left;
+
+	(void)state;
+	spend(PEER4, 448);
+	meet(OTHER4, 448);
+	resets = crmg_rig_host(rig, CRMG_HOST_RESETS);
+	left = offered(PEER4, 448, 1000, 1000);
+	assert_in_range(left, RATE - 1000, RATE + 1000);
+	assert_int_equal(arrives(PEER4, 448, CRMG_TEST_ACK, 100), XDP_PASS);
+	assert_int_equal(crmg_rig_host(rig, CRMG_HOST_RESETS), resets);
+	left += offered(PEER4, 448, 2000, 1000);
+	assert_int_equal(left, 160000 - SPENT);
+	assert_int_equal(crmg_rig_refused(rig, "stops", PEER4), CRMG_REASON_TOTAL);
+	assert_int_equal(arrives(PEER4, 448, CRMG_TEST_ACK, 100), XDP_DROP);
+	assert_int_equal(arrives(OTHER4, 448, CRMG_TEST_SYN, 0), XDP_DROP);
+	assert_true(crmg_rig_host(rig, CRMG_HOST_RESETS) > resets);
+	after(61 * CRMG_NS_PER_SEC);
+	assert_int_equal(arrives(PEER4, 448, CRMG_TEST_SYN, 0), XDP_PASS);
+	send_all(PEER4, 448, SPENT);
+}
+
+/* In shadow all leaves of what is shared too. */
+static void test_dry(void **state)
+{
+	struct crmg_row was, is;
+
+	(void)state;
+	spend(PEER4, 449);
+	was = crmg_rig_row(rig, "dry", "dry");
+	assert_int_equal(offered(PEER4, 449, 1000, 1000), 4000000);
+	is = crmg_rig_row(rig, "dry", "dry");
+	assert_in_range(is.would_drop[CRMG_REASON_TOTAL] - was.would_drop[CRMG_REASON_TOTAL],
+			4000 - 65, 4000 - 63);
+	assert_int_equal(is.dropped_out, was.dropped_out);
+}
+
+/* While other CPUs are always faster nothing leaves at no rate. */
+static void test_contended(void **state)
+{
+	(void)state;
+	spend(PEER4, 445);
+	crmg_rig_set_contended(rig, true);
+	assert_false(leaves(PEER4, 445, 1000, 900));
+	crmg_rig_set_contended(rig, false);
+	assert_int_equal(crmg_rig_refused(rig, "sum", PEER4), CRMG_REASON_CONTENTION);
+	assert_in_range(offered(PEER4, 445, 1000, 1000), RATE - 1000, RATE + 1000);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -188,6 +370,12 @@ int main(void)
 		cmocka_unit_test(test_no_data),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_shadow),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_all_or_none),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_dry),
+		cmocka_unit_test(test_contended),
 	};
 
 	return cmocka_run_group_tests_name("throttle", tests, set_up, tear_down);

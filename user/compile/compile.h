@@ -46,10 +46,10 @@ void crmg_image_stamp(struct crmg_image *image, const struct crmg_image *old, ui
  */
 int crmg_image_validate(const struct crmg_image *image);
 
-/* True if what is sent to its sources is slowed down when a budget is used up. */
+/* True if what is sent to its sources is slowed down when a budget of the policy is used up. */
 static inline bool crmg_binding_throttles(const struct crmg_binding *binding)
 {
-	return binding->quotas && binding->mode != CRMG_MODE_OFF &&
+	return binding->mode != CRMG_MODE_OFF &&
 	       binding->on_budget == CRMG_ON_BUDGET_THROTTLE;
 }
 

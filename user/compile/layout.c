@@ -108,7 +108,7 @@ static void write_binds(const struct crmg_build *b, struct crmg_image *image)
 		crmg_bind_write(b, &b->binds[i], &bindings[i], &labels[i]);
 }
 
-/* index 0: there are none. ladder: what comes of them. */
+/* index 0: there are none. ladder: what comes of them, but for the rate, which is their own. */
 static void write_quotas(struct crmg_image *image, uint16_t index,
 			 const struct crmg_model_bytes_out *from,
 			 const struct crmg_model_bytes_out *ladder)
@@ -120,8 +120,8 @@ static void write_quotas(struct crmg_image *image, uint16_t index,
 	to->on_budget = ladder->on_budget;
 	to->notify_at = ladder->notify_at ? ladder->notify_at : CRMG_NOTIFY_AT;
 	if (to->on_budget == CRMG_ON_BUDGET_THROTTLE) {
-		to->throttle_to = ladder->throttle_to;
-		to->throttle = crmg_throttle_of(ladder->throttle_to);
+		to->throttle_to = from->throttle_to;
+		to->throttle = crmg_throttle_of(from->throttle_to);
 	}
 	for (size_t q = 0; q < from->count; q++)
 		to->quota[q] = (struct crmg_quota){

@@ -15,8 +15,16 @@ static void read_shared_limits(struct crmg_reader *r, const struct crmg_node *no
 		crmg_read_shared_limits(r, node, target);
 }
 
+static void read_total_throttle_to(struct crmg_reader *r, const struct crmg_node *node,
+				   void *target, unsigned int arg)
+{
+	(void)arg;
+	crmg_read_throttle_to(r, node, &((struct crmg_model_budget *)target)->bytes_out);
+}
+
 static const struct crmg_key total_keys[] = {
 	{ "limits", read_shared_limits, 0, true },
+	{ "throttle_to", read_total_throttle_to, 0, false },
 };
 
 static void read_total_notify_at(struct crmg_reader *r, const struct crmg_node *node, void *target,
@@ -33,11 +41,12 @@ static void read_total_on_budget(struct crmg_reader *r, const struct crmg_node *
 	crmg_read_on_budget(r, node, &((struct crmg_model_budget *)target)->bytes_out);
 }
 
-/* A policy says for all its budgets what comes of them, a service is none. */
+/* A policy says for all its budgets what comes of them, but for the rates; a service is none. */
 static const struct crmg_key service_total_keys[] = {
 	{ "limits", read_shared_limits, 0, true },
 	{ "notify_at", read_total_notify_at, 0, false },
 	{ "on_budget", read_total_on_budget, 0, false },
+	{ "throttle_to", read_total_throttle_to, 0, false },
 };
 
 void crmg_read_policy_total(struct crmg_reader *r, const struct crmg_node *node,
@@ -84,10 +93,17 @@ static void read_aggregate_limits(struct crmg_reader *r, const struct crmg_node 
 	read_shared_limits(r, node, &((struct crmg_model_policy *)target)->aggregate, arg);
 }
 
+static void read_aggregate_throttle_to(struct crmg_reader *r, const struct crmg_node *node,
+				       void *target, unsigned int arg)
+{
+	read_total_throttle_to(r, node, &((struct crmg_model_policy *)target)->aggregate, arg);
+}
+
 static const struct crmg_key aggregate_keys[] = {
 	{ "ipv4", read_v4_wide, 0, false },
 	{ "ipv6", read_v6_wide, 0, false },
 	{ "limits", read_aggregate_limits, 0, true },
+	{ "throttle_to", read_aggregate_throttle_to, 0, false },
 };
 
 void crmg_read_aggregate(struct crmg_reader *r, const struct crmg_node *node, void *target,

@@ -173,6 +173,8 @@ static void move_places(struct crmg_model_policy *policy, struct crmg_place plac
 	if (policy->bytes_out.on_budget_place.line)
 		policy->bytes_out.on_budget_place = place;
 	policy->bytes_out.throttle_place = (struct crmg_place){ 0 };
+	policy->aggregate.bytes_out.throttle_place = (struct crmg_place){ 0 };
+	policy->total.bytes_out.throttle_place = (struct crmg_place){ 0 };
 	move_quotas(&policy->bytes_out, place);
 	move_quotas(&policy->aggregate.bytes_out, place);
 	move_quotas(&policy->total.bytes_out, place);

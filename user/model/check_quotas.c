@@ -22,35 +22,39 @@ static void check_needed(const struct crmg_model *model, const struct crmg_model
 	if (out->on_budget_place.line)
 		crmg_check_error(model, err, out->on_budget_place, "'on_budget' of %s needs limit "
 				 "'bytes_out', or there is no budget", whose);
-	if (out->throttle_place.line)
-		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of %s needs limit "
-				 "'bytes_out', or there is no budget", whose);
 }
 
-static void check_throttle(const struct crmg_model *model, const struct crmg_model_policy *policy,
+/* Each budget that throttles has a rate of its own. ladder: says whether it does. */
+static void check_throttle(const struct crmg_model *model, const struct crmg_model_bytes_out *out,
+			   const struct crmg_model_bytes_out *ladder, const char *whose,
 			   struct crmg_err *err)
 {
-	const struct crmg_model_bytes_out *out = &policy->bytes_out;
-	bool throttles = out->on_budget == CRMG_ON_BUDGET_THROTTLE;
+	bool throttles = ladder->on_budget == CRMG_ON_BUDGET_THROTTLE;
 
-	if (throttles && !out->throttle_to)
-		crmg_check_error(model, err, out->on_budget_place, "'on_budget: throttle' of policy "
-				 "'%s' needs 'throttle_to', the rate that it goes on at, as "
-				 "64kB/s", policy->name);
-	if (!throttles && out->throttle_place.line)
-		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of policy '%s' needs "
-				 "'on_budget: throttle', or it has no effect", policy->name);
+	if (!out->count && out->throttle_place.line)
+		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of %s needs limit "
+				 "'bytes_out' there, or there is no budget", whose);
+	else if (!throttles && out->throttle_place.line)
+		crmg_check_error(model, err, out->throttle_place, "'throttle_to' of %s needs "
+				 "'on_budget: throttle', or it has no effect", whose);
+	else if (out->count && throttles && !out->throttle_to)
+		crmg_check_error(model, err, ladder->on_budget_place, "'on_budget: throttle' needs "
+				 "'throttle_to' in %s, the rate that it goes on at, as 64kB/s",
+				 whose);
 }
 
-/* Of what sources share there is no one to slow down. */
-static void check_slowed(const struct crmg_model *model, const struct crmg_model_policy *policy,
-			 const struct crmg_model_bytes_out *total, const char *whose,
-			 struct crmg_err *err)
+static void check_rates(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			struct crmg_err *err)
 {
-	if (total->count && policy->bytes_out.on_budget == CRMG_ON_BUDGET_THROTTLE)
-		crmg_check_error(model, err, policy->bytes_out.on_budget_place,
-				 "'on_budget: throttle' of policy '%s' does not go together with "
-				 "'bytes_out' of %s yet; use alert or cut", policy->name, whose);
+	const struct crmg_model_bytes_out *ladder = &policy->bytes_out;
+	char whose[WHOSE_LEN];
+
+	snprintf(whose, sizeof(whose), "policy '%s'", policy->name);
+	check_throttle(model, ladder, ladder, whose, err);
+	snprintf(whose, sizeof(whose), "the aggregate of policy '%s'", policy->name);
+	check_throttle(model, &policy->aggregate.bytes_out, ladder, whose, err);
+	snprintf(whose, sizeof(whose), "the total of policy '%s'", policy->name);
+	check_throttle(model, &policy->total.bytes_out, ladder, whose, err);
 }
 
 static void check_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
@@ -62,20 +66,9 @@ static void check_policy(const struct crmg_model *model, const struct crmg_model
 	if (policy->deny && out->count)
 		crmg_check_error(model, err, out->place, "policy '%s' has 'deny: true' and limit "
 				 "'bytes_out'; one excludes the other", policy->name);
-	check_slowed(model, policy, &policy->aggregate.bytes_out, "its aggregate", err);
-	check_slowed(model, policy, &policy->total.bytes_out, "its total", err);
-	for (size_t i = 0; i < policy->service_count; i++) {
-		const struct crmg_model_service *service = &model->services[policy->services[i]];
-
-		snprintf(whose, sizeof(whose), "the total of service '%s'", service->name);
-		check_slowed(model, policy, &service->total.bytes_out, whose, err);
-	}
-	if (out->count) {
-		check_throttle(model, policy, err);
-		return;
-	}
+	check_rates(model, policy, err);
 	snprintf(whose, sizeof(whose), "policy '%s'", policy->name);
-	if (!policy->aggregate.bytes_out.count && !policy->total.bytes_out.count)
+	if (!out->count && !policy->aggregate.bytes_out.count && !policy->total.bytes_out.count)
 		check_needed(model, out, whose, err);
 }
 
@@ -88,9 +81,7 @@ static void check_service(const struct crmg_model *model, const struct crmg_mode
 	snprintf(whose, sizeof(whose), "the total of service '%s'", service->name);
 	if (!out->count)
 		check_needed(model, out, whose, err);
-	else if (out->on_budget == CRMG_ON_BUDGET_THROTTLE)
-		crmg_check_error(model, err, out->on_budget_place, "'on_budget: throttle' slows one "
-				 "source down, and %s is of all; use alert or cut", whose);
+	check_throttle(model, out, out, whose, err);
 	for (size_t i = 0; i < out->count; i++)
 		if (out->quota[i].per_s < CRMG_QUOTA_PER_MIN_SERVICE)
 			crmg_check_error(model, err, out->quota[i].place, "a quota per %s is too short "

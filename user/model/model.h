@@ -58,7 +58,7 @@ struct crmg_model_bytes_out {
 struct crmg_model_budget {
 	bool set;
 	struct crmg_model_limit limits[CRMG_LIMIT_COUNT];
-	struct crmg_model_bytes_out bytes_out;	/* of a policy's: its own says all beside quotas */
+	struct crmg_model_bytes_out bytes_out;	/* of a policy's: quotas and throttle_to, no more */
 	struct crmg_place place;	/* of its key */
 };
 

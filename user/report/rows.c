@@ -89,8 +89,9 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	const struct crmg_binding *binding = row->binding;
 	bool cuts = binding->flags & CRMG_BINDING_CUTS;
 	bool slows = crmg_binding_throttles(binding);
+	bool acts = slows || (cuts && binding->on_budget == CRMG_ON_BUDGET_CUT);
 	bool total = binding->total_limits || binding->flags & CRMG_BINDING_SERVICE ||
-		     (cuts && binding->total_quotas);
+		     (acts && binding->total_quotas);
 	bool caps = binding->flags & CRMG_BINDING_CONNS;
 
 	switch (reason) {
@@ -101,16 +102,13 @@ bool crmg_row_can_give(const struct crmg_policy_row *row, enum crmg_reason reaso
 	case CRMG_REASON_DENIED:
 		return binding->kind == CRMG_BINDING_DENY;
 	case CRMG_REASON_AGGREGATE:
-		return binding->aggregate_limits ||
-		       (cuts && binding->aggregate_quotas &&
-			binding->on_budget == CRMG_ON_BUDGET_CUT);
+		return binding->aggregate_limits || (acts && binding->aggregate_quotas);
 	case CRMG_REASON_TOTAL:
 		return total;
 	case CRMG_REASON_SANITY:
 		return binding->sanity == CRMG_SANITY_REFUSE && binding->kind != CRMG_BINDING_ALLOW;
 	case CRMG_REASON_BYTES_OUT:
-		return slows || (cuts && binding->quotas &&
-				 binding->on_budget == CRMG_ON_BUDGET_CUT);
+		return acts && binding->quotas;
 	case CRMG_REASON_EARLY:
 	case CRMG_REASON_UNREADABLE:
 		return crmg_counts_requests(binding);
