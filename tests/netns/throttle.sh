@@ -28,7 +28,11 @@ budget() {
 }
 throttle() { budget throttle "throttle_to: $((RATE / 1000))kB/s"; }
 
-arrived() { ip -n "$LAB-bad" -s -j link show abu0 | jq '.[0].stats64.rx.bytes'; }
+# At both clients together.
+arrived() {
+	{ ip -n "$LAB-bad" -s -j link show abu0 && ip -n "$LAB-good" -s -j link show int0; } |
+		jq -s 'map(.[0].stats64.rx.bytes) | add'
+}
 retransmitted() { in_host nstat -asz TcpRetransSegs | awk '/^Tcp/ { print $2 }'; }
 now_us() { echo $((${EPOCHREALTIME/./})); }
 throttled() {
@@ -36,18 +40,18 @@ throttled() {
 		jq -es 'any(.[].services[]; .throttled_to == "400kB/s" and (.cut | not))' >/dev/null
 }
 
-# downloads URL COUNT: exports over as many connections at once, in the background.
+# downloads WHO URL COUNT: exports over as many connections at once, in the background.
 downloads() {
-	in_bad curl -sfkZ --parallel-immediate --parallel-max "$2" --max-time 60 "$1?[1-$(($2 + 3))]" \
+	"in_$1" curl -sfkZ --parallel-immediate --parallel-max "$3" --max-time 60 "$2?[1-$(($3 + 3))]" \
 		-o /dev/null 2>/dev/null &
 }
 
-# paced: until 1.6 MB more have arrived, at most 10 % off the rate. A super-packet more or
-# less is 4 % of them.
+# paced [BYTES]: until 1.6 MB or so many more have arrived, at most 10 % off the rate. A
+# super-packet more or less is 4 % of 1.6 MB.
 paced() {
 	local bytes us
 	bytes=$(arrived) us=$(now_us)
-	lab_until at_least $((bytes + 1600000)) arrived
+	lab_until at_least $((bytes + ${1-1600000})) arrived
 	bytes=$(($(arrived) - bytes)) us=$(($(now_us) - us))
 	measured "$((bytes * 1000000 / us)) bytes/s of $RATE"
 	expect 'rate, at least' $((bytes * 1000000 / us * 10)) -ge $((RATE * 9))
@@ -56,18 +60,23 @@ paced() {
 
 # slowed URL COUNT GSO: what is over the rate waits in the server's sockets and is not lost.
 slowed() {
-	local lost
 	in_host ethtool -K crm1 gso "$3" tso "$3"
 	lab_until drained
 	attach "$(throttle)" -q
-	downloads "$1" "$2"
+	downloads bad "$1" "$2"
 	trap "kill $! || :" EXIT
 	lab_until throttled
+	lossless
+}
+
+# lossless [BYTES]: at the rate, and nothing is sent again for it.
+lossless() {
+	local lost
 	# What the burst before lost on the way is sent again first.
 	lost=$(arrived)
 	lab_until at_least $((lost + RATE)) arrived
 	lost=$(retransmitted)
-	paced
+	paced "$@"
 	expect 'segments that were sent again' "$(retransmitted)" -eq "$lost"
 }
 
@@ -121,7 +130,7 @@ alerts() {
 # Another program goes on with the rate, from where the old one was.
 renews() {
 	attach "$(throttle)" -q
-	downloads "http://$LAB_CRM:8080/api/export" 2
+	downloads bad "http://$LAB_CRM:8080/api/export" 2
 	trap "kill $! || :" EXIT
 	lab_until throttled
 	crmgate attach crm0 crm1 -q
@@ -129,10 +138,51 @@ renews() {
 	paced
 }
 
+# What all sources are sent together goes on at a rate that they share. Twice as long as the
+# others, since four connections with a pause of up to half a second each vary more.
+together() {
+	policy together <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services:
+		  plain: {transport: tcp, ports: [8080]}
+		policies:
+		  - name: public
+		    service: plain
+		    clients: any
+		    total:
+		      limits: {bytes_out: [{quota: 500kB, per: 1m}]}
+		      throttle_to: $((RATE / 1000))kB/s
+		    on_budget: throttle
+	EOF
+}
+slowed_by() {
+	crmgate why "$2" -j | jq -e --arg by "$1" \
+		'any(.services[]; .throttled_to == "400kB/s" and .throttled_by == $by)' >/dev/null
+}
+shares() {
+	local first
+	lab_until drained
+	attach "$(together)" -q
+	downloads bad "http://$LAB_CRM:8080/api/export" 2
+	first=$!
+	downloads good "http://$LAB_CRM:8080/api/export" 2
+	trap "kill $first $! || :" EXIT
+	lab_until slowed_by policy "$LAB_BAD"
+	slowed_by policy "$LAB_GOOD"
+	lossless 3200000
+	expect 'refused tries' "$(metric 'crmgate_drops_total{reason="total"}')" -gt 0
+	expect 'why' "$(crmgate why "$LAB_GOOD")" =~ \
+		'that all sources of the policy share is used up: no more than 400kB/s is sent'
+}
+
 t 'an export goes on at the rate that throttle_to asks for: TLS, IPv4' fresh serves
 t 'eight share it' fresh slowed "http://$LAB_CRM:8080/api/export" 8 on
 t 'the same over IPv6' fresh slowed "http://[$LAB_CRM6]:8080/api/export" 8 on
 t 'the same without GSO' fresh slowed "http://$LAB_CRM:8080/api/export" 8 off
+in_host ethtool -K crm0 gso off tso off
+t 'two clients share the rate of a total, without loss' fresh shares
+in_host ethtool -K crm0 gso on tso on
 in_host ethtool -K crm1 gso on tso on
 t 'a new program goes on with it' fresh renews
 t 'a detach ends it at once' fresh ends detaches

@@ -253,6 +253,12 @@ static void test_throttle(void **state)
 	assert_string_equal(found(), "");
 	facts.host.forwards[0] = true;
 	assert_string_equal(found(), "warning forwarding | note throttle");
+	/* A budget that sources share throttles as well as their own. */
+	fx.policy.policies[0].total.bytes_out = out;
+	fx.policy.policies[0].bytes_out.count = 0;
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	assert_string_equal(found(), "warning forwarding | note throttle");
 }
 
 /* A rule that leads to a service is a way around it only from a port that it has not. */

@@ -335,6 +335,53 @@ static void test_throttled(void **state)
 	free(text);
 }
 
+static void check_throttled(const char *to, const char *by)
+{
+	json_t *document, *web = limits_of_web(&document);
+
+	assert_string_equal(json_string_value(json_object_get(web, "throttled_to")), to);
+	assert_string_equal(json_string_value(json_object_get(web, "throttled_by")), by);
+	json_decref(document);
+}
+
+/* Of the budgets that are used up that with the lowest rate is named. */
+static void test_throttled_together(void **state)
+{
+	struct crmg_model_policy *partners = &fx.policy.policies[0];
+	struct crmg_window *w;
+	json_t *document;
+	char *text;
+
+	(void)state;
+	fixture_init();
+	with_quotas(8000000);
+	partners->bytes_out.on_budget = CRMG_ON_BUDGET_THROTTLE;
+	partners->bytes_out.throttle_to = 64000;
+	partners->total.bytes_out = (struct crmg_model_bytes_out){
+		.count = 1, .quota = { { 8000000, 60 } }, .throttle_to = 32000,
+	};
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	fx.slots[77].resolved |= (uint64_t)CRMG_SLOT_CUT << 48;
+	check_throttled("64kB/s", "source");
+	w = &fx.total_windows[why.services[0].binding->row].windows.window[0];
+	crmg_window_clear(w, crmg_terms_of(8000000, 60), MONO_NS);
+	crmg_window_charge(w, 8000000, CRMG_WINDOW_FULL, MONO_NS);
+	/* Used up, and nothing was refused yet. */
+	check_throttled("64kB/s", "source");
+	w->terms |= CRMG_WINDOW_OVER;
+	check_throttled("32kB/s", "policy");
+	text = TEXT_OF(crmg_why_text, &fx.snap, &why, false);
+	assert_non_null(strstr(text, "that all sources of the policy share is used up: no more "
+			       "than 32kB/s is sent\n"));
+	free(text);
+	fx.slots[77].resolved &= ~((uint64_t)CRMG_SLOT_CUT << 48);
+	check_throttled("32kB/s", "policy");
+	fx.snap.mono_ns += 61 * CRMG_NS_PER_SEC;
+	assert_true(json_is_null(json_object_get(limits_of_web(&document), "throttled_by")));
+	json_decref(document);
+}
+
 static int64_t available_in(const json_t *web, size_t place)
 {
 	const json_t *limit = json_array_get(json_object_get(web, "limits"), place);
@@ -406,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_banned_json),
 		cmocka_unit_test(test_quotas),
 		cmocka_unit_test(test_throttled),
+		cmocka_unit_test(test_throttled_together),
 		cmocka_unit_test(test_quotas_after_apply),
 	};
 	int failed = cmocka_run_group_tests_name("why", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "../base/util.h"
 #include "text.h"
+#include "why.h"
 
 /* The policy file, for a command to name. */
 static const char *file_of(const struct crmg_checking *c)
@@ -158,7 +159,20 @@ static void judge_forwarding(struct crmg_checking *c)
 		  "apply %s", file_of(c), file_of(c));
 }
 
-/* Services of a policy that throttles, of one transport: "api, export"; how many. */
+/* True if some budget that a binding is under does. */
+static bool slows(const struct crmg_image *image, const struct crmg_binding *binding)
+{
+	for (unsigned int s = 0; s < CRMG_SCOPE_COUNT && binding->mode != CRMG_MODE_OFF; s++) {
+		uint32_t at;
+		const struct crmg_quotas *quotas = crmg_quotas_of(image, binding, s, &at);
+
+		if (quotas && quotas->on_budget == CRMG_ON_BUDGET_THROTTLE)
+			return true;
+	}
+	return false;
+}
+
+/* Services of which something throttles, of one transport: "api, export"; how many. */
 static size_t throttled(const struct crmg_image *image, enum crmg_transport transport, char *buf,
 			size_t size)
 {
@@ -172,7 +186,7 @@ static size_t throttled(const struct crmg_image *image, enum crmg_transport tran
 		for (uint32_t i = 1; i <= crmg_image_head(image)->bindings; i++) {
 			const struct crmg_binding *binding = crmg_image_binding(image, i);
 
-			throttles |= binding->service == s && crmg_binding_throttles(binding);
+			throttles |= binding->service == s && slows(image, binding);
 		}
 		if (!service || !throttles || service->transport != transport)
 			continue;
@@ -194,7 +208,7 @@ static void judge_throttle(struct crmg_checking *c)
 		crmg_advise(c, CRMG_GRADE_NOTE, "%s: UDP cannot be made to wait: what is over "
 			    "throttle_to is dropped", names);
 	if (!throttled(c->patient->image, CRMG_TRANSPORT_TCP, names, sizeof(names)))
-		crmg_advise(c, CRMG_GRADE_OK, "no policy throttles TCP");
+		crmg_advise(c, CRMG_GRADE_OK, "nothing throttles TCP");
 	else if (forwards)
 		crmg_advise(c, CRMG_GRADE_NOTE, "%s: sockets of this host wait for throttle_to, "
 			    "without loss; of what is forwarded, and of containers, that is dropped "

@@ -106,6 +106,20 @@ const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
 	}
 }
 
+bool crmg_quotas_spent(const struct crmg_quotas *quotas, const struct crmg_windows *windows,
+		       uint64_t mono_ns)
+{
+	for (size_t i = 0; i < CRMG_WINDOWS_MAX && quotas->quota[i].terms; i++) {
+		const struct crmg_window *w = &windows->window[i];
+
+		if (w->terms & CRMG_WINDOW_OVER &&
+		    (w->terms & ~CRMG_WINDOW_FLAGS) == quotas->quota[i].terms &&
+		    crmg_window_shut(w, crmg_window_since(w, mono_ns)))
+			return true;
+	}
+	return false;
+}
+
 /* The packet path ends a cut with the first packet that may pass, which may be a while. */
 bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
 		    uint32_t at)

@@ -202,15 +202,6 @@ static uint64_t available(const struct crmg_snapshot *snap, const struct budget 
 	return left < burst ? (uint64_t)left : burst;
 }
 
-const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
-					     const struct crmg_why_service *why)
-{
-	return why->seen && crmg_binding_throttles(why->binding) &&
-	       why->binding->mode == CRMG_MODE_ENFORCE &&
-	       CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT ?
-	       crmg_image_quotas(snap->image, why->binding->quotas) : NULL;
-}
-
 /* What was sent of that which is charged to the quotas of a scope; at: as of crmg_quotas_of(). */
 static struct crmg_windows why_windows(const struct crmg_snapshot *snap,
 				       const struct crmg_addr *addr,
@@ -237,6 +228,35 @@ static struct crmg_pfx why_sharers(const struct crmg_snapshot *snap, const struc
 }
 
 /* Of all scopes, each quota; those with the shortest time first. */
+const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
+					     const struct crmg_addr *addr,
+					     const struct crmg_why_service *why,
+					     enum crmg_scope *ret_scope)
+{
+	bool own = why->seen && CRMG_SLOT_FLAGS(why->source.slot.resolved) & CRMG_SLOT_CUT;
+	bool enforced = why->binding->mode == CRMG_MODE_ENFORCE;
+	const struct crmg_quotas *slowest = NULL;
+
+	*ret_scope = CRMG_SCOPE_SOURCE;
+	for (unsigned int s = 0; s < CRMG_SCOPE_COUNT && enforced; s++) {
+		const struct crmg_quotas *quotas;
+		struct crmg_windows windows;
+		uint32_t at = 0;
+
+		quotas = crmg_quotas_of(snap->image, why->binding, s, &at);
+		if (!quotas || quotas->on_budget != CRMG_ON_BUDGET_THROTTLE ||
+		    (slowest && slowest->throttle_to <= quotas->throttle_to))
+			continue;
+		windows = why_windows(snap, addr, why, s, at);
+		if (!(s == CRMG_SCOPE_SOURCE ? own :
+		      crmg_quotas_spent(quotas, &windows, snap->mono_ns)))
+			continue;
+		slowest = quotas;
+		*ret_scope = s;
+	}
+	return slowest;
+}
+
 static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			 const struct crmg_why_service *why, struct crmg_why_limit *ret)
 {

@@ -67,6 +67,10 @@ const struct crmg_quotas *crmg_quotas_of(const struct crmg_image *image,
 					 const struct crmg_binding *binding,
 					 enum crmg_scope scope, uint32_t *ret_at);
 
+/* True if something was refused under the quotas, and they let no other eighth out yet. */
+bool crmg_quotas_spent(const struct crmg_quotas *quotas, const struct crmg_windows *windows,
+		       uint64_t mono_ns);
+
 /* True if those at that entry (0: none) were used up, and refuse requests under the binding. */
 bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding *binding,
 		    uint32_t at);
@@ -78,9 +82,14 @@ bool crmg_total_cut(const struct crmg_snapshot *snap, const struct crmg_binding 
 bool crmg_why_cut(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 		  const struct crmg_why_service *why, enum crmg_scope *ret_scope);
 
-/* The quotas that slow the source down since one was used up; NULL: none does. */
+/*
+ * The quotas that slow the source down since one was used up, of several those with the lowest
+ * rate; NULL: none does. *ret_scope: whose they are.
+ */
 const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
-					     const struct crmg_why_service *why);
+					     const struct crmg_addr *addr,
+					     const struct crmg_why_service *why,
+					     enum crmg_scope *ret_scope);
 
 /*
  * The limits of addr in the order of decision, into ret[CRMG_WHY_LIMITS_MAX]; returns how

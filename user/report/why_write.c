@@ -95,13 +95,13 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	const struct crmg_slot *slot = &why->source.slot;
 	uint32_t refused_tick, reason = crmg_source_refused(slot, detail, &refused_tick);
 	bool refused = why->seen && reason;
-	enum crmg_scope cut_by;
+	enum crmg_scope cut_by, slowed_by;
 	bool cut = crmg_why_cut(snap, addr, why, &cut_by);
 	uint64_t until = crmg_banned_until(snap, why->ban, &why->source);
-	const struct crmg_quotas *throttled = crmg_why_throttled(snap, why);
+	const struct crmg_quotas *throttled = crmg_why_throttled(snap, addr, why, &slowed_by);
 	char rate[CRMG_NUM_LEN];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:s?, s:o, s:o, s:i,"
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:o, s:o, s:i,"
 			 " s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
@@ -118,6 +118,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 		"cut", cut,
 		"cut_by", cut ? crmg_scope_name(cut_by) : NULL,
 		"throttled_to", throttled ? crmg_throttle_text(throttled, rate) : NULL,
+		"throttled_by", throttled ? crmg_scope_name(slowed_by) : NULL,
 		"limits", limits_json(snap, addr, why),
 		"banned_until", until ? crmg_json_until(snap, until) : json_null(),
 		"automatic_bans", detail->auto_bans,
@@ -181,8 +182,8 @@ static void shared_text(const struct crmg_why_limit *limit, FILE *out)
 }
 
 /* Nothing: of a source alone. */
-static void cut_sharers_text(const struct crmg_addr *addr, const struct crmg_why_service *why,
-			     enum crmg_scope scope, FILE *out)
+static void used_up_text(const struct crmg_addr *addr, const struct crmg_why_service *why,
+			 enum crmg_scope scope, FILE *out)
 {
 	uint8_t len = crmg_wide_len(why->binding, addr);
 	struct crmg_addr wide = crmg_addr_cut(*addr, len);
@@ -195,6 +196,20 @@ static void cut_sharers_text(const struct crmg_addr *addr, const struct crmg_why
 		fprintf(out, "that all sources of the %s share ", crmg_scope_name(scope));
 }
 
+static void slowed_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
+			const struct crmg_why_service *why, FILE *out)
+{
+	enum crmg_scope scope;
+	const struct crmg_quotas *throttled = crmg_why_throttled(snap, addr, why, &scope);
+	char rate[CRMG_NUM_LEN];
+
+	if (!throttled)
+		return;
+	fputs("  slowed:  a budget of bytes_out ", out);
+	used_up_text(addr, why, scope, out);
+	fprintf(out, "is used up: no more than %s is sent\n", crmg_throttle_text(throttled, rate));
+}
+
 static void cut_text(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 		     const struct crmg_why_service *why, FILE *out)
 {
@@ -203,7 +218,7 @@ static void cut_text(const struct crmg_snapshot *snap, const struct crmg_addr *a
 	if (!crmg_why_cut(snap, addr, why, &scope))
 		return;
 	fputs("  cut:     a budget of bytes_out ", out);
-	cut_sharers_text(addr, why, scope, out);
+	used_up_text(addr, why, scope, out);
 	fputs("is used up: nothing is sent, requests are refused\n", out);
 }
 
@@ -276,8 +291,7 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 			 const struct crmg_why_service *why, bool colour, FILE *out)
 {
 	char service[CRMG_ESCAPED(CRMG_NAME_LEN)], policy[CRMG_ESCAPED(CRMG_NAME_LEN)];
-	char client[CRMG_ESCAPED(CRMG_NAME_LEN)], rate[CRMG_NUM_LEN];
-	const struct crmg_quotas *throttled = crmg_why_throttled(snap, why);
+	char client[CRMG_ESCAPED(CRMG_NAME_LEN)];
 
 	fprintf(out, "\n%s%s%s: policy %s (client %s), mode %s%s\n", colour ? "\033[1m" : "",
 		crmg_escape(why->service->name, CRMG_NAME_LEN, service, sizeof(service)),
@@ -300,9 +314,7 @@ static void service_text(const struct crmg_snapshot *snap, const struct crmg_add
 		ban_text(snap, &entry, out);
 	}
 	limits_text(snap, addr, why, out);
-	if (throttled)
-		fprintf(out, "  slowed:  a budget of bytes_out is used up: no more than %s is sent\n",
-			crmg_throttle_text(throttled, rate));
+	slowed_text(snap, addr, why, out);
 	cut_text(snap, addr, why, out);
 	seen_text(snap, why, out);
 }
