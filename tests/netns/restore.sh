@@ -411,9 +411,13 @@ another_layout() {
 	start
 	lab_until problem restore_incomplete
 	lab_until logged 'nothing is limited until'
-	# The tables have their size, so the file can be applied once it is there again.
+	# The tables have their size, so the file can be applied once it is there again; whoever
+	# does has seen what was missing, whether a daemon looks on or not.
+	stop KILL
 	mv "$file.away" "$file"
-	lab_until crmgate apply "$file" -q	# busy while the daemon is at it
+	crmgate apply "$file" -q
+	expect_json "$(crmgate status -j)" 'all(.problems[]; .id != "restore_incomplete")'
+	manage
 	lab_until no_problem
 	refused 100
 }

@@ -105,9 +105,6 @@ static void tend(struct manager *m, struct crmg_err *err)
 		return;
 	if (restored || crmg_image_head(image)->generation != m->generation)
 		m->prove_now = true;
-	/* Whoever applies a policy has seen what was missing of the last one. */
-	if (m->generation && crmg_image_head(image)->generation != m->generation)
-		crmg_kern_trouble(m->kern, CRMG_TROUBLE_INCOMPLETE, false, "a policy was applied");
 	m->generation = crmg_image_head(image)->generation;
 	crmg_kern_beat(m->kern, true);
 }
