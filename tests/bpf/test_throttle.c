@@ -3,10 +3,7 @@
  * test_throttle.c - on_budget: throttle, to the byte and by the test's clock. That sockets of
  * the host lose nothing by it: tests/netns/throttle.sh.
  */
-#include "bpf_test.h"
-#include "rig.h"
-
-#include <linux/pkt_cls.h>
+#include "leaving.h"
 
 #define MS_NS    (CRMG_NS_PER_SEC / 1000)
 #define RATE     64000
@@ -15,10 +12,10 @@
 #define OTHER4   CRMG_TEST_V4(203, 0, 113, 8)
 #define THIRD4   CRMG_TEST_V4(203, 0, 113, 9)
 
-#define QUOTA(bytes) "limits: {bytes_out: [{quota: " bytes ", per: 1m}]}"
+#define BUDGET(bytes) "limits: {" QUOTA(bytes) "}"
 #define SLOWS(name)  "  - {name: " name ", service: " name ", on_budget: throttle, "
 
-#define POLICY(name, more) SLOWS(name) "throttle_to: 64kB/s, " more QUOTA("80kB") "}\n"
+#define POLICY(name, more) SLOWS(name) "throttle_to: 64kB/s, " more BUDGET("80kB") "}\n"
 
 static const char policy[] =
 	"version: 1\n"
@@ -30,62 +27,36 @@ static const char policy[] =
 	"  wide: {ports: [444]}\n"
 	"  sum: {ports: [445]}\n"
 	"  whole: {ports: [446],\n"
-	"    total: {on_budget: throttle, throttle_to: 64kB/s, " QUOTA("80kB") "}}\n"
+	"    total: {on_budget: throttle, throttle_to: 64kB/s, " BUDGET("80kB") "}}\n"
 	"  all: {ports: [447]}\n"
-	"  stops: {ports: [448], total: {on_budget: cut, " QUOTA("160kB") "}}\n"
+	"  stops: {ports: [448], total: {on_budget: cut, " BUDGET("160kB") "}}\n"
 	"  dry: {ports: [449]}\n"
+	"  cpus: {ports: [55], transport: udp}\n"
 	"policies:\n"
 	POLICY("api", "") POLICY("dns", "") POLICY("shadow", "mode: shadow, ")
-	SLOWS("wide") "aggregate: {throttle_to: 64kB/s, " QUOTA("80kB") "}}\n"
-	SLOWS("sum") "total: {throttle_to: 64kB/s, " QUOTA("80kB") "}}\n"
-	POLICY("all", "total: {throttle_to: 96kB/s, " QUOTA("240kB") "}, ")
+	SLOWS("wide") "aggregate: {throttle_to: 64kB/s, " BUDGET("80kB") "}}\n"
+	SLOWS("sum") "total: {throttle_to: 64kB/s, " BUDGET("80kB") "}}\n"
+	POLICY("all", "total: {throttle_to: 96kB/s, " BUDGET("240kB") "}, ")
 	POLICY("stops", "")
-	SLOWS("dry") "mode: shadow, total: {throttle_to: 64kB/s, " QUOTA("80kB") "}}\n";
-
-static struct crmg_test_frame frame;
-static uint64_t now;
+	SLOWS("dry") "mode: shadow, total: {throttle_to: 64kB/s, " BUDGET("80kB") "}}\n"
+	SLOWS("cpus") "total: {throttle_to: 64MB/s, " BUDGET("80MB") "}}\n";
 
 static void after(uint64_t ns)
 {
-	now += ns;
-	crmg_rig_set_clock(rig, now);
+	at(now + ns);
 }
 
 /* One frame of `bytes` on the wire, of which `payload` are data; true: it left. */
-static bool leaves(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint32_t payload)
+static bool sends(struct crmg_addr peer, uint16_t port, uint32_t bytes, uint32_t payload)
 {
-	const struct crmg_rig_gso gso = { bytes > 1514 ? bytes / 1000 : 1, bytes > 1514 ? 946 : 0,
-					  bytes };
-	struct crmg_test_packet p = {
-		.src = peer.hi ? SERVER6 : SERVER4, .dst = peer, .sport = port, .dport = 40000,
-		.protocol = port > 100 ? IPPROTO_TCP : IPPROTO_UDP,
-		.tcp_flags = CRMG_TEST_ACK, .payload = payload,
-	};
-
-	crmg_test_build(&p, &frame);
-	return (int)crmg_rig_tc(rig, &frame, &gso) == TC_ACT_UNSPEC;
-}
-
-static uint32_t arrives(struct crmg_addr peer, uint16_t port, uint8_t flags, uint32_t payload)
-{
-	struct crmg_test_packet p = tcp_packet(peer, port, flags);
-
-	p.protocol = port > 100 ? IPPROTO_TCP : IPPROTO_UDP;
-	p.payload = payload;
-	return crmg_rig_xdp_packet(rig, &p);
-}
-
-/* A source that is in the table. */
-static void meet(struct crmg_addr peer, uint16_t port)
-{
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(arrives(peer, port, CRMG_TEST_ACK, 0), XDP_PASS);
+	carried = payload;
+	return leaves_as(peer, port, bytes, bytes > 1514 ? bytes / 1000 : 1);
 }
 
 static void send_all(struct crmg_addr peer, uint16_t port, uint32_t bytes)
 {
 	for (uint32_t sent = 0; sent < bytes; sent += 1000)
-		assert_true(leaves(peer, port, 1000, 900));
+		assert_true(sends(peer, port, 1000, 900));
 }
 
 /* A source that has used up its budget just now. */
@@ -97,29 +68,38 @@ static void spend(struct crmg_addr peer, uint16_t port)
 	send_all(peer, port, SPENT);
 }
 
-/* What leaves to two in so many ms, when much more is offered to both, in frames of that size. */
-static void offered_two(const struct crmg_addr peers[2], uint16_t port, unsigned int ms,
-			uint32_t bytes, uint64_t left[2])
+/* Bytes that leave of four frames of that size at once. */
+static uint64_t sends_four(struct crmg_addr peer, uint16_t port, uint32_t bytes)
 {
-	left[0] = left[1] = 0;
-	while (ms--) {
-		after(MS_NS);
-		for (int i = 0; i < 8; i++)
-			left[i % 2] += leaves(peers[i % 2], port, bytes, 900) ? bytes : 0;
-	}
+	uint64_t left = 0;
+
+	for (int i = 0; i < 4; i++)
+		left += sends(peer, port, bytes, 900) ? bytes : 0;
+	return left;
 }
 
-/* The same of one. */
+/* Bytes that leave in so many ms when much more is offered, in frames of that size. */
 static uint64_t offered(struct crmg_addr peer, uint16_t port, unsigned int ms, uint32_t bytes)
 {
 	uint64_t left = 0;
 
 	while (ms--) {
 		after(MS_NS);
-		for (int i = 0; i < 4; i++)
-			left += leaves(peer, port, bytes, 900) ? bytes : 0;
+		left += sends_four(peer, port, bytes);
 	}
 	return left;
+}
+
+/* The same of frames of 1000 bytes to each of two. */
+static void offered_two(const struct crmg_addr peers[2], uint16_t port, unsigned int ms,
+			uint64_t left[2])
+{
+	left[0] = left[1] = 0;
+	while (ms--) {
+		after(MS_NS);
+		for (int i = 0; i < 2; i++)
+			left[i] += sends_four(peers[i], port, 1000);
+	}
 }
 
 /* From the first byte on at the rate and one packet, with no burst; and all of it is counted. */
@@ -177,10 +157,10 @@ static void test_no_data(void **state)
 {
 	(void)state;
 	spend(PEER4, 443);
-	while (leaves(PEER4, 443, 1000, 900))
+	while (sends(PEER4, 443, 1000, 900))
 		;
 	for (int i = 0; i < 64; i++)
-		assert_true(leaves(PEER4, 443, 1000, 0));
+		assert_true(sends(PEER4, 443, 1000, 0));
 	/* A second of the rate went ahead. */
 	assert_in_range(offered(PEER4, 443, 2000, 1000), RATE - 2000, RATE + 2000);
 }
@@ -190,12 +170,12 @@ static void test_ends(void **state)
 {
 	(void)state;
 	spend(PEER4, 443);
-	while (leaves(PEER4, 443, 1000, 900))
+	while (sends(PEER4, 443, 1000, 900))
 		;
 	assert_int_equal(arrives(PEER4, 443, CRMG_TEST_ACK, 100), XDP_PASS);
 	after(61 * CRMG_NS_PER_SEC);
 	for (int i = 0; i < SPENT / 1000; i++)
-		assert_true(leaves(PEER4, 443, 1000, 900));
+		assert_true(sends(PEER4, 443, 1000, 900));
 	assert_in_range(offered(PEER4, 443, 1000, 1000), RATE - 1000, RATE + 1000);
 }
 
@@ -240,7 +220,7 @@ static void test_shared(void **state)
 		send_all(PEER4, port, SPENT / 2);
 		send_all(OTHER4, port, SPENT / 2);
 		was = crmg_rig_row(rig, rows[i].service, rows[i].policy);
-		offered_two(peers, port, 10000, 1000, left);
+		offered_two(peers, port, 10000, left);
 		is = crmg_rig_row(rig, rows[i].service, rows[i].policy);
 		all = left[0] + left[1];
 		assert_in_range(all, 10 * RATE - 1000, 10 * RATE + 1000);
@@ -271,9 +251,9 @@ static void test_rates(void **state)
 	meet(OTHER4, 447);
 	assert_in_range(offered(PEER4, 447, 1000, 1000), RATE - 1000, RATE + 1000);
 	send_all(OTHER4, 447, SPENT);
-	offered_two(peers, 447, 1000, 1000, left);
+	offered_two(peers, 447, 1000, left);
 	/* The total has used up its 240 kB. */
-	offered_two(peers, 447, 10000, 1000, left);
+	offered_two(peers, 447, 10000, left);
 	assert_in_range(left[0] + left[1], 10 * 96000 - 1000, 10 * 96000 + 1000);
 	assert_in_range(left[0], 0, 10 * RATE + 1000);
 	assert_in_range(left[1], 0, 10 * RATE + 1000);
@@ -293,7 +273,7 @@ static void test_all_or_none(void **state)
 	send_all(OTHER4, 447, SPENT);
 	/* What is left of 240 kB, and the packet that finds it used up. */
 	send_all(THIRD4, 447, 240000 - 2 * SPENT - left + 1000);
-	assert_false(leaves(THIRD4, 447, 1000, 900));
+	assert_false(sends(THIRD4, 447, 1000, 900));
 	/*
 	 * 32 of 96 kB are left of that second, and 96 come with the next: 63 of them fill its own
 	 * budget, which takes 323 ms, and then its own rate is lower.
@@ -348,10 +328,33 @@ static void test_contended(void **state)
 	(void)state;
 	spend(PEER4, 445);
 	crmg_rig_set_contended(rig, true);
-	assert_false(leaves(PEER4, 445, 1000, 900));
+	assert_false(sends(PEER4, 445, 1000, 900));
 	crmg_rig_set_contended(rig, false);
 	assert_int_equal(crmg_rig_refused(rig, "sum", PEER4), CRMG_REASON_CONTENTION);
 	assert_in_range(offered(PEER4, 445, 1000, 1000), RATE - 1000, RATE + 1000);
+}
+
+/* Two CPUs at once: not one frame more leaves than there is room for. */
+static void test_two_cpus(void **state)
+{
+	struct crmg_row was, is;
+	uint64_t left;
+
+	(void)state;
+	crmg_rig_forget(rig);
+	after(START_NS);
+	while (sends(PEER4, 55, 1000, 900))
+		;
+	after(CRMG_NS_PER_SEC);
+	was = crmg_rig_row(rig, "cpus", "cpus");
+	leave_on_two_cpus(PEER4, OTHER4, 55, 100000);
+	is = crmg_rig_row(rig, "cpus", "cpus");
+	left = is.bytes_out - was.bytes_out;
+	assert_true(left <= 64001000);
+	/* What was refused as CPUs were too slow is refused, and not charged. */
+	assert_true(left + 1000 * (is.reasons[CRMG_REASON_CONTENTION] -
+				   was.reasons[CRMG_REASON_CONTENTION]) >= 64000000);
+	assert_int_equal(is.packets_out - was.packets_out + is.dropped_out - was.dropped_out, 200000);
 }
 
 static int set_up(void **state)
@@ -376,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_dry),
 		cmocka_unit_test(test_contended),
+		cmocka_unit_test(test_two_cpus),
 	};
 
 	return cmocka_run_group_tests_name("throttle", tests, set_up, tear_down);
