@@ -118,6 +118,16 @@ static __always_inline __u64 crmg_conn_next(const struct crmg_step *step, __u64 
 	       state << CRMG_CONN_STATE_SHIFT | crmg_conn_age(now_ns);
 }
 
+/* True if it ends here: with the server's last word, or before. Not if its begin was not seen. */
+static __always_inline bool crmg_conn_ends(const struct crmg_step *step, __u64 old, __u64 new)
+{
+	__u64 fresh = new & ~old;
+
+	return !(old & (CRMG_CONN_FIN_OUT | CRMG_CONN_MIDDLE)) &&
+	       (fresh & CRMG_CONN_FIN_OUT || (step->last && fresh & CRMG_CONN_RESET) ||
+		crmg_conn_state(new) == CRMG_CONN_CLOSED);
+}
+
 /*
  * Takes the step that w->step says, if the connection is known and goes on; what it counts
  * no more goes back. Another CPU may change the same tag; it may not be lost.
@@ -149,6 +159,8 @@ __noinline int crmg_conn_move(struct crmg_work *w)
 			continue;
 		if (crmg_conn_units(old) != crmg_conn_units(new))
 			crmg_gauge_give(gauge, crmg_conn_units(old) - crmg_conn_units(new));
+		if (crmg_conn_ends(&w->step, old, new))
+			w->step.over = 1;
 		return 0;
 	}
 	return 0;

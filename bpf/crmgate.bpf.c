@@ -58,6 +58,7 @@
 #include "report.h"
 #include "decide.h"
 #include "floor.h"
+#include "handshake.h"
 #include "wide.h"
 #include "throttle.h"
 #include "totals.h"
@@ -330,6 +331,17 @@ crmg_asks_for(const struct crmg_case *c, enum crmg_reason reason, void *ctx, crm
 	return hides && reason < CRMG_REASON_FIRST_REFUSAL ? CRMG_REASON_UNREADABLE : reason;
 }
 
+/* Forgets what was found out about the packet before. */
+static __always_inline void crmg_nothing_known(struct crmg_work *w)
+{
+	w->source.proven = 0;
+	w->exceeded = 0;
+	w->step.begun = 0;
+	w->step.over = 0;
+	w->walk.begun = 0;
+	w->walk.torn = 0;
+}
+
 /* Decides on w->pkt, a packet for this service; len and packets of w->source are set. */
 static __always_inline enum crmg_verdict
 crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, void *ctx,
@@ -354,11 +366,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	source->service = service;
 	source->syn = !pkt->malformed &&
 		      (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
-	source->proven = 0;
-	w->exceeded = 0;
-	w->step.begun = 0;
-	w->walk.begun = 0;
-	w->walk.torn = 0;
+	crmg_nothing_known(w);
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
 		crmg_hash_source(&source->addr, service, 0, &source->hash);
@@ -403,14 +411,17 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	if (reason == CRMG_REASON_OK)
 		reason = crmg_capped(&c, found);
 	reason = crmg_floored(w, c.standing.binding, crmg_forget(w, reason), ctx, first);
+	reason = crmg_handshakes(&c, crmg_forget(w, reason));
 	reason = crmg_asks_for(&c, crmg_forget(w, reason), ctx, reader);
 	verdict = crmg_decide(&c, crmg_forget(w, reason));
 	if (!crmg_has_conn(w, c.standing.binding))
 		return verdict;
-	if (verdict == CRMG_VERDICT_RESET && crmg_is_form(CRMG_READ_ONCE(w->reason)))
+	if (verdict == CRMG_VERDICT_RESET && crmg_ends_both(CRMG_READ_ONCE(w->reason)))
 		crmg_both_end(w);
 	else
 		crmg_conn_judged(w, verdict == CRMG_VERDICT_PASS);
+	if (crmg_limits_handshakes(c.standing.binding))
+		crmg_handshake_ends(w, crmg_place_row(w, c.standing.binding));
 	return verdict;
 }
 

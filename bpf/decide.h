@@ -44,15 +44,22 @@ static __always_inline bool crmg_is_floor(enum crmg_reason reason)
 	return reason == CRMG_REASON_PLAINTEXT || reason == CRMG_REASON_TLS_VERSION;
 }
 
+#define CRMG_FORMS \
+	(1ULL << CRMG_REASON_PLAINTEXT | 1ULL << CRMG_REASON_TLS_VERSION | \
+	 1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_UNREADABLE | \
+	 1ULL << CRMG_REASON_METHOD | 1ULL << CRMG_REASON_MAX_HEADER | \
+	 1ULL << CRMG_REASON_MAX_BODY)
+
 /* True if what a packet is, and not how many there are, is the reason. Without a branch. */
 static __always_inline bool crmg_is_form(enum crmg_reason reason)
 {
-	const __u64 form = 1ULL << CRMG_REASON_PLAINTEXT | 1ULL << CRMG_REASON_TLS_VERSION |
-			   1ULL << CRMG_REASON_SANITY | 1ULL << CRMG_REASON_UNREADABLE |
-			   1ULL << CRMG_REASON_METHOD | 1ULL << CRMG_REASON_MAX_HEADER |
-			   1ULL << CRMG_REASON_MAX_BODY;
+	return CRMG_FORMS >> reason & 1;
+}
 
-	return form >> reason & 1;
+/* True if nothing can come of its connection: both ends are told when a RST answers it. */
+static __always_inline bool crmg_ends_both(enum crmg_reason reason)
+{
+	return (CRMG_FORMS | 1ULL << CRMG_REASON_HANDSHAKE_FAILURES) >> reason & 1;
 }
 
 /*

@@ -349,12 +349,17 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 		crmg_conn_left(w);
 		if (!crmg_reads(w, binding))
 			return TC_ACT_UNSPEC;
-		if (binding->protocol == CRMG_PROTOCOL_TLS)
+		if (binding->protocol == CRMG_PROTOCOL_TLS) {
 			crmg_read_leaves(skb, w);
-		else if (crmg_counts_requests(w, binding))
+			if (crmg_limits_handshakes(binding)) {
+				crmg_handshake_limit(w, binding, c.slot);
+				crmg_handshake_ends(w, crmg_place_row(w, binding));
+			}
+		} else if (crmg_counts_requests(w, binding)) {
 			crmg_answers(skb, &c, row, client, !CRMG_READ_ONCE(control->panic));
-		else
+		} else {
 			crmg_skip_answers(w);
+		}
 	}
 	return TC_ACT_UNSPEC;
 refused:

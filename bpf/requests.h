@@ -14,13 +14,21 @@ crmg_counts_requests(const struct crmg_work *w, const struct crmg_binding *bindi
 	return binding->reads && crmg_has_conn(w, binding);
 }
 
+static __always_inline bool crmg_limits_handshakes(const struct crmg_binding *binding)
+{
+	return binding->limits & 1 << CRMG_LIMIT_HANDSHAKE_FAILURES;
+}
+
 /* True if the reason is that a request is too much. */
 static __always_inline bool crmg_is_asked(enum crmg_reason reason)
 {
 	return reason == CRMG_REASON_REQUESTS || reason == CRMG_REASON_AUTH_FAILURES;
 }
 
-/* True if it is read: for its requests, or for whether the first one is complete (segments.h). */
+/*
+ * True if it is read: for its requests, for whether the first one is complete (segments.h), or for
+ * whether a handshake fails (handshake.h).
+ */
 static __always_inline bool
 crmg_reads(const struct crmg_work *w, const struct crmg_binding *binding)
 {
@@ -28,7 +36,8 @@ crmg_reads(const struct crmg_work *w, const struct crmg_binding *binding)
 		     (binding->protocol == CRMG_PROTOCOL_TLS ||
 		      binding->protocol == CRMG_PROTOCOL_HTTP);
 
-	return (first || binding->reads) && crmg_has_conn(w, binding);
+	return (first || binding->reads || crmg_limits_handshakes(binding)) &&
+	       crmg_has_conn(w, binding);
 }
 
 /*

@@ -81,6 +81,7 @@ crmg_conn_reset(struct crmg_step *step, const struct crmg_conn *conn, __u64 tag,
 
 	if (!asked && seq - conn->server_acked < CRMG_FLOW_WINDOW)
 		step->marks = CRMG_CONN_RESET;
+	step->last = seq == conn->client_next;
 	if (seq == conn->client_next && (asked || seq == conn->server_acked) && !conn->doubted)
 		step->state = CRMG_CONN_CLOSED;
 }

@@ -288,6 +288,8 @@ crmg_tls_came(struct crmg_walk *k, __u32 header, __u8 type, __u32 len)
 		return crmg_tls_closes(k, header);
 	if (type != CRMG_TLS_DATA)
 		return 0;
+	if (out->flags & CRMG_TLS_OUT_HELLO && len != CRMG_TLS_OVERHEAD_13 + CRMG_TLS_NOTIFY)
+		k->stream.tls.flags |= CRMG_TLS_IN_SECRET;
 	if (!old && !(k->stream.tls.flags & CRMG_TLS_IN_FINISHED))
 		return crmg_tls_unfinished(k, len);
 	if (!old && plain == CRMG_TLS_KEY_UPDATE)

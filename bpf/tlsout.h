@@ -78,6 +78,19 @@ static __always_inline bool crmg_tls_is_new(struct crmg_walk *k, __u32 plain)
 	return counted;
 }
 
+/*
+ * True for a record that a server sends only when it has taken the client's part of the handshake:
+ * before TLS 1.3 its own ChangeCipherSpec (of a session that is resumed it comes first: that was
+ * taken before), in 1.3 what follows on something of the client, unless it is as long as an alert.
+ */
+static __always_inline bool crmg_tls_agrees(const struct crmg_walk *k, __u8 type, __u32 len)
+{
+	if (k->stream.out.flags & CRMG_TLS_OUT_OLD)
+		return type == CRMG_TLS_CCS || type == CRMG_TLS_DATA;
+	return type == CRMG_TLS_DATA && k->stream.tls.flags & CRMG_TLS_IN_SECRET &&
+	       len != CRMG_TLS_OVERHEAD_13 + CRMG_TLS_NOTIFY;
+}
+
 static __always_inline void
 crmg_tls_left(struct crmg_walk *k, __u32 end, __u8 type, __u32 len)
 {
@@ -86,6 +99,8 @@ crmg_tls_left(struct crmg_walk *k, __u32 end, __u8 type, __u32 len)
 	bool old = out->flags & CRMG_TLS_OUT_OLD;
 	__u32 plain;
 
+	if (crmg_tls_agrees(k, type, len))
+		out->flags |= CRMG_TLS_OUT_AGREED;
 	if (type != CRMG_TLS_DATA || len <= out->overhead)
 		return;
 	plain = len - out->overhead;
@@ -113,8 +128,8 @@ crmg_tls_left(struct crmg_walk *k, __u32 end, __u8 type, __u32 len)
 	crmg_tls_answer(k, end);
 }
 
-/* Begins to read a ServerHello, behind whose header the walk is. */
-static __always_inline void crmg_tls_hello(struct crmg_walk *k, void *ctx, crmg_tls_load *load)
+/* Begins to read a ServerHello, behind whose header the walk is, if that is there. */
+static __always_inline void crmg_tls_open(struct crmg_walk *k, void *ctx, crmg_tls_load *load)
 {
 	struct crmg_tls_out *out = &k->stream.out;
 	__u8 *b = k->bytes + CRMG_TLS_SCRATCH;
@@ -135,6 +150,14 @@ static __always_inline void crmg_tls_hello(struct crmg_walk *k, void *ctx, crmg_
 	out->overhead = b[0] == 0xcc ? CRMG_TLS_OVERHEAD_CHACHA : CRMG_TLS_OVERHEAD_GCM;
 	k->ext = at + 39 + session + 3 + 2;
 	k->ext_end = end < k->end ? end : k->end;
+}
+
+/* The same. Of a connection in which none could be read nothing shows that it failed. */
+static __always_inline void crmg_tls_hello(struct crmg_walk *k, void *ctx, crmg_tls_load *load)
+{
+	crmg_tls_open(k, ctx, load);
+	if (!(k->stream.out.flags & CRMG_TLS_OUT_HELLO))
+		k->stream.out.flags |= CRMG_TLS_OUT_AGREED;
 }
 
 /* Reads an extension of the ServerHello. */

@@ -52,6 +52,7 @@ enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43
 #define CRMG_TLS_IN_PENDING   0x100	/* a full record that was a request, or was not */
 #define CRMG_TLS_IN_H2        0x200	/* by what the client sent */
 #define CRMG_TLS_IN_SETTLED   0x400	/* SETTINGS were acknowledged */
+#define CRMG_TLS_IN_SECRET    0x800	/* TLS 1.3: something behind ServerHello that is no alert */
 
 #define CRMG_TLS_OUT_STARTED    0x001
 #define CRMG_TLS_OUT_HELLO      0x002	/* ServerHello was read */
@@ -63,6 +64,7 @@ enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43
 #define CRMG_TLS_OUT_TICKETS    0x080	/* they have passed */
 #define CRMG_TLS_OUT_ANSWER     0x100
 #define CRMG_TLS_OUT_COUNTED    0x200	/* the last record of an answer began it */
+#define CRMG_TLS_OUT_AGREED     0x400	/* the server has taken the client's handshake */
 
 /* Loads n bytes of the frame from an offset; 0 if they are there. */
 typedef long crmg_tls_load(void *ctx, __u32 at, void *to, __u32 n);

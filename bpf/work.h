@@ -52,6 +52,8 @@ struct crmg_step {
 	__u64 clears;		/* ... and loses */
 	__u32 begun;		/* 1: by this segment */
 	__u32 was;		/* CRMG_CONN_*, of what leaves: before */
+	__u32 last;		/* 1: a RST behind all that came */
+	__u32 over;		/* 1: of one that was met in its begin the end begins with it */
 };
 
 /* The flow of a segment that leaves (flows.h). */
@@ -108,6 +110,7 @@ struct crmg_work {
 	struct crmg_reply reply;
 	struct crmg_asking asking;
 	struct crmg_limit failures;	/* cost 0: none (failures.h) */
+	struct crmg_limit handshakes;	/* the same, of those that end (handshake.h) */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */
 	struct crmg_flow_place flow;	/* of what leaves, unless that is a probe */

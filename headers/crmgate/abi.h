@@ -57,7 +57,8 @@
 	X(AUTH_FAILURES, "auth_failures", "too many requests were answered 401 or 403") \
 	X(METHOD,      "method",      "a request with a method that the policy does not name") \
 	X(MAX_HEADER,  "max_header",  "a request with a longer header than the policy allows") \
-	X(MAX_BODY,    "max_body",    "a request with a longer body than the policy allows")
+	X(MAX_BODY,    "max_body",    "a request with a longer body than the policy allows") \
+	X(HANDSHAKE_FAILURES, "handshake_failures", "too many TLS handshakes failed")
 
 /* The first reason that is a refusal; all before it let the packet pass. */
 #define CRMG_REASON_FIRST_REFUSAL CRMG_REASON_MALFORMED
@@ -68,14 +69,17 @@
  * n * cost >> shift time units (see struct crmg_limit). The first
  * CRMG_BUCKET_LIMITS are charged for each arriving packet, by all scopes; the others are
  * of a source only, and have a bucket elsewhere (map "asked"). AUTH_FAILURES is charged by what
- * leaves, and refuses the requests behind.
+ * leaves, and refuses the requests behind; HANDSHAKE_FAILURES by connections that end, and refuses
+ * the first segments of others.
  */
 #define CRMG_LIMITS(X) \
 	X(CONNECTIONS, "connections", "connections", 0,  "new TCP connections (SYN without ACK)") \
 	X(PACKETS,     "packets",     "packets",     0,  "arriving packets") \
 	X(BYTES,       "bytes",       "bytes",       16, "arriving bytes, Ethernet header included") \
 	X(REQUESTS,    "requests",    "requests",    0,  "requests of HTTP") \
-	X(AUTH_FAILURES, "auth_failures", "failures", 0, "requests of plain HTTP answered 401 or 403")
+	X(AUTH_FAILURES, "auth_failures", "failures", 0, \
+	  "requests of plain HTTP answered 401 or 403") \
+	X(HANDSHAKE_FAILURES, "handshake_failures", "failures", 0, "TLS handshakes that failed")
 
 /*
  * X(ID, "name", "help"): what each source may have so many of at once, in the order of
@@ -505,7 +509,8 @@ CRMG_SIZE(struct crmg_budget, 64);
  * those can be forged; `requests`, not yet.
  */
 #define CRMG_STRIKE_LIMITS \
-	(1U << CRMG_LIMIT_PACKETS | 1U << CRMG_LIMIT_BYTES | 1U << CRMG_LIMIT_AUTH_FAILURES)
+	(1U << CRMG_LIMIT_PACKETS | 1U << CRMG_LIMIT_BYTES | 1U << CRMG_LIMIT_AUTH_FAILURES | \
+	 1U << CRMG_LIMIT_HANDSHAKE_FAILURES)
 
 /* Bit i: with a limit of kind i the requests of a policy are read. */
 #define CRMG_LIMITS_ASKED (1U << CRMG_LIMIT_REQUESTS | 1U << CRMG_LIMIT_AUTH_FAILURES)
@@ -949,7 +954,7 @@ struct crmg_asked {
 	__u64 cost;		/* of tat when it was written; 0: no limit */
 	__u64 requests;		/* that passed */
 	__u64 refused;		/* each once, however often it was sent */
-	__u64 failed_tat;	/* the bucket of its failures, 1/256 ns; written by TC */
+	__u64 failed_tat;	/* the bucket of its failures, of either kind, 1/256 ns */
 	__u64 failed_cost;	/* of failed_tat; 0: none was charged */
 };
 CRMG_SIZE(struct crmg_asked, 56);
@@ -1360,7 +1365,8 @@ struct crmg_row {
 	__u64 requests[CRMG_VERDICT_COUNT];	/* of HTTP; under TLS an estimate */
 	__u64 versions[CRMG_ROW_VERSIONS];	/* connections, by enum crmg_tls_version */
 	__u64 responses[CRMG_ROW_CLASSES];	/* of plain HTTP, by enum crmg_class */
-	__u64 failures;				/* requests of plain HTTP answered 401 or 403 */
+	__u64 failures;				/* of plain HTTP: answered 401 or 403; ... */
+						/* ... of TLS: handshakes that failed */
 };
 
 /*

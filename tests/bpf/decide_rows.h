@@ -28,6 +28,7 @@ static const char policy[] =
 	"  asked: {transport: tcp, ports: [9009], protocol: http}\n"
 	"  floor: {transport: tcp, ports: [9010], protocol: tls}\n"
 	"  guarded: {transport: tcp, ports: [9011], protocol: http}\n"
+	"  greeted: {transport: tcp, ports: [9012], protocol: tls}\n"
 	"  shared: {transport: tcp, ports: [9004],\n"
 	"           total: {limits: {connections: {rate: 3/s, burst: 3}}}}\n"
 	"  strict: {transport: tcp, ports: [9005], sanity: refuse}\n"
@@ -56,6 +57,8 @@ static const char policy[] =
 	"  - {name: guarded, service: guarded, clients: any,\n"
 	"     limits: {auth_failures: {rate: 1/h, burst: 1}}, http: {methods: [GET],\n"
 	"     max_header: 1kB, max_body: 1kB}}\n"
+	"  - {name: greeted, service: greeted, clients: any,\n"
+	"     limits: {handshake_failures: {rate: 1/h, burst: 1}}}\n"
 	"  - {name: floor, service: floor, clients: any,\n"
 	"     tls: {minimum: \"1.2\", minimum_action: refuse, plaintext: refuse}}\n"
 	"  - {name: spent, service: spent, clients: any, on_budget: cut,\n"
@@ -385,6 +388,8 @@ static const struct row rows[] = {
 	  .prepare = ask_first, .lie = long_body, DROPPED(MAX_BODY, "guarded", "guarded") },
 	{ "a request after one too many that failed", .packet = GUESS_AT(REFUSAL_LEN),
 	  .prepare = guess, .lie = request, DROPPED(AUTH_FAILURES, "guarded", "guarded") },
+	{ "a hello after one too many that failed", .packet = GREETING, .prepare = fail_once,
+	  .lie = old_hello, DROPPED(HANDSHAKE_FAILURES, "greeted", "greeted") },
 	{ "contention", .packet = { TCP4(PUBLIC4, 443, ACK) }, .before = 1,
 	  .twist = crmg_rig_set_contended, DROPPED(CONTENTION, "api", "public") },
 	{ "T9 a table without room", .packet = { TCP4(PUBLIC4, 443, ACK) }, .prepare = fill_table,

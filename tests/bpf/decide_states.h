@@ -136,6 +136,30 @@ static void ask_first(struct crmg_rig *rig)
 	ask_at(rig, 9011);
 }
 
+/* The first segment behind a handshake that failed; PUBLIC4 may have one an hour. */
+#define GREETING \
+	{ TCP4(PUBLIC4, 9012, ACK), .seq = 1001, .ack = REQUEST_ACK, .payload = HELLO_LEN }
+
+static void fail_once(struct crmg_rig *rig)
+{
+	struct conversation c = conversation(rig, PUBLIC4, 40001);
+	struct crmg_test_packet p;
+	struct crmg_test_frame f;
+
+	c.dport = 9012;
+	handshake(&c);
+	p = client_segment(&c, ACK);
+	p.payload = HELLO_LEN;
+	crmg_test_build(&p, &f);
+	old_hello(&f);
+	crmg_rig_xdp(rig, &f, NULL);
+	server_sends(&c, FIN | ACK, 0);
+	c = conversation(rig, PUBLIC4, 40000);
+	c.dport = 9012;
+	c.next = REQUEST_ACK - 1;
+	handshake(&c);
+}
+
 static void guess(struct crmg_rig *rig)
 {
 	const struct crmg_test_packet answer = {

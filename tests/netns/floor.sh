@@ -261,6 +261,66 @@ any_hello() {
 	expect 'versions' "$(versions)" =~ '^1.2=1 1.3=[0-9]+$'
 }
 
+failed_handshakes() { policy_value public handshake_failures; }
+# fails_to PORT [OPTION]...: a handshake that one of the two ends, over when this returns.
+fails_to() {
+	local before
+	before=$(failed_handshakes)
+	expect_exit 1 in_good timeout 10 openssl s_client -connect "$LAB_CRM:$1" \
+		-cipher 'DEFAULT:@SECLEVEL=0' "${@:2}" </dev/null
+	lab_until is $((before + 1)) failed_handshakes
+}
+# talks [TEXT]: a connection that ends behind that text.
+talks() {
+	in_good python3 - "$LAB_CRM" "$PORT" "${1-}" <<-'EOP'
+		import socket, sys
+		s = socket.create_connection(sys.argv[1:3])
+		s.settimeout(10)
+		s.send(sys.argv[3].encode("latin-1").decode("unicode_escape").encode("latin-1"))
+		s.shutdown(socket.SHUT_WR)
+		try:
+		    s.recv(4096)
+		except ConnectionResetError:
+		    pass
+	EOP
+}
+
+# Those that fail, whoever ends them, and none that is completed; then hellos are refused.
+failing() {
+	attach "$(floor 'limits: {handshake_failures: {rate: 1/h, burst: 5}}, on_exceed: reset')" -q
+	speak 1.2 "https://$LAB_CRM:$PORT/large"
+	speak 1.3 "https://$LAB_CRM:$PORT/" -o /dev/null "https://$LAB_CRM:$PORT/large"
+	openssl_resumes
+	MSS=88 pieces "$LAB_CRM" "$PORT" 1.2 0 0 0 >/dev/null
+	MSS=88 pieces "$LAB_CRM" "$PORT" 1.3 0 0 0 >/dev/null
+	talks
+	lab_until gone
+	expect 'versions' "$(versions)" == '1.2=4 1.3=2'
+	expect 'failures' "$(failed_handshakes)" -eq 0
+	# No version in common, which the server says; a CA that the client does not know.
+	fails_to 443 -tls1_1
+	fails_to "$PORT" -tls1_3 -verify_return_error
+	fails_to "$PORT" -tls1_2 -verify_return_error
+	# A hello that is cut off, and what is no TLS.
+	talks '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'
+	lab_until is 4 failed_handshakes
+	talks 'SSH-2.0-x\r\n'
+	lab_until is 5 failed_handshakes
+	# With a RST at both ends nobody waits.
+	expect_exit 35 speak 1.3 "https://$LAB_CRM:$PORT/"
+	lab_until gone
+	expect 'refused' "$(reason drops handshake_failures)" -ge 1
+	in_bad curl -sk --max-time 10 -o /dev/null "https://$LAB_CRM:$PORT/"
+	lab_until gone
+	expect 'failures' "$(failed_handshakes)" -eq 5
+	expect 'metric' "$(metric 'crmgate_handshake_failures_total{policy="public"}')" -eq 5
+	expect_json "$(crmgate why "$LAB_GOOD" -j)" '.services[0].limits[] |
+		select(.name == "handshake_failures") | .available == 0'
+	expect_json "$(crmgate why "$LAB_BAD" -j)" '.services[0].limits[] |
+		select(.name == "handshake_failures") | .available == 5'
+}
+
+t 'handshakes that fail are limited' fresh failing
 t 'connections by version of TLS' fresh inventory
 t 'connections without a version' fresh no_version
 t 'a connection met in its middle has no version' fresh in_the_middle

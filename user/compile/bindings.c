@@ -236,7 +236,7 @@ uint8_t crmg_binding_asks(const struct crmg_binding *binding)
 	for (size_t i = 0; i < CRMG_CAP_COUNT; i++)
 		if (binding->cap[i])
 			return CRMG_BINDING_CONNS;
-	if (binding->reads)
+	if (binding->reads || binding->limits & 1U << CRMG_LIMIT_HANDSHAKE_FAILURES)
 		return CRMG_BINDING_CONNS;
 	if (binding->mode == CRMG_MODE_ENFORCE && binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		return CRMG_BINDING_CONNS;

@@ -254,7 +254,6 @@ static const struct crmg_key limit_keys[] = {
 #define X(ID, name, ...) { name, read_cap, CRMG_LIMIT_COUNT + CRMG_CAP_##ID, false },
 	CRMG_CAPS(X)
 #undef X
-	{ "handshake_failures", NULL, 0, false },
 	{ "bytes_out", read_bytes_out, BYTES_OUT_ID, false },
 };
 

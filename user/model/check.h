@@ -66,6 +66,9 @@ void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
 /* Words for protocols, by enum crmg_protocol (check_answers.c). */
 extern const char *const crmg_check_protocols[];
 
+/* Names of limits, by enum crmg_limit_id (check_limits.c). */
+extern const char *const crmg_check_kinds[];
+
 /* The same of what requests are answered. */
 void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err);
 

@@ -33,21 +33,24 @@ static void check_reject(const struct crmg_model *model, const struct crmg_model
 				 policy->name);
 }
 
-/* What the server answers is seen in plain text. */
+/* What the server answers is seen in plain text; handshakes are those of TLS. */
 static void check_failures(const struct crmg_model *model, const struct crmg_model_policy *policy,
+			   enum crmg_limit_id limit, enum crmg_protocol protocol,
 			   struct crmg_err *err)
 {
-	const struct crmg_model_limit *failures = &policy->limits[CRMG_LIMIT_AUTH_FAILURES];
+	const struct crmg_model_limit *failures = &policy->limits[limit];
 
 	if (!failures->set)
 		return;
 	for (size_t s = 0; s < policy->service_count; s++) {
 		const struct crmg_model_service *service = &model->services[policy->services[s]];
 
-		if (service->protocol != CRMG_PROTOCOL_HTTP)
+		if (service->protocol != protocol)
 			crmg_check_error(model, err, failures->place,
-					 "limit 'auth_failures' needs protocol http; service '%s' of "
-					 "policy '%s' is %s", service->name, policy->name,
+					 "limit '%s' needs protocol %s; service '%s' of policy "
+					 "'%s' is %s", crmg_check_kinds[limit],
+					 crmg_check_protocols[protocol], service->name,
+					 policy->name,
 					 crmg_check_protocols[service->protocol]);
 	}
 }
@@ -77,7 +80,10 @@ void crmg_check_answers(const struct crmg_model *model, struct crmg_err *err)
 {
 	for (size_t i = 0; i < model->policy_count; i++) {
 		check_reject(model, &model->policies[i], err);
-		check_failures(model, &model->policies[i], err);
+		check_failures(model, &model->policies[i], CRMG_LIMIT_AUTH_FAILURES,
+			       CRMG_PROTOCOL_HTTP, err);
+		check_failures(model, &model->policies[i], CRMG_LIMIT_HANDSHAKE_FAILURES,
+			       CRMG_PROTOCOL_TLS, err);
 		check_http(model, &model->policies[i], err);
 	}
 }

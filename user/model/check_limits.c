@@ -8,7 +8,7 @@
 #include "../base/num.h"
 #include "../base/util.h"
 
-static const char *const limit_names[] = {
+const char *const crmg_check_kinds[] = {
 #define X(ID, name, ...) [CRMG_LIMIT_##ID] = name,
 	CRMG_LIMITS(X)
 #undef X
@@ -59,7 +59,7 @@ static void check_transport(const struct crmg_model *model, const struct crmg_mo
 		if (scopes[i][CRMG_LIMIT_CONNECTIONS].set)
 			crmg_check_error(model, err, scopes[i][CRMG_LIMIT_CONNECTIONS].place,
 					 "limit '%s' needs transport tcp; service '%s' of policy "
-					 "'%s' is %s", limit_names[CRMG_LIMIT_CONNECTIONS],
+					 "'%s' is %s", crmg_check_kinds[CRMG_LIMIT_CONNECTIONS],
 					 udp->name, policy->name, transport_names[udp->transport]);
 	for (size_t c = 0; c < CRMG_CAP_COUNT; c++)
 		if (policy->caps[c].max)
@@ -92,8 +92,9 @@ static void check_protocol(const struct crmg_model *model, const struct crmg_mod
 		    service->protocol != CRMG_PROTOCOL_TLS)
 			crmg_check_error(model, err, requests->place,
 					 "limit '%s' needs protocol http or tls; service '%s' of "
-					 "policy '%s' is %s", limit_names[CRMG_LIMIT_REQUESTS], service->name,
-					 policy->name, crmg_check_protocols[service->protocol]);
+					 "policy '%s' is %s", crmg_check_kinds[CRMG_LIMIT_REQUESTS],
+					 service->name, policy->name,
+					 crmg_check_protocols[service->protocol]);
 	}
 }
 
@@ -116,7 +117,7 @@ static void check_deny(const struct crmg_model *model, const struct crmg_model_p
 		if (policy->limits[l].set)
 			crmg_check_error(model, err, policy->limits[l].place,
 					 "policy '%s' has 'deny: true' and limit '%s'; one "
-					 "excludes the other", policy->name, limit_names[l]);
+					 "excludes the other", policy->name, crmg_check_kinds[l]);
 	for (size_t c = 0; c < CRMG_CAP_COUNT; c++)
 		if (policy->caps[c].max)
 			crmg_check_error(model, err, policy->caps[c].place,
@@ -147,7 +148,7 @@ static void check_service_total(const struct crmg_model *model,
 	if (connections->set && service->transport != CRMG_TRANSPORT_TCP)
 		crmg_check_error(model, err, connections->place,
 				 "limit '%s' needs transport tcp; service '%s' is %s",
-				 limit_names[CRMG_LIMIT_CONNECTIONS], service->name,
+				 crmg_check_kinds[CRMG_LIMIT_CONNECTIONS], service->name,
 				 transport_names[service->transport]);
 }
 
@@ -206,7 +207,7 @@ static void warn_strikes(const struct crmg_model *model, const struct crmg_model
 		if (missing >> l & 1)
 			crmg_check_warn(model, err, policy->ban.place,
 					"'ban' of policy '%s' is 'on' limit '%s', which is not "
-					"among its 'limits'", policy->name, limit_names[l]);
+					"among its 'limits'", policy->name, crmg_check_kinds[l]);
 }
 
 /* a is the slower rate. */
@@ -259,7 +260,7 @@ static uint32_t warn_below(const struct crmg_model *model, const struct crmg_mod
 		told |= 1u << l;
 		crmg_check_warn(model, err, shared->place,
 				"limit '%s' of %s, %s, is below that of %s policy '%s' (line %u), "
-				"%s, which %s reach then", limit_names[l], whose,
+				"%s, which %s reach then", crmg_check_kinds[l], whose,
 				rate_text(l, &shared->terms, all), sharer->whose, policy->name,
 				own->place.line, rate_text(l, &own->terms, one), sharer->loser);
 	}

@@ -43,8 +43,9 @@ const char *crmg_label_value(const char *text, size_t max, char buf[CRMG_LABEL_L
 
 /* X(name): the families of (service, policy). */
 #define CRMG_POLICY_FAMILIES(X) \
-	X(packets) X(bytes) X(connections) X(requests) X(estimated) X(responses) X(failures) X(versions) \
-	X(drops) X(would_drop) X(mode) X(limits) X(caps) X(quotas) X(notified) X(exceeded)
+	X(packets) X(bytes) X(connections) X(requests) X(estimated) X(responses) X(failures) \
+	X(handshakes) X(versions) X(drops) X(would_drop) X(mode) X(limits) X(caps) \
+	X(quotas) X(notified) X(exceeded)
 
 /* X(name): those of a client. */
 #define CRMG_CLIENT_FAMILIES(X) \

@@ -217,6 +217,8 @@ const struct crmg_family crmg_families[] = {
 	  crmg_metric_responses, 0 },
 	{ "crmgate_auth_failures_total", COUNTER,
 	  "Requests of plain HTTP that were answered 401 or 403.", crmg_metric_failures, 0 },
+	{ "crmgate_handshake_failures_total", COUNTER,
+	  "TLS handshakes that failed, where they are limited.", crmg_metric_handshakes, 0 },
 	{ "crmgate_tls_connections_total", COUNTER,
 	  "Connections of services of TLS, by what the server said first: the version, or none.",
 	  crmg_metric_versions, 0 },

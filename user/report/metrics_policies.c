@@ -119,13 +119,25 @@ void crmg_metric_responses(const struct crmg_family *family, const struct crmg_s
 	}
 }
 
+static void write_failures(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			   bool (*counts)(const struct crmg_policy_row *), FILE *out)
+{
+	for (size_t i = 0; i < ctx->rows->count; i++)
+		if (counts(&ctx->rows->items[i]))
+			fprintf(out, "%s{%s} %" PRIu64 "\n", family->name, ctx->labels[i],
+				(uint64_t)ctx->rows->items[i].row->failures);
+}
+
 void crmg_metric_failures(const struct crmg_family *family, const struct crmg_scrape *ctx,
 			  FILE *out)
 {
-	for (size_t i = 0; i < ctx->rows->count; i++)
-		if (crmg_has_responses(&ctx->rows->items[i]))
-			fprintf(out, "%s{%s} %" PRIu64 "\n", family->name, ctx->labels[i],
-				(uint64_t)ctx->rows->items[i].row->failures);
+	write_failures(family, ctx, crmg_has_responses, out);
+}
+
+void crmg_metric_handshakes(const struct crmg_family *family, const struct crmg_scrape *ctx,
+			    FILE *out)
+{
+	write_failures(family, ctx, crmg_counts_handshakes, out);
 }
 
 /* Those with which each connection of TLS counts once, from 0 on. */

@@ -161,6 +161,12 @@ bool crmg_has_requests(const struct crmg_service *service)
 	return service->protocol == CRMG_PROTOCOL_HTTP || service->protocol == CRMG_PROTOCOL_TLS;
 }
 
+bool crmg_counts_handshakes(const struct crmg_policy_row *item)
+{
+	return item->binding->limits >> CRMG_LIMIT_HANDSHAKE_FAILURES & 1 &&
+	       item->binding->flags & CRMG_BINDING_CONNS;
+}
+
 bool crmg_has_responses(const struct crmg_policy_row *item)
 {
 	return item->service && item->service->protocol == CRMG_PROTOCOL_HTTP &&

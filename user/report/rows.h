@@ -52,6 +52,9 @@ bool crmg_has_requests(const struct crmg_service *service);
 /* True of a policy of which it is counted what its requests were answered. */
 bool crmg_has_responses(const struct crmg_policy_row *item);
 
+/* True if TLS handshakes that fail are counted. */
+bool crmg_counts_handshakes(const struct crmg_policy_row *item);
+
 /* True of a service whose connections are counted by version of TLS. */
 bool crmg_has_versions(const struct crmg_service *service);
 

@@ -153,7 +153,7 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 
 		json_array_append_new(list, json_pack(
 			"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			"s:o}",
+			"s:o, s:o}",
 			"name", crmg_json_text(label->policy, sizeof(label->policy)),
 			"service", crmg_json_text(label->service, sizeof(label->service)),
 			"client", crmg_json_text(item->clients, SIZE_MAX),
@@ -168,6 +168,8 @@ static json_t *policies_json(const struct crmg_policy_rows *rows)
 			"budgets_exceeded", crmg_json_count(row->budgets_exceeded),
 			"responses", responses_json(item),
 			"auth_failures", crmg_has_responses(item) ?
+				crmg_json_count(row->failures) : json_null(),
+			"handshake_failures", crmg_counts_handshakes(item) ?
 				crmg_json_count(row->failures) : json_null(),
 			"tls_connections", versions_json(item),
 			"reasons", reasons_json(item, row->reasons),

@@ -177,7 +177,8 @@ static unsigned __int128 level_of(const struct crmg_snapshot *snap, const struct
 	if (limit == CRMG_LIMIT_REQUESTS && budget->asked) {
 		tat = budget->asked->tat;
 		cost = budget->asked->cost;
-	} else if (limit == CRMG_LIMIT_AUTH_FAILURES && budget->asked) {
+	} else if ((limit == CRMG_LIMIT_AUTH_FAILURES || limit == CRMG_LIMIT_HANDSHAKE_FAILURES) &&
+		   budget->asked) {
 		tat = budget->asked->failed_tat;
 		cost = budget->asked->failed_cost;
 	} else if (limit < CRMG_BUCKET_LIMITS && budget->tat) {
