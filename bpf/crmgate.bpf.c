@@ -62,6 +62,7 @@
 #include "wide.h"
 #include "throttle.h"
 #include "totals.h"
+#include "own.h"
 #include "stranger.h"
 #include "fast.h"
 #include "reset.h"
@@ -109,7 +110,8 @@ crmg_look(struct crmg_work *w, const struct crmg_front *front, const struct crmg
 	w->odd = 0;
 	if (w->pkt.malformed || binding->sanity == CRMG_SANITY_OFF)
 		return;
-	odd = crmg_oddities(&w->pkt, front->head.fast_open);
+	odd = crmg_oddities(&w->pkt, front->head.fast_open) |
+	      (CRMG_READ_ONCE(w->from_own) & 1) << CRMG_ODDITY_OWN;
 	CRMG_WRITE_ONCE(w->odd, odd);
 	h = odd ? crmg_host() : NULL;
 	if (!h)
@@ -336,6 +338,7 @@ static __always_inline void crmg_nothing_known(struct crmg_work *w)
 {
 	w->source.proven = 0;
 	w->exceeded = 0;
+	w->from_own = 0;
 	w->step.begun = 0;
 	w->step.over = 0;
 	w->walk.begun = 0;
@@ -395,6 +398,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 		}
 		/* Of an address that no sender can have every packet is looked at. */
 		c.standing.narrow |= crmg_odd_source(pkt) || crmg_odd_own(pkt);
+		c.standing.narrow |= crmg_own_look(w, c.standing.binding->sanity);
 		if (c.slot)
 			crmg_slot_adopt(front, c.slot, c.detail, source, &c.standing, epoch);
 	}

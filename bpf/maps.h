@@ -255,6 +255,14 @@ struct {
 } banfilter SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__uint(max_entries, 2 * CRMG_OWN_MAX);
+	__type(key, struct crmg_addr);
+	__type(value, __u64);
+} own_map SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, CRMG_EVENT_RING);

@@ -53,7 +53,8 @@ static __always_inline bool crmg_odd_source(const struct crmg_pkt *pkt)
 /*
  * Asked, like the source, where a packet resolves whose it is: an address that was odd
  * once is resolved for every packet. One that another local address knows as a usual
- * source, and that then sends to itself, is not noticed.
+ * source, and that then sends to itself, is noticed only where it is known as this
+ * host's (own.h).
  */
 static __always_inline bool crmg_odd_own(const struct crmg_pkt *pkt)
 {

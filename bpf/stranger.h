@@ -61,7 +61,9 @@ static __always_inline bool crmg_stranger_tag(const struct crmg_source *source)
 
 	if (!line || !crmg_tag_holds(source))
 		return false;
-	way = crmg_stranger_way(line, crmg_home(&source->hash), source->now_ns);
+	/* None for an address of this host: not a branch of its own, for the verifier. */
+	way = crmg_stranger_way(line, crmg_home(&source->hash), source->now_ns) +
+	      crmg_own_filtered(&source->addr) * CRMG_WAYS;
 	return way < CRMG_WAYS && crmg_tag_cas(&line->tag[way], CRMG_READ_ONCE(line->tag[way]),
 					       crmg_tag_seen(source));
 }

@@ -99,6 +99,7 @@ struct crmg_work {
 	__u64 reason;		/* enum crmg_reason: see crmg_forget() */
 	__u64 verdict;		/* enum crmg_verdict: the same */
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
+	__u64 from_own;		/* 1: from another address of this host (own.h) */
 	__u32 ifindex;		/* by which it came or goes */
 	__u32 half_max;		/* cap of HALF_OPEN that the source has */
 	__u64 ended;		/* 1: its connection ends with it, which is known already */

@@ -185,7 +185,7 @@
 	X(SYN_FIN,  "syn_fin",  "SYN together with FIN or RST") \
 	X(SYN_DATA, "syn_data", "a SYN with data, where TCP fast open is off") \
 	X(SOURCE,   "source",   "from an address that nobody can have: 0/8, loopback, multicast") \
-	X(OWN,      "own",      "from the address that it is sent to") \
+	X(OWN,      "own",      "from the address that it is sent to, or another one of this host") \
 	X(SMUGGLING, "smuggling", "a request of HTTP of which servers disagree where it ends")
 
 /* How the ledger has addresses. */
@@ -1455,6 +1455,16 @@ CRMG_SIZE(struct crmg_ledger_mark, 16);
 #define CRMG_GONE_TAKEN  2	/* another build goes on with it, in tables of its own */
 
 /*
+ * Map "own", CRMG_OWN_* by address: those of this host, which no packet from the wire comes from,
+ * and the sources that they are in. Only daemon --manage writes it and the words of "control"
+ * that begin so.
+ */
+#define CRMG_OWN_MAX   256	/* addresses */
+#define CRMG_OWN_WORDS 8
+#define CRMG_OWN_EXACT 1	/* an address */
+#define CRMG_OWN_NEAR  2	/* a source, cut to its prefix, in which one is */
+
+/*
  * Map "control", one entry: what an operator changes outside a policy. Written
  * by user space only.
  */
@@ -1479,8 +1489,10 @@ struct crmg_control {
 	struct crmg_ledger_mark ledger;	/* written by daemon --manage */
 	__u32 forgotten;	/* times that a source was erased: who keeps names lets them go */
 	__u32 forgetting;	/* index of the slot that is being erased, + 1; 0: none */
+	__u64 own_until_ns;	/* CLOCK_BOOTTIME: so long map "own" is true; 0: it is not */
+	__u64 own_filter[CRMG_OWN_WORDS];	/* crmg_own_bit() of the sources that are in it */
 };
-CRMG_SIZE(struct crmg_control, 144);
+CRMG_SIZE(struct crmg_control, 216);
 
 /*
  * Map "setup", one entry, mode 0600 (the key): fixed at the first attach, and

@@ -28,6 +28,7 @@
 struct crmg_rig {
 	struct crmgate_test *skel;
 	struct crmg_kern *kern;
+	struct crmg_own_watch own;
 	bool tc_ingress;
 };
 
@@ -620,6 +621,11 @@ void crmg_rig_unban(struct crmg_rig *rig, const char *prefix)
 
 	require(crmg_kern_unban(rig->kern, &pfx, 1, NULL, &removed, &err), &err);
 	assert_true(removed > 0);
+}
+
+void crmg_rig_own(struct crmg_rig *rig, const struct crmg_addr *addr, size_t count, uint64_t now_ns)
+{
+	assert_int_equal(crmg_own_set(rig->kern, &rig->own, addr, count, now_ns), 0);
 }
 
 void crmg_rig_panic(struct crmg_rig *rig, bool on)

@@ -47,6 +47,10 @@ uint64_t crmg_rig_elapsed(const struct crmg_rig *rig);
 /* Of that time, in gaps of half a second and more, in which a busy host let nobody run. */
 uint64_t crmg_rig_idle(const struct crmg_rig *rig);
 
+/* At this time these are found to be the addresses of this host. */
+void crmg_rig_own(struct crmg_rig *rig, const struct crmg_addr *addr, size_t count,
+		  uint64_t now_ns);
+
 /* While it is on, every compare-and-swap of the packet path meets another CPU's write. */
 void crmg_rig_set_contended(struct crmg_rig *rig, bool on);
 

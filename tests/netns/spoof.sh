@@ -26,6 +26,8 @@ spoofed() {
 	echo $(($(metric "$1") - before))
 }
 denied='crmgate_drops_total{reason="denied"}'
+refused='crmgate_drops_total{reason="sanity"}'
+own='crmgate_odd_packets_total{oddity="own"}'
 
 own_interface() {
 	attach "$(gated)" -q
@@ -54,12 +56,44 @@ told() {
 }
 
 own_address() {
-	expect 'odd' "$(spoofed 'crmgate_odd_packets_total{oddity="own"}' --src "$LAB_CRM" --dst "$LAB_CRM")" -eq 100
+	expect 'odd' "$(spoofed "$own" --src "$LAB_CRM" --dst "$LAB_CRM")" -eq 100
 	expect 'odd' "$(spoofed 'crmgate_odd_packets_total{oddity="source"}' --src 127.0.0.1 --dst "$LAB_SINK")" -eq 100
 }
+strict() {
+	policy strict <<-EOF
+		version: 1
+		capacity: {sources: 65536}
+		services: {api: {transport: tcp, ports: [443], sanity: refuse}}
+		policies:
+		  - {name: public, service: api, clients: any, limits: {packets: {rate: 1M/s}}}
+	EOF
+}
+
+# Any address of the host, as long as it is one, and the daemon is there to look.
+elsewhere() {
+	manager=
+	trap 'daemon_killed $manager' EXIT
+	attach "$(strict)" -q
+	expect 'nobody looks' "$(spoofed "$refused" --src "$LAB_CRM" --dst "$LAB_SINK")" -eq 0
+	daemon manager --manage
+	lab_until refuses "$LAB_CRM"
+	expect 'odd' "$(spoofed "$own" --src "$LAB_CRM" --dst "$LAB_SINK")" -eq 100
+	expect 'refused' "$(spoofed "$refused" --src "$LAB_CRM6" --dst 2001:db8::99 --hosts)" -eq 100
+	expect 'of another host' "$(spoofed "$refused" --src 198.51.100.90 --dst "$LAB_SINK")" -eq 0
+	ip -n "$LAB-host" addr add 198.51.100.90/32 dev lo
+	lab_until refuses 198.51.100.90
+	ip -n "$LAB-host" addr del 198.51.100.90/32 dev lo
+	lab_until lets_in 198.51.100.90
+	lab_stop "$manager"
+	lab_until ended
+	expect 'nobody looks any more' "$(spoofed "$refused" --src "$LAB_CRM" --dst "$LAB_SINK")" -eq 0
+}
+refuses() { (($(spoofed "$refused" --src "$1" --dst "$LAB_SINK") == 100)); }
+lets_in() { (($(spoofed "$refused" --src "$1" --dst "$LAB_SINK") == 0)); }
 
 t 'C8 who is allowed, by his own interface' own_interface
 t 'C8 his address, by another interface' other_interface
 t 'why, show and prove know the interface' told
 t 'C8 own and loopback addresses from outside are counted' own_address
+t 'C8 other addresses of the host, wherever they move' elsewhere
 t_done

@@ -296,6 +296,22 @@ bool crmg_prefixes_meet(const struct crmg_pfx *a, const struct crmg_pfx *b)
 	       crmg_prefix_contains(&b->addr, b->len, &a->addr);
 }
 
+struct crmg_addr crmg_addr_from_bytes(const void *bytes, bool v4)
+{
+	struct crmg_addr addr = { 0, 0 };
+	__be32 word;
+
+	if (v4) {
+		memcpy(&word, bytes, sizeof(word));
+		addr.lo = CRMG_V4_MAPPED_LO | ntohl(word);
+	} else {
+		memcpy(&addr, bytes, sizeof(addr));
+		addr.hi = be64toh(addr.hi);
+		addr.lo = be64toh(addr.lo);
+	}
+	return addr;
+}
+
 int crmg_addr_cmp(const struct crmg_addr *a, const struct crmg_addr *b)
 {
 	if (a->hi != b->hi)

@@ -35,6 +35,9 @@ static inline bool crmg_addr_is_v4(const struct crmg_addr *a)
 	return a->hi == 0 && (a->lo >> 32) == 0xffff;
 }
 
+/* From network order, 4 or 16 bytes. */
+struct crmg_addr crmg_addr_from_bytes(const void *bytes, bool v4);
+
 /* The address with all bits after the first len (0..128) cleared. */
 struct crmg_addr crmg_addr_cut(struct crmg_addr addr, uint8_t len);
 

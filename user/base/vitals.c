@@ -54,21 +54,6 @@ static int add_kind(struct crmg_vitals *vitals, enum crmg_vital_kind kind, struc
 	return add(vitals, &(struct crmg_vital){ .addr = addr, .kind = kind });
 }
 
-static struct crmg_addr from_v4(const struct in_addr *in)
-{
-	return (struct crmg_addr){ 0, CRMG_V4_MAPPED_LO | ntohl(in->s_addr) };
-}
-
-static struct crmg_addr from_v6(const struct in6_addr *in)
-{
-	struct crmg_addr addr;
-
-	memcpy(&addr, in, sizeof(addr));
-	addr.hi = be64toh(addr.hi);
-	addr.lo = be64toh(addr.lo);
-	return addr;
-}
-
 /* As the C library writes it: with a zone, or an IPv4 address in IPv6. */
 static bool parse(const char *text, struct crmg_addr *ret)
 {
@@ -79,9 +64,9 @@ static bool parse(const char *text, struct crmg_addr *ret)
 	crmg_copy(plain, sizeof(plain), text);
 	plain[strcspn(plain, "%")] = '\0';
 	if (inet_pton(AF_INET, plain, &v4) == 1)
-		*ret = from_v4(&v4);
+		*ret = crmg_addr_from_bytes(&v4, true);
 	else if (inet_pton(AF_INET6, plain, &v6) == 1)
-		*ret = from_v6(&v6);
+		*ret = crmg_addr_from_bytes(&v6, false);
 	else
 		return false;
 	return true;
@@ -106,7 +91,7 @@ int crmg_vitals_route4(struct crmg_vitals *vitals, const char *text)
 			   &mask) == 4 &&
 		    !destination && !mask && flags & ROUTE_GATEWAY &&
 		    add_kind(vitals, CRMG_VITAL_GATEWAY,
-			     from_v4(&(struct in_addr){ gateway })))
+			     crmg_addr_from_bytes(&gateway, true)))
 			return -ENOMEM;
 	}
 	return 0;
@@ -173,7 +158,7 @@ static bool parse_words(const char *text, struct crmg_addr *ret)
 	for (size_t i = 0; i < length / 8; i++)
 		if (sscanf(text + 8 * i, "%8x", &words[i]) != 1)
 			return false;
-	*ret = length == 8 ? from_v4((struct in_addr *)words) : from_v6((struct in6_addr *)words);
+	*ret = crmg_addr_from_bytes(words, length == 8);
 	return true;
 }
 
@@ -212,11 +197,11 @@ int crmg_vitals_own(struct crmg_vitals *ret)
 		return errno == ENOMEM ? -ENOMEM : 0;
 	for (struct ifaddrs *i = list; i && !code; i = i->ifa_next) {
 		if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
-			code = add_kind(ret, CRMG_VITAL_OWN,
-					from_v4(&((struct sockaddr_in *)i->ifa_addr)->sin_addr));
+			code = add_kind(ret, CRMG_VITAL_OWN, crmg_addr_from_bytes(
+					&((struct sockaddr_in *)i->ifa_addr)->sin_addr, true));
 		else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET6)
-			code = add_kind(ret, CRMG_VITAL_OWN,
-					from_v6(&((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr));
+			code = add_kind(ret, CRMG_VITAL_OWN, crmg_addr_from_bytes(
+					&((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr, false));
 	}
 	freeifaddrs(list);
 	return code;

@@ -48,6 +48,7 @@ struct manager {
 	struct crmg_save_marks saved;
 	uint64_t save_ns;		/* not before; CLOCK_BOOTTIME */
 	struct crmg_ledger_keeper ledger;
+	struct crmg_own_watch own;
 	struct crmg_journal journal;
 };
 
@@ -81,6 +82,7 @@ static void open_state(struct manager *m)
 	crmg_err_clear(&ignored);
 	m->prove_now = true;
 	m->saved = (struct crmg_save_marks){ 0 };
+	m->own = (struct crmg_own_watch){ 0 };
 }
 
 static void tend(struct manager *m, struct crmg_err *err)
@@ -107,6 +109,12 @@ static void tend(struct manager *m, struct crmg_err *err)
 		m->prove_now = true;
 	m->generation = crmg_image_head(image)->generation;
 	crmg_kern_beat(m->kern, true);
+}
+
+static void own_addresses(struct manager *m, struct crmg_err *err)
+{
+	if (m->kern)
+		crmg_kern_own(m->kern, &m->own, err);
 }
 
 /* What is not enforced is in the result that was stored, and an event; said once. */
@@ -194,9 +202,10 @@ static void keep_ledger(struct manager *m, struct crmg_err *err)
 	crmg_ledger_keep(&m->ledger, m->kern, false, err);
 }
 
-/* In this order: what was put back is proven at once. */
+/* In this order: what was put back is proven at once. The first two also when interfaces change. */
 static struct job jobs[] = {
 	{ 1, tend, 0 },
+	{ 1, own_addresses, 0 },
 	{ 1, prove_changed, 0 },
 	{ UNPROVEN_PERIOD_S, prove_again, 0 },
 	{ 1, contracts, 0 },
@@ -234,10 +243,13 @@ static int open_clock(void)
 	return fd;
 }
 
-/* Changes of interfaces. What is lost of them the clock makes good. */
+/* Changes of interfaces and addresses. What is lost of them the clock makes good. */
 static int open_links(void)
 {
-	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	const struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
@@ -325,6 +337,7 @@ static void stop(struct manager *m)
 		save_state(m, true, &err);
 		crmg_ledger_keep(&m->ledger, m->kern, true, &err);
 		crmg_kern_note(m->kern, CRMG_EVENT_MANAGE, "managing ends");
+		(void)crmg_own_set(m->kern, &m->own, NULL, 0, 0);
 		crmg_kern_beat(m->kern, false);
 		(void)crmg_kern_prove(m->options->instance, 0, &proof, &err);
 	}
@@ -363,7 +376,7 @@ int crmg_manage_run(const struct crmg_daemon_options *options, struct crmg_expor
 		drain(sources[SOURCE_CLOCK].fd);
 		if (sources[SOURCE_LINKS].revents) {
 			drain(sources[SOURCE_LINKS].fd);
-			jobs[0].next_ns = 0;
+			jobs[0].next_ns = jobs[1].next_ns = 0;
 		}
 		if (sources[SOURCE_EXPORTER].revents)
 			hear_exporter(&sources[SOURCE_EXPORTER]);

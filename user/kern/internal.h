@@ -47,7 +47,8 @@
 	X(TOTAL_WINDOWS, total_windows, "total_windows", struct crmg_total_windows, true, 4) \
 	X(CLIENT_ROWS, client_rows, "client_rows", struct crmg_client_row, false, 4) \
 	X(GREETINGS,  greetings,   "greetings",  struct crmg_greeting,   false, 4) \
-	X(PATIENCE,   patience,    "patience",   struct crmg_patience,   true,  4)
+	X(PATIENCE,   patience,    "patience",   struct crmg_patience,   true,  4) \
+	X(OWN,        own_map,     "own",        __u64,                  false, 4)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,
 enum crmg_map_id { CRMG_MAPS(CRMG_ENUM_MAP) CRMG_MAP_COUNT };

@@ -156,6 +156,32 @@ int crmg_kern_mend(const char *instance, struct crmg_err *err);
 /* A sign of life of the managing daemon; false: it ends. */
 void crmg_kern_beat(struct crmg_kern *kern, bool alive);
 
+/* What the managing daemon knows of map "own". All 0 for a kern that was opened just now. */
+#define CRMG_OWN_KEYS (2 * CRMG_OWN_MAX)
+
+struct crmg_own_watch {
+	struct crmg_own_key {
+		struct crmg_addr addr;
+		__u64 has;		/* CRMG_OWN_* */
+	} key[CRMG_OWN_KEYS];
+	size_t count;
+	bool known;		/* that is what the map has */
+	bool anew;		/* sources are still to be resolved anew, for some are new */
+	bool said;		/* that there are too many, or that they cannot be read */
+};
+
+/*
+ * Brings the addresses of this host to the packet path, for the next ten seconds: from the
+ * wire nobody sends from these. To be called each second, as addresses move. Of an instance that
+ * has interfaces elsewhere, or that of loopback, none are. For CRMG_KERN_MANAGE.
+ */
+void crmg_kern_own(struct crmg_kern *kern, struct crmg_own_watch *watch, struct crmg_err *err);
+
+/* The same of these, now (CLOCK_BOOTTIME). Negative errno. */
+#define CRMG_OWN_LEASE_NS 10000000000ULL
+int crmg_own_set(struct crmg_kern *kern, struct crmg_own_watch *watch,
+		 const struct crmg_addr *addr, size_t count, uint64_t now_ns);
+
 /* Shows or ends a trouble in status; true if that is news, and an event with text. */
 bool crmg_kern_trouble(struct crmg_kern *kern, enum crmg_trouble id, bool on, const char *text);
 

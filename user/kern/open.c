@@ -122,7 +122,8 @@ static bool crmg_map_skipped(const struct crmg_kern *kern, size_t id)
 	return kern->access == CRMG_KERN_READ &&
 	       (id == CRMG_MAP_SETUP || id == CRMG_MAP_PROVED || id == CRMG_MAP_ROWS ||
 		id == CRMG_MAP_BANFILTER || id == CRMG_MAP_KEPT || id == CRMG_MAP_FLOWS ||
-		id == CRMG_MAP_AGGREGATES || id == CRMG_MAP_SHARES);
+		id == CRMG_MAP_AGGREGATES || id == CRMG_MAP_SHARES ||
+		id == CRMG_MAP_OWN);
 }
 
 int crmg_state_begun(const struct crmg_kern *kern, bool *ret, struct crmg_err *err)
