@@ -318,6 +318,18 @@ kept() {
 	refused 100
 }
 
+# kill -9 before each link (BPF_LINK_CREATE) that it makes: XDP and TC of two interfaces.
+killed_at_links() {
+	local at
+	for at in 1 2 3 4; do
+		reboot
+		FAILBPF_COMMAND=28 killed_before "$at"
+		manage
+		no_problem
+	done
+	refused 100
+}
+
 # More lengths of prefixes than there is room for.
 too_many() {
 	edit bans.json '.bans[0] as $ban | .bans += [range(9; 29) |
@@ -477,6 +489,7 @@ t 'B18 long budgets: of more than there is room for, prefixes too' with too_many
 t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
 t 'B18 killed while it puts things back' with killed
+t 'B18 killed while it attaches' with killed_at_links
 t 'B18 bans for which there is no room are kept' with kept
 t 'B18 bans for which there is no room are kept when it is killed' with kept_if_killed
 t 'B17 damaged files are put aside' with damaged

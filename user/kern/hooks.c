@@ -380,7 +380,9 @@ int crmg_iface_mend(struct crmg_attaching *a, struct crmg_iface *entry, bool xdp
 	struct crmg_iface iface;
 	int code = 0, tc_code;
 
-	/* As in an attach: a filter that is left when this is killed is known. */
+	/* As in an attach: what is left when this is killed is known. */
+	if (xdp)
+		entry->xdp_next_id = a->xdp_id;
 	entry->tc_next_id = a->tc_id;
 	iface = *entry;
 	if (xdp) {
