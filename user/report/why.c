@@ -228,7 +228,6 @@ static struct crmg_pfx why_sharers(const struct crmg_snapshot *snap, const struc
 	return (struct crmg_pfx){ .len = 0 };
 }
 
-/* Of all scopes, each quota; those with the shortest time first. */
 const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
 					     const struct crmg_addr *addr,
 					     const struct crmg_why_service *why,
@@ -258,6 +257,7 @@ const struct crmg_quotas *crmg_why_throttled(const struct crmg_snapshot *snap,
 	return slowest;
 }
 
+/* Of all scopes, each quota; those with the shortest time first. */
 static size_t why_quotas(const struct crmg_snapshot *snap, const struct crmg_addr *addr,
 			 const struct crmg_why_service *why, struct crmg_why_limit *ret)
 {
