@@ -18,15 +18,6 @@ others() { in_host xdp-loader load -m native crm1 "$LAB_TOOLS/count.bpf.o"; }
 counted() { bpftool map dump name count_seen | jq 'map(.value) | add'; }
 place() { crmgate status -j | jq -c '.interfaces[] | select(.name == "crm1") | .chain'; }
 
-# judges SOURCE: five of its packets pass, no more.
-judges() {
-	local before
-	before=$(policy_value public dropped_packets)
-	flood public --count 200 --src "$1"
-	expect 'dropped' "$(policy_value public dropped_packets)" -eq \
-		$((before + $(jq .arrived <<<"$sent") - 5))
-}
-
 alone() {
 	attach "$few" --chain -q
 	expect_json "$(crmgate status -j)" '.problems == [] and all(.interfaces[];

@@ -27,7 +27,8 @@ denied() {
 	local arrived
 	arrived=$(lab_flood --count 1000 | jq .arrived)
 	expect 'arrived' "$arrived" -gt 0
-	lab_until is "$arrived" metric 'crmgate_drops_total{policy="nobody",reason="banned"}'
+	# Emulated, the host may be too slow for some; a packet of another kind may be among those.
+	lab_until at_least "$arrived" metric 'crmgate_drops_total{policy="nobody",reason="banned"}'
 	expect_exit 28 lab_curl bad --max-time 1 https://crm.example/api/contacts
 	expect_exit 28 lab_curl good --max-time 1 https://crm.example/api/contacts
 }

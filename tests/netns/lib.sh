@@ -168,6 +168,18 @@ flood() {
 	lab_until at_least $((before + $(jq .arrived <<<"$sent"))) judged "$1"
 }
 
+# judges SOURCE: of its packets the burst of policy public, of five, passes, and no more. What the
+# host is too slow for is not among them, and a packet of another kind may be lost with it.
+judges() {
+	local refused passed
+	refused=$(policy_value public dropped_packets)
+	passed=$(policy_value public passed_packets)
+	flood public --count 500 --src "$1"
+	expect 'passed' "$(policy_value public passed_packets)" -eq $((passed + 5))
+	expect 'refused' "$(policy_value public dropped_packets)" -ge \
+		$((refused + $(jq .arrived <<<"$sent") - 5))
+}
+
 # spray OPTION...: the flood without the addresses of lab_flood.
 spray() { in_bad "$LAB_TOOLS/flood" abu0 --mac "$LAB_MAC1" "$@"; }
 

@@ -20,15 +20,6 @@ foreign_off() { ip -n "$LAB-host" link set "$1" xdp off; }
 foreign_id() { ip -n "$LAB-host" -j -d link show "$1" | jq '.[0].xdp.prog.id'; }
 tc_programs() { in_host bpftool net show dev "$1" | grep -c crmg_tc || :; }
 
-# judges: what the limit lets pass, exactly.
-judges() {
-	local before
-	before=$(policy_value public dropped_packets)
-	flood public --count 2000 --src "$1"
-	expect 'dropped' "$(policy_value public dropped_packets)" -eq \
-		$((before + $(jq .arrived <<<"$sent") - 5))
-}
-
 # By itself only where XDP is taken; the foreign program stays, before and after.
 falls_back() {
 	local id
