@@ -78,10 +78,7 @@ static __always_inline bool crmg_ends_flow(const struct crmg_pkt *pkt)
 	       (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_ACK;
 }
 
-/*
- * True if bytes may leave to a source of which a budget is used up. What carries nothing out
- * always may: handshakes, acknowledgements, ends.
- */
+/* True if bytes may leave to a source of which a budget is used up (throttle.h). */
 static __noinline bool
 crmg_throttle(struct __sk_buff *skb, const struct crmg_case *c, __u64 bytes)
 {

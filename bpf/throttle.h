@@ -86,11 +86,15 @@ crmg_turn_shift(const struct __sk_buff *skb, const struct crmg_turn *turn, __u64
 	       skb->gso_segs <= 1 ? CRMG_TURN_SHIFT : 0;
 }
 
-static __always_inline void crmg_turn_note(struct crmg_turn *turn, bool pass, __u64 now_ns)
+/* What carries nothing leaves in any case: with it no connection has had its turn. */
+static __always_inline void
+crmg_turn_note(struct crmg_turn *turn, const struct crmg_work *w, bool pass, __u64 now_ns)
 {
-	if (turn && pass)
+	if (!turn || !crmg_asks(&w->pkt))
+		return;
+	if (pass)
 		turn->refused_ns = 0;
-	else if (turn && !turn->refused_ns)
+	else if (!turn->refused_ns)
 		turn->refused_ns = now_ns;
 }
 
@@ -117,7 +121,7 @@ __noinline int crmg_throttle_pass(struct __sk_buff *skb, struct crmg_work *w)
 	now_ns = t->now >> CRMG_UNITS_PER_NS_SHIFT;
 	turn = crmg_turn_of(skb);
 	pass = crmg_throttle_charge(&there->tat, t, t->most << crmg_turn_shift(skb, turn, now_ns));
-	crmg_turn_note(turn, pass, now_ns);
+	crmg_turn_note(turn, w, pass, now_ns);
 	return pass;
 }
 
@@ -154,32 +158,41 @@ crmg_throttle_scope(struct crmg_work *w, __u32 scope, __u32 result, __u32 shift,
 			    result & CRMG_OUT_OF(scope, CRMG_OUT_EXCEEDED));
 	t = &w->throttling;
 	backlog = crmg_throttle_backlog(CRMG_READ_ONCE(*word), t);
+	/*
+	 * What carries nothing is no debt of all who share the rate: of forged handshakes, which are
+	 * answered, there may be any number.
+	 */
+	charge &= scope == CRMG_SCOPE_SOURCE || crmg_asks(&w->pkt);
 	/* Also if another rate refuses it: the next packet is not told that it is the first. */
 	if (charge || t->least)
 		CRMG_WRITE_ONCE(*word, t->now + backlog + (charge ? t->cost : 0));
 	return backlog <= t->most << (shift & 7);
 }
 
-/* 1: the rates of all of them let the packet leave, and are charged. The same. */
-__noinline int crmg_throttle_pass_all(struct __sk_buff *skb, struct crmg_work *w, __u32 result)
+/*
+ * CRMG_OUT_OF(scope, CRMG_OUT_REFUSED) of those whose rates do not let the packet leave; 0: it
+ * leaves, and is charged to each. The same.
+ */
+__noinline int crmg_throttle_refused(struct __sk_buff *skb, struct crmg_work *w, __u32 result)
 {
 	struct crmg_turn *turn;
-	__u32 scope, shift;
-	int pass = 1;
+	__u32 scope, shift, pass, refused = 0;
 
 	if (!skb || !w)
-		return 1;
+		return 0;
 	turn = crmg_turn_of(skb);
 	shift = crmg_turn_shift(skb, turn, w->source.now_ns);
 #pragma unroll
-	for (scope = 0; scope < CRMG_SCOPE_COUNT; scope++)
-		pass &= crmg_throttle_scope(w, scope, result, shift, 0);
+	for (scope = 0; scope < CRMG_SCOPE_COUNT; scope++) {
+		pass = crmg_throttle_scope(w, scope, result, shift, 0) & 1;
+		refused |= CRMG_OUT_OF(scope, (pass ^ 1) * CRMG_OUT_REFUSED);
+	}
 #pragma unroll
 	for (scope = 0; scope < CRMG_SCOPE_COUNT; scope++)
-		if (pass)
+		if (!refused)
 			crmg_throttle_scope(w, scope, result, 0, 1);
-	crmg_turn_note(turn, pass, w->source.now_ns);
-	return pass;
+	crmg_turn_note(turn, w, !refused, w->source.now_ns);
+	return refused;
 }
 
 #endif

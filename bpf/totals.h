@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * totals.h - budgets of bytes that leave (quota.h) which all sources of a wider prefix (wide.h),
- * of a policy, or of a service share. What leaves is charged to all its budgets; what is to be dropped, since one
- * that cuts refuses it, to none. So all are held before one is asked, and always in the same
+ * of a policy, or of a service share. What leaves is charged to all its budgets; what is to be
+ * dropped, since one that cuts refuses it, to none. So all are held before one is asked, and always in the same
  * order: nobody waits for somebody who waits for him. A budget that only tells and is used up
  * holds up no other, nor does one that throttles, as long as its rate lets the packet leave.
  *
@@ -108,9 +108,9 @@ __noinline int crmg_totals_charge(struct __sk_buff *skb, struct crmg_work *w)
 	result |= crmg_out_ask(w, CRMG_SCOPE_POLICY, policy);
 	result |= crmg_out_ask(w, CRMG_SCOPE_SERVICE, service);
 	/* Where one cuts no rate is asked, and none is paid for. */
-	if (result & w->slows &&
-	    (result & w->acts & ~w->slows || crmg_throttle_pass_all(skb, w, result)))
-		w->acts &= ~w->slows;
+	if (result & w->slows)
+		w->acts &= ~w->slows | (result & w->acts & ~w->slows ? 0 :
+					crmg_throttle_refused(skb, w, result));
 	if (!(result & w->acts)) {
 		result |= crmg_out_pass(w, CRMG_SCOPE_SOURCE, source, result);
 		result |= crmg_out_pass(w, CRMG_SCOPE_AGGREGATE, aggregate, result);

@@ -165,6 +165,18 @@ static void test_no_data(void **state)
 	assert_in_range(offered(PEER4, 443, 2000, 1000), RATE - 2000, RATE + 2000);
 }
 
+/* Nor is it a debt of those who share a rate: handshakes can be forged, and are answered. */
+static void test_no_data_of_many(void **state)
+{
+	(void)state;
+	spend(PEER4, 445);
+	while (sends(PEER4, 445, 1000, 900))
+		;
+	for (int i = 0; i < 640; i++)
+		assert_true(sends(i % 2 ? OTHER4 : THIRD4, 445, 1000, 0));
+	assert_in_range(offered(PEER4, 445, 2000, 1000), 2 * RATE - 1000, 2 * RATE + 1000);
+}
+
 /* Requests are judged as ever, and the window lets it in again. */
 static void test_ends(void **state)
 {
@@ -244,6 +256,7 @@ static void test_shared(void **state)
 static void test_rates(void **state)
 {
 	const struct crmg_addr peers[] = { PEER4, OTHER4 };
+	struct crmg_row was, is;
 	uint64_t left[2];
 
 	(void)state;
@@ -252,8 +265,11 @@ static void test_rates(void **state)
 	assert_in_range(offered(PEER4, 447, 1000, 1000), RATE - 1000, RATE + 1000);
 	send_all(OTHER4, 447, SPENT);
 	offered_two(peers, 447, 1000, left);
-	/* The total has used up its 240 kB. */
+	/* The total has used up its 240 kB: what the first leaves of its rate is all of the other's. */
+	was = crmg_rig_row(rig, "all", "all");
 	offered_two(peers, 447, 10000, left);
+	is = crmg_rig_row(rig, "all", "all");
+	assert_in_range(is.reasons[CRMG_REASON_TOTAL] - was.reasons[CRMG_REASON_TOTAL], 30000, 60000);
 	assert_in_range(left[0] + left[1], 10 * 96000 - 1000, 10 * 96000 + 1000);
 	assert_in_range(left[0], 0, 10 * RATE + 1000);
 	assert_in_range(left[1], 0, 10 * RATE + 1000);
@@ -371,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_super_packets),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_no_data),
+		cmocka_unit_test(test_no_data_of_many),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_shadow),
 		cmocka_unit_test(test_shared),
