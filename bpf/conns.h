@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * conns.h - TCP connections of services under a policy with a cap: how far each is, what
+ * conns.h - TCP connections of services under a policy that looks at them: how far each is, what
  * went over it, and that its source's gauge counts it. Set-associative, without
  * locks; who moves a tag by compare-and-swap is the one who counts. Layout: abi.h.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * failures.h - requests that a server answered 401 or 403, which is what guessing looks
- * like. They fill a bucket of their source where they leave; while it is full, requests of the
- * source are refused. So it gets no more than burst + rate * t of them. Layout: abi.h, "asked".
+ * like, and handshakes that failed (handshake.h). They fill a bucket of their source where they
+ * end; while it is full, requests of the source are refused, or the first segments of its
+ * connections. So it gets no more than burst + rate * t of them. Layout: abi.h, "asked".
  */
 #ifndef CRMGATE_BPF_FAILURES_H
 #define CRMGATE_BPF_FAILURES_H
@@ -38,9 +39,9 @@ crmg_failures_full(const struct crmg_work *w, struct crmg_asked *asked, __u64 no
 
 /*
  * Charges a failure, also if it does not conform: what was asked for at once is all answered, and
- * paid back before anything is asked again. The request was charged before, so the source has an
- * entry, or lost it since. Of CPUs that come at once one may not count: that is in favour of the
- * source. A function of its own, verified once.
+ * paid back before anything is asked again. The source has an entry, or lost it since: what was
+ * asked was charged before, or the entry was made for this. Of CPUs that come at once one may not
+ * count: that is in favour of the source. A function of its own, verified once.
  */
 __noinline int crmg_failed(struct crmg_work *w)
 {

@@ -83,9 +83,11 @@ crmg_stream_of(struct crmg_conn *conn, __u32 entry, bool tls)
 		return stream;
 	__builtin_memset(stream, 0, sizeof(*stream));
 	stream->next = conn->client_next;
-	if (tls)
+	if (tls) {
 		stream->tls.flags = begins ? CRMG_TLS_IN_STARTED : 0;
-	else if (!begins)
+		/* What was said before it was read is not known: no handshake of it fails. */
+		stream->out.flags = begins ? 0 : CRMG_TLS_OUT_AGREED;
+	} else if (!begins)
 		crmg_http_lose(stream);
 	CRMG_WRITE_ONCE(conn->read, read);
 	return stream;
