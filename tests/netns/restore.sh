@@ -218,9 +218,10 @@ as_it_was() {
 # killed_before CALL: a daemon that is killed before that call of bpf().
 killed_before() {
 	FAILBPF_KILL=1 FAILBPF_FROM=$1 LD_PRELOAD=$BUILD/tests/lib/failbpf.so start
-	wait "$manager" || :
+	lab_until died "$manager"
 	lab_until ended
 }
+died() { ! kill -0 "$1"; } 2>/dev/null
 
 # kill -9 before each 16th call of bpf(): nothing is there, and nothing was saved over what was;
 # or all of it is there. What a killed one left is in nobody's way.
@@ -269,7 +270,8 @@ kept() {
 	refused 100
 }
 
-# kill -9 before each link (BPF_LINK_CREATE) that it makes: XDP and TC of two interfaces.
+# kill -9 before each link (BPF_LINK_CREATE) that it makes, of what arrives and of what leaves at
+# two interfaces. Nothing is taken for somebody else's, and nothing is there twice.
 killed_at_links() {
 	local at
 	for at in 1 2 3 4; do
@@ -277,8 +279,16 @@ killed_at_links() {
 		FAILBPF_COMMAND=28 killed_before "$at"
 		manage
 		no_problem
+		# By tcx; a filter beside it would judge again.
+		expect 'filters' "$(in_host tc filter show dev crm0 ingress)" == ''
 	done
 	refused 100
+}
+killed_at_tcx() {
+	crmgate detach --all -q
+	crmgate attach crm0 crm1 --mode tc --policy "$file" -q
+	lab_until enforced
+	killed_at_links
 }
 
 # More lengths of prefixes than there is room for.
@@ -342,6 +352,7 @@ t 'B9 B18 an interface that comes late' with late_interface
 t 'B18 detached, shadow, panic, unconfirmed: as it was' with as_it_was
 t 'B18 killed while it puts things back' with killed
 t 'B18 killed while it attaches' with killed_at_links
+t 'B18 killed while it attaches to TC ingress' with killed_at_tcx
 t 'B18 bans for which there is no room are kept' with kept
 t 'B18 bans for which there is no room are kept when it is killed' with kept_if_killed
 t 'purge removes what was saved' with purged

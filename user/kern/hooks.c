@@ -259,12 +259,6 @@ int crmg_iface_reachable(const struct crmg_iface *iface, struct crmg_err *err)
 			    iface->chained ? "place in the dispatcher" : "clsact filter");
 }
 
-/* Id of this build's program that judges what arrives there. */
-static __u32 crmg_judge_id(const struct crmg_attaching *a, const struct crmg_iface *iface)
-{
-	return iface->xdp_mode == CRMG_XDP_TC ? a->tc_in_id : a->xdp_id;
-}
-
 /*
  * Both hooks of one interface, both or none. The kernel removes a link when its pin
  * goes and no process holds it: nothing is left of an attachment that failed.
@@ -293,7 +287,6 @@ int crmg_iface_attach(struct crmg_attaching *a, const char *name, unsigned int i
 	entry->tc_next_id = a->tc_id;
 	crmg_copy(entry->name, sizeof(entry->name), name);
 	code = crmg_xdp_attach(a, entry);
-	entry->xdp_next_id = crmg_judge_id(a, entry);
 	if (!code)
 		code = crmg_tc_attach(a, entry);
 	if (code) {
@@ -348,7 +341,7 @@ int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 
 	if (code)
 		return code;
-	iface->xdp_next_id = crmg_judge_id(a, iface);
+	iface->xdp_next_id = iface->xdp_mode == CRMG_XDP_TC ? a->tc_in_id : a->xdp_id;
 	iface->tc_next_id = a->tc_id;
 	code = crmg_judge_renew(a, iface);
 	judge_gone = crmg_renew_gone(code);
@@ -377,29 +370,28 @@ int crmg_iface_update(struct crmg_attaching *a, struct crmg_iface *iface)
 
 int crmg_iface_mend(struct crmg_attaching *a, struct crmg_iface *entry, bool xdp, bool tc)
 {
-	struct crmg_iface iface;
+	const struct crmg_iface before = *entry;
 	int code = 0, tc_code;
 
-	/* As in an attach: what is left when this is killed is known. */
-	if (xdp)
-		entry->xdp_next_id = a->xdp_id;
+	/* In place, as in an attach: what is left when this is killed is known. */
 	entry->tc_next_id = a->tc_id;
-	iface = *entry;
 	if (xdp) {
-		iface.fell_back = 0;
-		code = crmg_xdp_attach(a, &iface);
+		entry->fell_back = 0;
+		entry->xdp_next_id = a->xdp_id;
+		code = crmg_xdp_attach(a, entry);
 	}
-	if (xdp && !code)
-		iface.xdp_prog_id = crmg_judge_id(a, &iface);
 	if (code) {
-		iface.xdp_mode = entry->xdp_mode;
-		iface.fell_back = entry->fell_back;
+		entry->xdp_mode = before.xdp_mode;
+		entry->tc_kind = before.tc_kind;
+		entry->fell_back = before.fell_back;
 	}
-	tc_code = tc ? crmg_tc_attach(a, &iface) : 0;
+	/* Also what one that was killed did not come to write. */
+	if (xdp ? !code : !entry->xdp_prog_id)
+		entry->xdp_prog_id = entry->xdp_next_id;
+	tc_code = tc ? crmg_tc_attach(a, entry) : 0;
 	if (tc && !tc_code)
-		iface.tc_prog_id = a->tc_id;
+		entry->tc_prog_id = a->tc_id;
 	/* One hook alone is better than none. */
-	iface.attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
-	*entry = iface;
+	entry->attached_at_ns = crmg_clock_ns(CLOCK_REALTIME);
 	return code ? code : tc_code;
 }

@@ -124,14 +124,21 @@ void crmg_tcin_detach(const struct crmg_iface *iface)
 		crmg_tcin_remove(iface);
 }
 
+/* Before the pin, or the filter, so that what a command leaves that is killed then is known. */
+static void
+crmg_tcin_begin(const struct crmg_attaching *a, struct crmg_iface *iface, enum crmg_tc_kind kind)
+{
+	iface->tc_kind = kind;
+	iface->xdp_mode = CRMG_XDP_TC;
+	iface->xdp_next_id = a->tc_in_id;
+}
+
 static int crmg_tcin_clsact(struct crmg_attaching *a, struct crmg_iface *iface)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface->ifindex, .attach_point = BPF_TC_INGRESS);
 	int code = bpf_tc_hook_create(&hook);
 
-	/* First, so that the filter of a command that is killed here can be found. */
-	iface->tc_kind = CRMG_TC_CLSACT;
-	iface->xdp_mode = CRMG_XDP_TC;
+	crmg_tcin_begin(a, iface, CRMG_TC_CLSACT);
 	if (!code || code == -EEXIST)
 		code = crmg_tcin_filter(iface, a->tc_in_prog, 0);
 	if (code == -EEXIST && crmg_tcin_is_ours(iface))
@@ -156,8 +163,7 @@ int crmg_tcin_attach(struct crmg_attaching *a, struct crmg_iface *iface)
 		return crmg_tcin_clsact(a, iface);
 	link = bpf_link_create(a->tc_in_prog, iface->ifindex, CRMG_BPF_TCX_INGRESS, &first);
 	if (link >= 0) {
-		iface->tc_kind = CRMG_TC_TCX;
-		iface->xdp_mode = CRMG_XDP_TC;
+		crmg_tcin_begin(a, iface, CRMG_TC_TCX);
 		return crmg_link_pin(a->kern, link, "xdp", iface->name, a->err);
 	}
 	code = -errno;
