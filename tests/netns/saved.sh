@@ -65,7 +65,9 @@ another_layout() {
 	# does has seen what was missing, whether a daemon looks on or not.
 	stop KILL
 	mv "$file.away" "$file"
-	crmgate apply "$file" -q
+	crmgate apply "$file" -q --confirm 10m
+	problem restore_incomplete
+	crmgate confirm -q
 	expect_json "$(crmgate status -j)" 'all(.problems[]; .id != "restore_incomplete")'
 	manage
 	lab_until no_problem

@@ -237,6 +237,7 @@ int crmg_kern_confirm(struct crmg_kern *kern, uint32_t *ret_generation, struct c
 		crmg_unpin(kern, CRMG_FRONT_PREVIOUS);
 	(void)crmg_bans_prune(kern, &kern->image, &kern->image, err);
 	*ret_generation = crmg_image_head(&kern->image)->generation;
+	crmg_trouble_set(kern, CRMG_TROUBLE_INCOMPLETE, false);
 	crmg_event_add(kern, CRMG_EVENT_CONFIRM, NULL, "", "generation %u", *ret_generation);
 	crmg_audit_flush(kern, err);
 	crmg_err_clear(&ignored);

@@ -228,7 +228,8 @@ static void crmg_installed(struct crmg_kern *kern, const struct crmg_image *imag
 		snprintf(wait, sizeof(wait), ", to be confirmed within %s",
 			 crmg_format_time(confirm_ns, time, sizeof(time)));
 	/* Whoever applies a policy has seen what was missing of the last one. */
-	crmg_trouble_set(kern, CRMG_TROUBLE_INCOMPLETE, false);
+	if (!confirm_ns)
+		crmg_trouble_set(kern, CRMG_TROUBLE_INCOMPLETE, false);
 	crmg_event_add(kern, CRMG_EVENT_APPLY, NULL, "", "generation %u%s from %.*s",
 		       head->generation, wait, (int)sizeof(head->file),
 		       head->file[0] ? head->file : "nothing");
