@@ -55,7 +55,10 @@ crmg_hash_wide(const struct crmg_hash *hash, __u32 len)
 	return (hash->check ^ (__u64)len << 1) | 1;
 }
 
-/* Bit of the filter before map "own". No secret: whoever meets a bit has it looked up, no more. */
+/*
+ * Bit of the filter before map "own". No secret: whoever knows an address of the host can choose
+ * sources that meet its bit, and has each looked up, behind all of the way that a packet goes.
+ */
 static inline __attribute__((always_inline)) __u32 crmg_own_bit(const struct crmg_addr *addr)
 {
 	return (addr->hi ^ addr->lo) * 0x9e3779b97f4a7c15ULL >> 55;

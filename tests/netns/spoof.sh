@@ -45,7 +45,7 @@ other_interface() {
 	expect 'answer' "$(lab_curl good -o /dev/null -w '%{http_code}' https://crm.example/api/contacts)" == 200
 }
 
-told() {
+shown() {
 	local why
 	why=$(crmgate why "$LAB_GOOD" -j)
 	expect_json "$why" '.services[0] | .policy == "public" and .gate == "allow@crm0"'
@@ -71,6 +71,7 @@ strict() {
 
 # Any address of the host, as long as it is one, and the daemon is there to look.
 elsewhere() {
+	local beat
 	manager=
 	trap 'daemon_killed $manager' EXIT
 	attach "$(strict)" -q
@@ -84,6 +85,12 @@ elsewhere() {
 	lab_until refuses 198.51.100.90
 	ip -n "$LAB-host" addr del 198.51.100.90/32 dev lo
 	lab_until lets_in 198.51.100.90
+	# An interface that is gone is no matter; nothing comes by it.
+	ip -n "$LAB-host" link del crm0
+	lab_until told lost 'crm0: the interface is gone'
+	beat=$(metric crmgate_manager_heartbeat_timestamp_seconds)
+	lab_until at_least $((beat + 2)) metric crmgate_manager_heartbeat_timestamp_seconds
+	expect 'refused' "$(spoofed "$refused" --src "$LAB_CRM" --dst "$LAB_SINK")" -eq 100
 	lab_stop "$manager"
 	lab_until ended
 	expect 'nobody looks any more' "$(spoofed "$refused" --src "$LAB_CRM" --dst "$LAB_SINK")" -eq 0
@@ -93,7 +100,7 @@ lets_in() { (($(spoofed "$refused" --src "$1" --dst "$LAB_SINK") == 0)); }
 
 t 'C8 who is allowed, by his own interface' own_interface
 t 'C8 his address, by another interface' other_interface
-t 'why, show and prove know the interface' told
+t 'why, show and prove know the interface' shown
 t 'C8 own and loopback addresses from outside are counted' own_address
 t 'C8 other addresses of the host, wherever they move' elsewhere
 t_done

@@ -52,6 +52,17 @@ static int add_route(struct locals *locals, const struct nlmsghdr *msg)
 	return 0;
 }
 
+/* What the last message of a dump says: 1, or negative errno. A kernel may lack a family. */
+static int at_end(const struct nlmsghdr *msg)
+{
+	int code = 0;
+
+	/* Of NLMSG_ERROR it is the first word too. */
+	if (msg->nlmsg_len >= NLMSG_LENGTH(sizeof(code)))
+		memcpy(&code, NLMSG_DATA(msg), sizeof(code));
+	return code && code != -EOPNOTSUPP && code != -EAFNOSUPPORT && code != -ENOENT ? code : 1;
+}
+
 /* 1 at the end of the table, else 0 or negative errno. */
 static int add_routes(struct locals *locals, const void *answer, size_t size)
 {
@@ -61,9 +72,8 @@ static int add_routes(struct locals *locals, const void *answer, size_t size)
 	for (; !code && NLMSG_OK(msg, size); msg = NLMSG_NEXT(msg, size)) {
 		if (msg->nlmsg_flags & NLM_F_DUMP_INTR)
 			return -EAGAIN;
-		/* An error: the kernel has not this family. */
 		if (msg->nlmsg_type == NLMSG_DONE || msg->nlmsg_type == NLMSG_ERROR)
-			return 1;
+			return at_end(msg);
 		code = add_route(locals, msg);
 	}
 	return code;

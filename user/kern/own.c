@@ -18,17 +18,26 @@
 #define CRMG_LOOPBACK 1	/* its index in each network namespace */
 
 /*
- * True if what is local here is so for each interface: not in another namespace, where it is an
- * address of somebody else, and not over loopback, where a host talks to itself.
+ * True if what is local here need not be so for what comes by an interface: one in another
+ * namespace, where it is an address of somebody else, or loopback, by which a host talks to
+ * itself. One that is gone has no links any more (tend.c), and nothing comes by it.
  */
+static bool crmg_own_elsewhere(const struct crmg_iface *iface, const struct crmg_iface_links *links)
+{
+	bool filters = iface->tc_kind == CRMG_TC_CLSACT;
+
+	if (iface->netns != crmg_netns() || iface->ifindex == CRMG_LOOPBACK)
+		return true;
+	return if_nametoindex(iface->name) != iface->ifindex &&
+	       (links->xdp >= 0 || links->tc >= 0 || filters);
+}
+
 static bool crmg_own_holds(const struct crmg_kern *kern)
 {
 	const struct crmg_iface *ifaces = kern->view[CRMG_MAP_IFACES].memory;
 
 	for (size_t i = 0; i < CRMG_IFACES_MAX; i++)
-		if (ifaces[i].name[0] &&
-		    (ifaces[i].netns != crmg_netns() || ifaces[i].ifindex == CRMG_LOOPBACK ||
-		     if_nametoindex(ifaces[i].name) != ifaces[i].ifindex))
+		if (ifaces[i].name[0] && crmg_own_elsewhere(&ifaces[i], &kern->links[i]))
 			return false;
 	return true;
 }
