@@ -2,9 +2,10 @@
 /*
  * totals.h - budgets of bytes that leave (quota.h) which all sources of a wider prefix (wide.h),
  * of a policy, or of a service share. What leaves is charged to all its budgets; what is to be
- * dropped, since one that cuts refuses it, to none. So all are held before one is asked, and always in the same
- * order: nobody waits for somebody who waits for him. A budget that only tells and is used up
- * holds up no other, nor does one that throttles, as long as its rate lets the packet leave.
+ * dropped, since one that cuts refuses it, to none. So all are held before one is asked, and
+ * always in the same order: nobody waits for somebody who waits for him. A budget that only tells
+ * and is used up holds up no other, nor does one that throttles, as long as its rate lets the
+ * packet leave.
  *
  * Open connections end as those of a source that was cut do. Left alone they would not go on:
  * TCP gives up after 15 tries half a second apart when the host itself drops what it sends, and

@@ -3,8 +3,8 @@
  * failbpf.c - a preloaded library that makes bpf() fail on purpose: the calls
  * from FAILBPF_FROM on (one only, if FAILBPF_ONLY is set), of FAILBPF_COMMAND or
  * of all commands, or (FAILBPF_PIN) that open a pin of that name, fail with FAILBPF_ERRNO;
- * or the process is killed before that call (FAILBPF_KILL). The number of calls goes to the file FAILBPF_COUNT at the end, "!"
- * after it if one was made to fail.
+ * or the process is killed before that call (FAILBPF_KILL). The number of calls goes to the file
+ * FAILBPF_COUNT at the end, "!" after it if one was made to fail.
  */
 #include <errno.h>
 #include <signal.h>

@@ -71,7 +71,10 @@ const void *crmg_image_section(const struct crmg_image *image, enum crmg_section
 const struct crmg_binding *crmg_image_binding(const struct crmg_image *image, uint32_t index);
 const struct crmg_label *crmg_image_label(const struct crmg_image *image, uint32_t index);
 
-/* What may be sent, as a binding (quotas, aggregate_quotas, total_quotas) or a budget says; NULL: anything. */
+/*
+ * What may be sent, as a binding (quotas, aggregate_quotas, total_quotas) or a budget says; NULL:
+ * anything.
+ */
 const struct crmg_quotas *crmg_image_quotas(const struct crmg_image *image, uint16_t index);
 
 /* What requests may be, as a binding says; NULL: anything. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * budgets.c - reads back what sent.c wrote, and puts it into map "kept", where each source
- * finds it with its first packet; of prefixes and totals where they have it. No clock on the wall has a say: in the boot that wrote it
- * the time since then has passed, in another one the time since that began.
+ * finds it with its first packet; of prefixes and totals where they have it. No clock on the wall
+ * has a say: in the boot that wrote it the time since then has passed, in another one the time
+ * since that began.
  */
 #include <string.h>
 

@@ -33,7 +33,8 @@ struct crmg_save_marks {
 /*
  * Writes those files whose content changed since marks, and once a minute bans and budgets,
  * for the time that is left of them; budgets also when a source was erased; all: these now. A
- * policy that waits to be confirmed is not saved. A failure leaves the files as they were, and is said in err. For CRMG_KERN_MANAGE.
+ * policy that waits to be confirmed is not saved. A failure leaves the files as they were, and is
+ * said in err. For CRMG_KERN_MANAGE.
  */
 int crmg_kern_save(struct crmg_kern *kern, bool all, struct crmg_save_marks *marks,
 		   struct crmg_err *err);

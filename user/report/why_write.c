@@ -128,8 +128,8 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 			? crmg_json_time(crmg_tick_to_real(snap, refused_tick))
 			: json_null(),
 		"packets", crmg_json_count(crmg_source_packets(slot, detail)),
-		crmg_requests_key(why->service), crmg_counts_requests(why->binding) ? crmg_json_count(why->source.asked.requests)
-						   : json_null(),
+		crmg_requests_key(why->service), crmg_counts_requests(why->binding)
+			? crmg_json_count(why->source.asked.requests) : json_null(),
 		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)),
 		"bytes_out", crmg_json_count(detail->bytes_out),
 		"patient", why->seen ? crmg_patient_json(snap, &why->source) : json_null());
