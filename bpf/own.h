@@ -11,7 +11,7 @@
 static __always_inline bool
 crmg_own_may(const struct crmg_control *control, const struct crmg_addr *source)
 {
-	__u32 bit = crmg_own_bit(source);
+	__u32 bit = crmg_own_bit(crmg_knobs.hash_key, source);
 
 	return CRMG_READ_ONCE(control->own_filter[bit / 64 & 7]) >> (bit & 63) & 1;
 }

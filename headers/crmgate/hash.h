@@ -55,13 +55,11 @@ crmg_hash_wide(const struct crmg_hash *hash, __u32 len)
 	return (hash->check ^ (__u64)len << 1) | 1;
 }
 
-/*
- * Bit of the filter before map "own". No secret: whoever knows an address of the host can choose
- * sources that meet its bit, and has each looked up, behind all of the way that a packet goes.
- */
-static inline __attribute__((always_inline)) __u32 crmg_own_bit(const struct crmg_addr *addr)
+/* Bit of the filter before map "own": with the key, or who floods picks sources that meet it. */
+static inline __attribute__((always_inline)) __u32
+crmg_own_bit(const volatile __u64 *k, const struct crmg_addr *addr)
 {
-	return (addr->hi ^ addr->lo) * 0x9e3779b97f4a7c15ULL >> 55;
+	return (addr->hi ^ addr->lo) * (k[0] | 1) >> 55;
 }
 
 #endif

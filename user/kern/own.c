@@ -100,17 +100,23 @@ static int crmg_own_write(struct crmg_kern *kern, struct crmg_own_watch *watch,
 			  struct crmg_own_key *key, size_t count)
 {
 	struct crmg_control *control = kern->view[CRMG_MAP_CONTROL].memory;
+	struct crmg_err ignored = CRMG_ERR_INIT;
 	__u64 filter[CRMG_OWN_WORDS] = { 0 };
-	int map = kern->map[CRMG_MAP_OWN];
+	int map = kern->map[CRMG_MAP_OWN], code;
+	struct crmg_setup setup;
 	size_t i;
 
+	code = crmg_setup_read(kern, &setup, &ignored);
+	crmg_err_clear(&ignored);
+	if (code)
+		return code;
 	for (i = 0; i < watch->count; i++)
 		if (!crmg_own_find(&watch->key[i], key, count) &&
 		    bpf_map_delete_elem(map, &watch->key[i].addr) && errno != ENOENT)
 			return -errno;
 	for (i = 0; i < count; i++) {
 		const struct crmg_own_key *was = crmg_own_find(&key[i], watch->key, watch->count);
-		__u32 bit = crmg_own_bit(&key[i].addr);
+		__u32 bit = crmg_own_bit(setup.hash_key, &key[i].addr);
 
 		if (key[i].has & CRMG_OWN_NEAR)
 			filter[bit / 64] |= 1ULL << bit % 64;
