@@ -316,7 +316,7 @@ dump() {
 
 # A forget that was killed while it had a slot: the next command ends what it began.
 cut_short() {
-	local line way tag control
+	local line way tag control at
 	export_to bad
 	lab_until drained
 	lab_until known "$LAB_BAD"
@@ -329,10 +329,13 @@ cut_short() {
 	bpftool map update pinned "$(pinned tags)" key $(word "$(jq .key <<<"$line")") \
 		value $(for tag in $(jq '.value.tag[]' <<<"$line"); do word "$tag"; done)
 	not known "$LAB_BAD"
-	# Its last word: which slot, + 1.
+	# Which slot, + 1.
 	mapfile -t control < <(bpftool -j map dump pinned "$(pinned control)" | jq -r '.[0].value[]')
-	bpftool map update pinned "$(pinned control)" key 0 0 0 0 value "${control[@]:0:${#control[@]}-4}" \
-		$(word $(($(jq .key <<<"$line") * 8 + way + 1)))
+	at=$(bpftool -j btf dump file "$BUILD/bpf/crmgate.bpf.o" |
+		jq '.types[] | select(.kind == "STRUCT" and .name == "crmg_control").members[] |
+			select(.name == "forgetting").bits_offset / 8')
+	bpftool map update pinned "$(pinned control)" key 0 0 0 0 value "${control[@]:0:at}" \
+		$(word $(($(jq .key <<<"$line") * 8 + way + 1))) "${control[@]:at+4}"
 	crmgate ban -q 192.0.2.77 --for 10s
 	expect 'tags' "$(dump tags)" == ''
 	expect 'slots' "$(dump details | jq -c 'select(.key < 1024)')" == ''
