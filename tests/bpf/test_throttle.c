@@ -191,19 +191,23 @@ static void test_ends(void **state)
 	assert_in_range(offered(PEER4, 443, 1000, 1000), RATE - 1000, RATE + 1000);
 }
 
-/* In shadow all leaves, and it is counted what would not have. */
-static void test_shadow(void **state)
+/* In shadow all leaves, and it is counted what would not have, for that reason. */
+static void check_shadow(const char *name, uint16_t port, enum crmg_reason reason)
 {
 	struct crmg_row was, is;
 
-	(void)state;
-	spend(PEER4, 54);
-	was = crmg_rig_row(rig, "shadow", "shadow");
-	assert_int_equal(offered(PEER4, 54, 1000, 1000), 4000000);
-	is = crmg_rig_row(rig, "shadow", "shadow");
-	assert_in_range(is.would_drop[CRMG_REASON_BYTES_OUT] -
-			was.would_drop[CRMG_REASON_BYTES_OUT], 4000 - 65, 4000 - 63);
+	spend(PEER4, port);
+	was = crmg_rig_row(rig, name, name);
+	assert_int_equal(offered(PEER4, port, 1000, 1000), 4000000);
+	is = crmg_rig_row(rig, name, name);
+	assert_in_range(is.would_drop[reason] - was.would_drop[reason], 4000 - 65, 4000 - 63);
 	assert_int_equal(is.dropped_out, was.dropped_out);
+}
+
+static void test_shadow(void **state)
+{
+	(void)state;
+	check_shadow("shadow", 54, CRMG_REASON_BYTES_OUT);
 }
 
 /* What sources share goes on at its rate for all of them together, who has no slot too. */
@@ -323,19 +327,11 @@ static void test_cut(void **state)
 	send_all(PEER4, 448, SPENT);
 }
 
-/* In shadow all leaves of what is shared too. */
+/* The same of what is shared. */
 static void test_dry(void **state)
 {
-	struct crmg_row was, is;
-
 	(void)state;
-	spend(PEER4, 449);
-	was = crmg_rig_row(rig, "dry", "dry");
-	assert_int_equal(offered(PEER4, 449, 1000, 1000), 4000000);
-	is = crmg_rig_row(rig, "dry", "dry");
-	assert_in_range(is.would_drop[CRMG_REASON_TOTAL] - was.would_drop[CRMG_REASON_TOTAL],
-			4000 - 65, 4000 - 63);
-	assert_int_equal(is.dropped_out, was.dropped_out);
+	check_shadow("dry", 449, CRMG_REASON_TOTAL);
 }
 
 /* While other CPUs are always faster nothing leaves at no rate. */
