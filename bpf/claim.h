@@ -179,6 +179,10 @@ crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 	tag = CRMG_READ_ONCE(line->tag[way]);
 	if (!CRMG_VICTIM_CLASS(victim))
 		return CRMG_CLAIM_NONE;
+	/* Another CPU has taken it for the same source: nobody is his own victim. */
+	if (crmg_tag_is(tag, source->hash.tag) &&
+	    crmg_way(&source->hash, CRMG_WAYS) < CRMG_WAYS)
+		return CRMG_CLAIM_AGAIN;
 	/* Did it come into use, or into other hands, in the meantime? */
 	if (crmg_tag_state(tag) != CRMG_TAG_BANNED &&
 	    !crmg_victim_class(crmg_tag_state(tag), crmg_tag_idle(tag, source->now_ns),

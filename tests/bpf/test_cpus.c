@@ -165,7 +165,7 @@ static void test_totals_are_exact(void **state)
 
 /* ------------------------------------------------------- T8: first packets */
 
-#define ROUNDS 5000
+#define ROUNDS 20000	/* so many that lines get half full, where tags come before slots */
 #define BURST  5
 #define VOLLEY 8
 
@@ -227,11 +227,8 @@ static void test_first_packets_race(void **state)
 	shared = crmg_rig_host(rig, CRMG_HOST_PRESSURE);
 	print_message("# %u sources, %u packets too many, %lu judged by a shared bucket\n", ROUNDS,
 		      over, shared);
-	/*
-	 * Who waited in vain for the other CPU to write the slot may use a shared bucket. And in one
-	 * run of eight a packet more than that has passed, for a reason that is not known yet.
-	 */
-	assert_true(over <= shared + 3);
+	/* Who waited in vain for the other CPU to write the slot may use a shared bucket. */
+	assert_true(over <= shared);
 	assert_true(over <= ROUNDS * BURST / 1000);
 	crmg_rig_free(&rig);
 }
