@@ -136,6 +136,8 @@ static __always_inline __u32 crmg_tls_settle(struct crmg_walk *k, bool *ret_body
 	if (more > in->more)
 		more = in->more;
 	in->more -= more;
+	if (more)
+		in->flags |= CRMG_TLS_IN_BATCH;
 	/* It was a request that looked like a PING. */
 	if (more && in->last && in->last < in->unit)
 		in->unit = in->last;
@@ -151,13 +153,16 @@ static __always_inline __u32 crmg_tls_headers(struct crmg_walk *k, __u32 plain)
 		plain = CRMG_TLS_HEADERS_MIN;
 	if (plain < in->unit)
 		in->unit = plain;
-	if (!in->due)
-		in->more = 0;
+	/* What is left of a batch may still be answered; while nothing of it is it comes to nothing. */
+	if (!in->due && !(in->flags & CRMG_TLS_IN_BATCH))
+		in->more -= (in->more + 7) / 8;
+	in->flags &= ~CRMG_TLS_IN_BATCH;
 	if (in->unit && in->more < CRMG_TLS_MORE_MAX)
 		in->more += plain / in->unit - 1;
 	if (in->due < CRMG_TLS_DUE_MAX)
 		in->due++;
 	in->turn = k->ack;
+	in->asked = k->base + k->at;
 	if (in->credit) {
 		in->credit--;
 		return 0;

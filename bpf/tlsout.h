@@ -58,24 +58,38 @@ static __always_inline bool crmg_tls_ticket(struct crmg_tls_out *out, __u32 len)
 	return len == out->ticket;
 }
 
+/* True if the server has had a request since what it sent last of an answer. */
+static __always_inline bool crmg_tls_was_asked(const struct crmg_walk *k)
+{
+	const struct crmg_tls_out *out = &k->stream.out;
+
+	return (__u16)(k->stream.tls.asked - out->answer_ack) < k->ack - out->answer_ack ||
+	       !(out->flags & CRMG_TLS_OUT_ANSWER);
+}
+
 /*
- * True if a record begins an answer of HTTP/2: unless it differs much in length from the one
- * before, which then did, as a body differs from its header.
+ * True if a record begins an answer of HTTP/2: behind a request, or one as long as the record
+ * before, or one that differs much from that if that did not, as a body differs from its header.
+ * In a long body others differ, too: where the server had to wait for room.
  */
 static __always_inline bool crmg_tls_is_new(struct crmg_walk *k, __u32 plain)
 {
 	struct crmg_tls_out *out = &k->stream.out;
 	__u32 last = out->last, least = plain < last ? plain : last;
 	bool alike = (plain + last - 2 * least) * 4 <= plain + last - least;
-	bool counted = out->flags & CRMG_TLS_OUT_COUNTED;
+	bool within = out->flags & (CRMG_TLS_OUT_COUNTED | CRMG_TLS_OUT_LONG);
+	bool is_long = plain >= CRMG_TLS_LONG;
 
 	out->last = plain;
-	counted = k->ack != out->answer_ack || !(out->flags & CRMG_TLS_OUT_ANSWER) ||
-		  (alike ? plain < CRMG_TLS_LONG : !counted && last < CRMG_TLS_LONG);
-	out->flags &= ~CRMG_TLS_OUT_COUNTED;
-	if (counted)
+	if (crmg_tls_was_asked(k) || (!is_long && (alike || !within))) {
+		out->flags &= ~CRMG_TLS_OUT_LONG;
 		out->flags |= CRMG_TLS_OUT_COUNTED;
-	return counted;
+		return true;
+	}
+	out->flags &= ~CRMG_TLS_OUT_COUNTED;
+	if (is_long)
+		out->flags |= CRMG_TLS_OUT_LONG;
+	return false;
 }
 
 /*

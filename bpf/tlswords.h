@@ -35,7 +35,7 @@ enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43
 
 /* HTTP/2 */
 #define CRMG_TLS_PREFACE      46	/* with SETTINGS and WINDOW_UPDATE, at least in most clients */
-#define CRMG_TLS_UNIT         24	/* bytes of HEADERS, until smaller ones were seen */
+#define CRMG_TLS_UNIT         18	/* bytes of HEADERS, until smaller ones were seen */
 #define CRMG_TLS_LONG         4096	/* no answer is so long, but its body may be */
 #define CRMG_TLS_HEADERS_MIN  10	/* bytes of HEADERS, the header of the frame included */
 #define CRMG_TLS_DUE_MAX      250
@@ -53,6 +53,7 @@ enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43
 #define CRMG_TLS_IN_H2        0x200	/* by what the client sent */
 #define CRMG_TLS_IN_SETTLED   0x400	/* SETTINGS were acknowledged */
 #define CRMG_TLS_IN_SECRET    0x800	/* TLS 1.3: something behind ServerHello that is no alert */
+#define CRMG_TLS_IN_BATCH     0x1000	/* answers were more than records since the last request */
 
 #define CRMG_TLS_OUT_STARTED    0x001
 #define CRMG_TLS_OUT_HELLO      0x002	/* ServerHello was read */
@@ -65,6 +66,7 @@ enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43
 #define CRMG_TLS_OUT_ANSWER     0x100
 #define CRMG_TLS_OUT_COUNTED    0x200	/* the last record of an answer began it */
 #define CRMG_TLS_OUT_AGREED     0x400	/* the server has taken the client's handshake */
+#define CRMG_TLS_OUT_LONG       0x800	/* HTTP/2: a long body goes on */
 
 /* Loads n bytes of the frame from an offset; 0 if they are there. */
 typedef long crmg_tls_load(void *ctx, __u32 at, void *to, __u32 n);

@@ -1266,7 +1266,7 @@ struct crmg_tls_in {
 	__u8 held[4];		/* the beginning of the header */
 	__u8 have;		/* bytes in it */
 	__u8 hole_have;		/* the same, in hole_held of the stream */
-	__u8 pad[2];
+	__u16 asked;		/* HTTP/2: in the last record of requests, the end of its number */
 };
 
 /* TLS, of what leaves. */
