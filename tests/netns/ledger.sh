@@ -221,6 +221,7 @@ disk_full() {
 wrong_usage() {
 	expect_exit 2 crmgate ledger --from yesterday
 	expect_exit 2 crmgate ledger --from 2026-13-01
+	expect_exit 2 crmgate ledger --from 2026-02-30
 	expect_exit 2 crmgate ledger --from 2999-01-01
 	expect_exit 2 crmgate ledger --source 203.0.113.1/24
 	expect_exit 2 crmgate daemon --ledger-every 5s

@@ -367,7 +367,7 @@ static void test_forget(void **state)
 static void test_dates(void **state)
 {
 	static const char *const bad[] = { "", "today", "2027-1-15", "2027-13-01", "2027-01-15x",
-					   "2027-01-1 " };
+					   "2027-01-1 ", "2027-02-30", "2027-04-31" };
 	uint64_t ns;
 
 	(void)state;

@@ -82,9 +82,11 @@ static void test_times(void **state)
 	assert_int_equal(crmg_parse_utc("2027-01-15T08:00:00+01:00", &ns), -EINVAL);
 	assert_int_equal(crmg_parse_utc("1969-12-31T23:59:59Z", &ns), -EINVAL);
 	assert_int_equal(crmg_parse_utc("tomorrow", &ns), -EINVAL);
+	assert_int_equal(crmg_parse_utc("2027-02-29T08:00:00Z", &ns), -EINVAL);
 	assert_true(ns == 1);
 	assert_int_equal(crmg_parse_utc(CRMG_FOREVER_TEXT, &ns), 0);
 	assert_true(ns == UINT64_MAX);
+	assert_int_equal(crmg_parse_utc("2028-02-29T08:00:00Z", &ns), 0);
 }
 
 /* B20: ticks wrap; one that is ahead of the clock is now. */

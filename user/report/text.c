@@ -73,11 +73,14 @@ int crmg_parse_utc(const char *text, uint64_t *ret_real_ns)
 	struct tm tm = { 0 };
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	time_t seconds;
+	int day;
 
 	if (!end || strcmp(end, "Z") != 0)
 		return -EINVAL;
+	/* timegm() makes a day in March of February 30. */
+	day = tm.tm_mday;
 	seconds = timegm(&tm);
-	if (seconds < 0)
+	if (seconds < 0 || tm.tm_mday != day)
 		return -EINVAL;
 	/* Times that do not fit are centuries away: the end of what fits will do. */
 	if ((uint64_t)seconds > UINT64_MAX / CRMG_NS_PER_SEC)
