@@ -153,6 +153,9 @@ crmg_victim_free(const struct crmg_slot *slot, __u32 index, __u32 state,
 	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	int i;
 
+	/* Another CPU has just made it, for the same source. */
+	if (state >= CRMG_TAG_LIVE && CRMG_READ_ONCE(slot->check) == source->hash.check)
+		return false;
 	if (state == CRMG_TAG_BANNED)
 		return CRMG_READ_ONCE(slot->auto_until_s) < crmg_boot_ns() / CRMG_NS_PER_SEC;
 	if (state != CRMG_TAG_LIMITED || source->proven)
@@ -180,8 +183,7 @@ crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 	if (!CRMG_VICTIM_CLASS(victim))
 		return CRMG_CLAIM_NONE;
 	/* Another CPU has taken it for the same source: nobody is his own victim. */
-	if (crmg_tag_is(tag, source->hash.tag) &&
-	    crmg_way(&source->hash, CRMG_WAYS) < CRMG_WAYS)
+	if (crmg_tag_is(tag, source->hash.tag) && crmg_tag_state(tag) < CRMG_TAG_LIVE)
 		return CRMG_CLAIM_AGAIN;
 	/* Did it come into use, or into other hands, in the meantime? */
 	if (crmg_tag_state(tag) != CRMG_TAG_BANNED &&
