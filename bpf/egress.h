@@ -305,10 +305,12 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	enum crmg_verdict verdict = CRMG_VERDICT_PASS;
 	struct crmg_row *row;
 
-	*source = (struct crmg_source){
-		.packets = segments,
-		.service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4),
-	};
+	/* What else is in it is of no use here, or written before it is read. */
+	source->packets = segments;
+	source->service = crmg_service_find(front, pkt->transport, pkt->sport, &pkt->src, pkt->v4);
+	source->syn = 0;
+	source->proven = 0;
+	source->state = CRMG_TAG_EMPTY;
 	if (!source->service)
 		return TC_ACT_UNSPEC;
 	w->sent = 0;

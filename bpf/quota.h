@@ -59,12 +59,22 @@ static __always_inline bool crmg_windows_hold(struct crmg_windows *there)
 	return !there || crmg_windows_take(there) || crmg_windows_wait(there);
 }
 
-/* Where the slot changed hands meanwhile there is nothing to let go of. */
+/*
+ * Where the slot changed hands meanwhile there is nothing to let go of. x86 stores in order, so
+ * that what was charged is seen before; elsewhere an atomic operation is the only barrier that
+ * 6.1 knows, and it costs a third of all that four budgets do.
+ */
 static __always_inline void crmg_windows_let_go(struct crmg_windows *there)
 {
 	__u64 terms = CRMG_READ_ONCE(there->window[0].terms);
 
+#ifdef __TARGET_ARCH_x86
+	barrier();
+	if (terms & CRMG_WINDOW_BUSY)
+		CRMG_WRITE_ONCE(there->window[0].terms, terms & ~CRMG_WINDOW_BUSY);
+#else
 	__sync_val_compare_and_swap(&there->window[0].terms, terms, terms & ~CRMG_WINDOW_BUSY);
+#endif
 }
 
 static __always_inline void crmg_windows_leave(struct crmg_windows *there)
