@@ -174,6 +174,15 @@ crmg_has_conn(const struct crmg_work *w, const struct crmg_binding *binding)
 	       !w->pkt.malformed && !CRMG_READ_ONCE(w->probe);
 }
 
+/* The same, or has to be: it keeps which server name it asked for (names.h). */
+static __always_inline bool
+crmg_tracks(const struct crmg_work *w, const struct crmg_binding *binding)
+{
+	return (binding->flags & CRMG_BINDING_CONNS || CRMG_READ_ONCE(w->names)) &&
+	       w->pkt.transport == CRMG_TRANSPORT_TCP && !w->pkt.malformed &&
+	       !CRMG_READ_ONCE(w->probe);
+}
+
 /* ------------------------------------------------------------ find, and ask */
 
 /* Looks for the connection; its entry, or NULL if it is not known or has ended. */

@@ -58,6 +58,7 @@
 #include "report.h"
 #include "decide.h"
 #include "floor.h"
+#include "names.h"
 #include "handshake.h"
 #include "wide.h"
 #include "throttle.h"
@@ -367,8 +368,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	source->now_ns = crmg_now_ns(&w->clock);
 	source->first_ns = 0;
 	source->service = service;
-	source->syn = !pkt->malformed &&
-		      (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
+	source->syn = !pkt->malformed && crmg_is_syn(pkt);
 	crmg_nothing_known(w);
 	/* Of a packet whose headers lie the source is not charged: it may lie as well. */
 	if (!pkt->malformed) {
@@ -409,7 +409,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	}
 	crmg_look(w, front, c.standing.binding);
 	w->spent = 0;
-	w->half_max = c.standing.binding->cap[CRMG_CAP_HALF_OPEN];
+	w->half_max = c.standing.binding->cap[CRMG_CAP_HALF_OPEN] | CRMG_READ_ONCE(w->named);
 	w->ended = 0;
 	reason = crmg_reason_of(control, &c);
 	if (reason == CRMG_REASON_OK)
@@ -418,7 +418,7 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	reason = crmg_handshakes(&c, crmg_forget(w, reason));
 	reason = crmg_asks_for(&c, crmg_forget(w, reason), ctx, reader);
 	verdict = crmg_decide(&c, crmg_forget(w, reason));
-	if (!crmg_has_conn(w, c.standing.binding))
+	if (!crmg_tracks(w, c.standing.binding))
 		return verdict;
 	if (verdict == CRMG_VERDICT_RESET && crmg_ends_both(CRMG_READ_ONCE(w->reason)))
 		crmg_both_end(w);
@@ -459,6 +459,7 @@ crmg_slow(struct xdp_md *ctx, const struct crmg_front *front, struct crmg_work *
 
 	if (!service)
 		return XDP_PASS;
+	service = crmg_named_xdp(ctx, front, w, service);
 	w->source.len = w->pkt.len;
 	w->source.packets = 1;
 	w->ifindex = ctx->ingress_ifindex;
@@ -503,6 +504,7 @@ crmg_judge_skb(struct __sk_buff *skb, const struct crmg_front *front, struct crm
 
 	if (!service)
 		return TC_ACT_UNSPEC;
+	service = crmg_named_skb(skb, front, w, service);
 	w->source.packets = crmg_skb_segments(skb, &w->pkt);
 	w->ifindex = skb->ifindex;
 	w->source.len = crmg_skb_bytes(skb, &w->pkt, w->source.packets);

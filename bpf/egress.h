@@ -313,6 +313,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	source->state = CRMG_TAG_EMPTY;
 	if (!source->service)
 		return TC_ACT_UNSPEC;
+	source->service = crmg_named(front, w, source->service, skb, NULL);
 	w->sent = 0;
 	w->reply = (struct crmg_reply){ .can = 0 };
 	if (pkt->transport == CRMG_TRANSPORT_TCP && !w->probe)
@@ -342,7 +343,7 @@ crmg_leaves(struct __sk_buff *skb, const struct crmg_front *front,
 	client = crmg_client_row(crmg_place(w, binding->client_row, 0));
 	if (client)
 		client->bytes_out += bytes;
-	if (crmg_has_conn(w, binding)) {
+	if (crmg_tracks(w, binding)) {
 		source->now_ns = crmg_now_ns(&w->clock);
 		source->len = bytes;
 		crmg_conn_left(w);

@@ -173,7 +173,7 @@ crmg_fast(struct xdp_md *ctx, const struct crmg_front *front, const struct crmg_
 	source.now_ns = crmg_now_ns(&w->clock);
 	source.len = pkt.len;
 	source.packets = 1;
-	source.syn = (pkt.tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
+	source.syn = crmg_is_syn(&pkt);
 	crmg_hash_source(&source.addr, source.service, 0, &source.hash);
 	return crmg_fast_judge(w, front, control, &source, &pkt);
 }

@@ -69,6 +69,11 @@ struct crmg_pkt {
 	__u8 pad[2];
 };
 
+static __always_inline bool crmg_is_syn(const struct crmg_pkt *pkt)
+{
+	return (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;
+}
+
 static __always_inline struct crmg_addr crmg_addr_v4(__be32 addr)
 {
 	return (struct crmg_addr){ 0, CRMG_V4_MAPPED_LO | crmg_ntohl(addr) };

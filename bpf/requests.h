@@ -36,6 +36,9 @@ crmg_reads(const struct crmg_work *w, const struct crmg_binding *binding)
 		     (binding->protocol == CRMG_PROTOCOL_TLS ||
 		      binding->protocol == CRMG_PROTOCOL_HTTP);
 
+	/* Of one with a name the base has the cap. */
+	if (CRMG_READ_ONCE(w->named))
+		return crmg_tracks(w, binding);
 	return (first || binding->reads || crmg_limits_handshakes(binding)) &&
 	       crmg_has_conn(w, binding);
 }

@@ -204,6 +204,8 @@ crmg_conn_answered(struct crmg_conn *conn, __u32 ack, bool again)
 	conn->client_first = ack;
 	conn->client_acked = conn->server_next;
 	conn->doubted = 0;
+	CRMG_WRITE_ONCE(conn->named, 0);
+	CRMG_WRITE_ONCE(conn->named_born, 0);
 	CRMG_WRITE_ONCE(conn->read, CRMG_READ_NOT);
 }
 

@@ -51,6 +51,12 @@ struct crmg_walk {
 	__u8 lost;	/* 1: it has to be seen whether it begins with a header, ... */
 	__u8 astray;	/* ... and it does not, and nothing tells where one is */
 	__u8 torn;	/* 1: what was passed on ahead of it was read from nowhere (tls.h) */
+	struct {
+		__u64 hash;	/* of the name, and ... */
+		__u64 parent;	/* ... of what is behind its first label, from the dot on */
+		__u32 len;	/* 0: none is known */
+		__u32 dot;	/* offset of that dot; 0: it has none */
+	} name;
 	struct crmg_greeting greeting;	/* a copy: written back if more is to come */
 	__u32 told;	/* what came of it */
 	__u8 bytes[CRMG_WALK_BYTES + 8];

@@ -112,6 +112,8 @@ struct crmg_work {
 	struct crmg_asking asking;
 	struct crmg_limit failures;	/* cost 0: none (failures.h) */
 	struct crmg_limit handshakes;	/* the same, of those that end (handshake.h) */
+	__u64 names;		/* 1: its port is of services that have names (names.h), ... */
+	__u64 named;		/* ... and 1: it is of one of those */
 	__u64 probe;		/* 1: the packet is a probe (probe.h) */
 	__u64 sent;		/* CRMG_SENT_*: what is known of what leaves (flows.h) */
 	struct crmg_flow_place flow;	/* of what leaves, unless that is a probe */

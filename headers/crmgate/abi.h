@@ -382,6 +382,7 @@ struct crmg_section {
  * look in `keys` the front's directory says (CRMG_DIR_LEAF). `lkeys`, `lleaves`,
  * `lsubs`: the same for local addresses, without directory; a leaf is a row of
  * `groups` (u8, 128 columns).
+ * `namekeys`, ascending: CRMG_NAME_KEY() of each entry of `names` (servername.h).
  */
 #define CRMG_SECTIONS(X) \
 	X(MATRIX,   matrix,   __u16) \
@@ -395,6 +396,8 @@ struct crmg_section {
 	X(LKEYS,    lkeys,    __u64) \
 	X(LSUBS,    lsubs,    __u64) \
 	X(GROUPS,   groups,   __u8) \
+	X(NAMEKEYS, namekeys, __u64) \
+	X(NAMES,    names,    struct crmg_server_name) \
 	X(SERVICES, services, struct crmg_service) \
 	X(LABELS,   labels,   struct crmg_label) \
 	X(CLIENTS,  clients,  struct crmg_client) \
@@ -455,10 +458,11 @@ struct crmg_head {
 	__u32 fast_open;	/* 1: the stack takes data on a SYN (when it was applied) */
 	__u32 keep_s;		/* how long files with addresses are kept */
 	__u64 gate[CRMG_GATES_MAX][2];	/* names of interfaces, filled up with NUL */
+	__u64 named;		/* bit i: service i + 1 shares its ports with some that have names */
 	__s32 tai_s;		/* CLOCK_TAI - CLOCK_REALTIME when it was applied: contracts */
 	__u8 addresses;		/* enum crmg_addresses: how files have them */
 	__u8 reserved[CRMG_CELL * 8 - 32 - 8 * CRMG_SECTION_COUNT - 24 - 4 - 512 - 12 -
-		      16 * CRMG_GATES_MAX - 5];
+		      16 * CRMG_GATES_MAX - 8 - 5];
 };
 CRMG_SIZE(struct crmg_head, CRMG_CELL * 8);
 
@@ -702,17 +706,39 @@ struct crmg_service {
 	__u8 transport;
 	__u8 protocol;
 	__u8 sanity;		/* enum crmg_sanity */
-	__u8 pad[5];
+	__u8 base;		/* of one with names: the service whose ports it shares; 0: it has none */
+	__u8 pad[4];
 	__u32 first_port;	/* range of `ports` */
 	__u32 port_count;
 	__u32 first_local;	/* range of `locals`; none: any address */
 	__u32 local_count;
-	__u8 reserved[60];
+	__u32 first_name;	/* range of `names` */
+	__u32 name_count;
+	__u8 reserved[52];
 	struct crmg_terms total[CRMG_BUCKET_LIMITS];
 	__u8 reserved2[56];
 };
 #define CRMG_SERVICE_CELLS 2
 CRMG_SIZE(struct crmg_service, CRMG_SERVICE_CELLS * CRMG_CELL);
+
+/*
+ * names[]: a host name by which a service is told from `base` and others at its ports; in small
+ * letters, and of "*.example.org" what follows the asterisk.
+ */
+#define CRMG_SERVER_NAME_MAX 253	/* bytes; DNS has no longer ones */
+
+struct crmg_server_name {
+	char text[CRMG_SERVER_NAME_MAX + 1];	/* filled up with NUL */
+	__u8 base;
+	__u8 service;
+};
+#define CRMG_SERVER_NAME_WORDS 32
+#define CRMG_SERVER_NAME_CELLS 2
+CRMG_SIZE(struct crmg_server_name, CRMG_SERVER_NAME_CELLS * CRMG_CELL);
+
+/* namekeys[]: a hash of name and base, which is compared with the name itself, and its index. */
+#define CRMG_NAME_KEY(hash, index) (((hash) & ~0xffffULL) | (index))
+#define CRMG_NAME_INDEX(key)       ((key) & 0xffff)
 
 struct crmg_port_range {	/* host order, inclusive */
 	__u16 first;
@@ -1208,8 +1234,10 @@ struct crmg_conn {
 	__u32 server_acked;	/* what the server last acknowledged */
 	__u32 client_acked;	/* what the client last acknowledged of what the server sent */
 	__u32 client_first;	/* client_next while nothing came; else not met in the handshake */
-	__u16 read;		/* enum crmg_read: who wrote its entry of "streams" */
-	__u16 doubted;		/* 1: the server spoke after a RST had ended it */
+	__u8 read;		/* enum crmg_read: who wrote its entry of "streams" */
+	__u8 doubted;		/* 1: the server spoke after a RST had ended it */
+	__u8 named;		/* the service that its server name gave it; 0: that of its port */
+	__u8 named_born;	/* low byte of the `born` of that service: the index may be given again */
 	__u64 packets_in;
 	__u64 bytes_in;
 	__u64 packets_out;

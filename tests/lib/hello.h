@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* hello.h - what a TLS server says first, as a test wants it. */
+/* hello.h - what a TLS server or client says first, as a test wants it. */
 #ifndef CRMGATE_TEST_HELLO_H
 #define CRMGATE_TEST_HELLO_H
 
@@ -79,6 +79,46 @@ static inline struct hello hello_of(uint8_t minor, int extensions)
 	hello_put(&h, 0x16, 1);
 	hello_put(&h, 0x03030004, 4);
 	hello_put(&h, 0x0e000000, 4);
+	return h;
+}
+
+/*
+ * A ClientHello that asks for this host name (NULL: for none), with extensions before and behind
+ * that.
+ */
+static inline struct hello hello_asking(const char *name, size_t len)
+{
+	struct hello h = { .len = 0 };
+	uint32_t at;
+
+	hello_put(&h, 22 << 16 | 0x0301, 3);
+	hello_put(&h, 0, 2);
+	hello_put(&h, 1, 1);
+	hello_put(&h, 0, 3);
+	hello_put(&h, 0x0303, 2);
+	h.len += 32;
+	hello_put(&h, 32, 1);
+	h.len += 32;
+	hello_put(&h, 0x00041301, 4);
+	hello_put(&h, 0x1302, 2);
+	hello_put(&h, 0x0100, 2);
+	at = h.len;
+	hello_put(&h, 0, 2);
+	hello_extension(&h, 23, 0);
+	if (name) {
+		hello_put(&h, (uint32_t)(len + 5), 4);
+		hello_put(&h, (uint32_t)(len + 3), 2);
+		hello_put(&h, (uint32_t)len, 3);
+		memcpy(h.bytes + h.len, name, len);
+		h.len += (uint32_t)len;
+	}
+	hello_extension(&h, 51, 80);
+	h.bytes[at] = (uint8_t)((h.len - at - 2) >> 8);
+	h.bytes[at + 1] = (uint8_t)(h.len - at - 2);
+	h.bytes[3] = (uint8_t)((h.len - 5) >> 8);
+	h.bytes[4] = (uint8_t)(h.len - 5);
+	h.bytes[7] = (uint8_t)((h.len - 9) >> 8);
+	h.bytes[8] = (uint8_t)(h.len - 9);
 	return h;
 }
 

@@ -30,6 +30,8 @@ static void add_limits(struct crmg_model_policy *p)
 	p->http = (struct crmg_model_http){ .set = true, .methods = 1, .max_header = 1000 };
 }
 
+static struct crmg_model_server_name server_names[] = { { .text = "a.example" }, { .text = ".b" } };
+
 /* A policy that has every section. */
 static struct crmg_image full_image(void)
 {
@@ -42,6 +44,10 @@ static struct crmg_image full_image(void)
 	add_service(&policy, "right", CRMG_TRANSPORT_TCP, 8080, 8080);
 	add_address(&policy, pfx("10.0.1.0/24"));
 	add_address(&policy, pfx("2001:db8::2"));
+	add_service(&policy, "api", CRMG_TRANSPORT_TCP, 443, 443);
+	policy.services[3].names = server_names;
+	policy.services[3].name_count = CRMG_ARRAY_SIZE(server_names);
+	policy.services[3].names_place.line = 1;
 	add_client(&policy, "a");
 	add_prefix(&policy, pfx("203.0.113.0/24"));
 	add_prefix(&policy, pfx("2001:db8:7::5"));
@@ -282,6 +288,8 @@ static void test_entries(void **state)
 	size_t label = entry_at(&image, CRMG_SECTION_LABELS, 1, sizeof(struct crmg_label));
 	size_t client = entry_at(&image, CRMG_SECTION_CLIENTS, 1, sizeof(struct crmg_client));
 	size_t prefix = entry_at(&image, CRMG_SECTION_PREFIXES, 1, sizeof(struct crmg_prefix));
+	size_t name = entry_at(&image, CRMG_SECTION_NAMES, 1, sizeof(struct crmg_server_name));
+	size_t key = entry_at(&image, CRMG_SECTION_NAMEKEYS, 1, sizeof(uint64_t));
 	char *names[] = {
 		(char *)image.cells + service,
 		(char *)image.cells + label + offsetof(struct crmg_label, service),
@@ -309,8 +317,16 @@ static void test_entries(void **state)
 	refuse_value(&image, service + offsetof(struct crmg_service, protocol), 1,
 		     CRMG_PROTOCOL_COUNT);
 	refuse_value(&image, service + offsetof(struct crmg_service, first_port), 4, UINT32_MAX);
-	refuse_value(&image, service + offsetof(struct crmg_service, port_count), 4, 4);
+	refuse_value(&image, service + offsetof(struct crmg_service, port_count), 4, 5);
 	refuse_value(&image, service + offsetof(struct crmg_service, local_count), 4, 5);
+	refuse_value(&image, service + offsetof(struct crmg_service, base), 1, 1);
+	refuse_value(&image, service + offsetof(struct crmg_service, base), 1, 65);
+	refuse_value(&image, service + offsetof(struct crmg_service, name_count), 4, 3);
+	refuse_value(&image, name + offsetof(struct crmg_server_name, service), 1, 1);
+	refuse_value(&image, name + offsetof(struct crmg_server_name, base), 1, 0);
+	refuse_value(&image, name + CRMG_SERVER_NAME_MAX, 1, 'x');
+	refuse_value(&image, key, 2, 2);
+	refuse_value(&image, key, 8, 0);
 	refuse_value(&image, prefix + offsetof(struct crmg_prefix, client), 2, 2);
 	refuse_value(&image, prefix + offsetof(struct crmg_prefix, len), 1, 129);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(names); i++) {

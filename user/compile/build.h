@@ -41,6 +41,7 @@ struct crmg_build {
 
 	/* crmg_build_services: by place in the model, and by index */
 	uint8_t index_of[CRMG_SERVICES_MAX];
+	uint8_t base_of[CRMG_SERVICES_MAX];	/* index of the one whose ports it shares; 0: none */
 	uint32_t born[CRMG_SERVICES_MAX + 1];
 	uint32_t stride;		/* highest index + 1 */
 
@@ -64,6 +65,11 @@ struct crmg_build {
 	uint8_t *ports;
 	struct crmg_vectors local_vectors;
 	struct crmg_table local;
+
+	/* crmg_build_names */
+	size_t name_count;
+	struct crmg_server_name *names;	/* by service of the model */
+	uint64_t *name_keys;		/* ascending */
 };
 
 /* In this order. Each returns 0, -ENOMEM, or -E2BIG with a message. */
@@ -73,9 +79,13 @@ int crmg_build_binds(struct crmg_build *build);
 int crmg_build_rows(struct crmg_build *build);
 int crmg_build_remote(struct crmg_build *build);
 int crmg_build_ports(struct crmg_build *build);
+int crmg_build_names(struct crmg_build *build);
 
 /* The image, from all of the above: 0 or -ENOMEM. */
 int crmg_build_image(const struct crmg_build *build, struct crmg_image *ret);
+
+/* True if each key of the image has its name, and a name the service and base that it is of. */
+bool crmg_names_are_valid(const struct crmg_image *image);
 
 /* Bytes of an entry of a section. */
 size_t crmg_entry_size(enum crmg_section_id id);

@@ -20,12 +20,15 @@ static const build_step steps[] = {
 	crmg_build_rows,
 	crmg_build_remote,
 	crmg_build_ports,
+	crmg_build_names,
 };
 
 static void build_free(struct crmg_build *b)
 {
 	free(b->binds);
 	free(b->ports);
+	free(b->names);
+	free(b->name_keys);
 	free(b->contract_of);
 	free(b->client_row);
 	crmg_vectors_free(&b->remote_vectors);

@@ -34,6 +34,8 @@ static void count_entries(const struct crmg_build *b, size_t *counts)
 	counts[CRMG_SECTION_LLEAVES] = key_count(&b->local);
 	counts[CRMG_SECTION_LSUBS] = b->local.sub_count;
 	counts[CRMG_SECTION_GROUPS] = (size_t)b->local_vectors.count * CRMG_PORT_GROUP;
+	counts[CRMG_SECTION_NAMEKEYS] = b->name_count;
+	counts[CRMG_SECTION_NAMES] = b->name_count;
 	counts[CRMG_SECTION_CLIENTS] = CRMG_OWNER_GATE(model, model->gate_count);
 	counts[CRMG_SECTION_PREFIXES] = model->allow_count;
 	for (size_t i = 0; i < model->client_count; i++)
@@ -174,7 +176,7 @@ static void write_services(const struct crmg_build *b, struct crmg_image *image)
 	struct crmg_service *services = section_of(image, CRMG_SECTION_SERVICES);
 	struct crmg_prefix *locals = section_of(image, CRMG_SECTION_LOCALS);
 	struct crmg_port_range *ports = section_of(image, CRMG_SECTION_PORTS);
-	uint32_t local_count = 0, port_count = 0;
+	uint32_t local_count = 0, port_count = 0, name_count = 0;
 
 	for (size_t i = 0; i < b->model->service_count; i++) {
 		const struct crmg_model_service *from = &b->model->services[i];
@@ -196,6 +198,10 @@ static void write_services(const struct crmg_build *b, struct crmg_image *image)
 		to->local_count = from->address_count;
 		for (size_t a = 0; a < from->address_count; a++)
 			locals[local_count++] = listed(&from->addresses[a], UINT16_MAX);
+		to->base = b->base_of[i];
+		to->first_name = name_count;
+		to->name_count = from->name_count;
+		name_count += from->name_count;
 		budgets[index].limits = crmg_write_limits(from->total.limits, CRMG_BUCKET_LIMITS,
 							  budgets[index].limit, to->total);
 		budgets[index].quotas = b->service_quotas[index];
@@ -319,6 +325,20 @@ static void write_lookups(const struct crmg_build *b, struct crmg_image *image)
 		groups[i] = b->local_vectors.entries[i];	/* 64 services fit a byte */
 }
 
+static void write_names(const struct crmg_build *b, struct crmg_image *image)
+{
+	struct crmg_head *head = (struct crmg_head *)image->cells;
+
+	for (size_t i = 0; i < b->model->service_count; i++)
+		if (b->base_of[i])
+			head->named |= 1ULL << (b->base_of[i] - 1);
+	if (!b->name_count)
+		return;
+	memcpy(section_of(image, CRMG_SECTION_NAMES), b->names, b->name_count * sizeof(*b->names));
+	memcpy(section_of(image, CRMG_SECTION_NAMEKEYS), b->name_keys,
+	       b->name_count * sizeof(*b->name_keys));
+}
+
 int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
 {
 	struct crmg_image image;
@@ -335,6 +355,7 @@ int crmg_build_image(const struct crmg_build *b, struct crmg_image *ret)
 	crmg_contracts_write(b, section_of(&image, CRMG_SECTION_CONTRACTS));
 	write_clients(b, &image);
 	write_lookups(b, &image);
+	write_names(b, &image);
 	*ret = image;
 	return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ports.c - local ports and addresses to services. A port whose service cannot
- * be told by the port alone gets a group, and the group a column in the vectors
- * of local addresses. Services are bits in words here, by place in the model.
+ * be told by the port alone (but by address, or server name) gets a group, and the group a
+ * column in the vectors of local addresses. Services are bits in words here, by place in the model.
  */
 #include "build.h"
 
@@ -95,7 +95,8 @@ static int init_vectors(struct crmg_build *b, const struct groups *groups)
 		return -ENOMEM;
 	for (size_t g = 0; g < groups->count; g++)
 		for (size_t i = 0; i < model->service_count; i++) {
-			if (!(groups->services[g] >> i & 1))
+			/* What comes is for the one without names, until one is known. */
+			if (!(groups->services[g] >> i & 1) || model->services[i].name_count)
 				continue;
 			if (model->services[i].address_count)
 				changes[count++] = (struct crmg_change){ i, g, b->index_of[i] };

@@ -57,6 +57,7 @@ static bool counts_are_valid(const struct crmg_head *head)
 	       s[CRMG_SECTION_MATRIX].count >= stride &&
 	       s[CRMG_SECTION_MATRIX].count % stride == 0 &&
 	       s[CRMG_SECTION_GROUPS].count % CRMG_PORT_GROUP == 0 &&
+	       s[CRMG_SECTION_NAMEKEYS].count == s[CRMG_SECTION_NAMES].count &&
 	       s[CRMG_SECTION_CLIENTS].count >= 1 &&
 	       s[CRMG_SECTION_CLIENTS].count <= CRMG_CLIENTS_MAX + 1 + CRMG_GATES_MAX;
 }
@@ -256,7 +257,11 @@ static bool services_are_valid(const struct crmg_image *image)
 		    !range_is_inside(s->first_port, s->port_count,
 				     section[CRMG_SECTION_PORTS].count) ||
 		    !range_is_inside(s->first_local, s->local_count,
-				     section[CRMG_SECTION_LOCALS].count))
+				     section[CRMG_SECTION_LOCALS].count) ||
+		    !range_is_inside(s->first_name, s->name_count,
+				     section[CRMG_SECTION_NAMES].count))
+			return false;
+		if (s->base && (!s->name[0] || s->base == i || !crmg_image_service(image, s->base)))
 			return false;
 		if (s->name[0] && (!crmg_image_binding(image, s->none_binding) ||
 				   !crmg_image_binding(image, s->allow_binding)))
@@ -392,7 +397,7 @@ int crmg_image_validate(const struct crmg_image *image)
 	leaves = head->section[CRMG_SECTION_MATRIX].count /
 		 head->section[CRMG_SECTION_SERVICES].count;
 	groups = head->section[CRMG_SECTION_GROUPS].count / CRMG_PORT_GROUP;
-	if (!services_are_valid(image) || !contracts_are_valid(image) ||
+	if (!services_are_valid(image) || !crmg_names_are_valid(image) || !contracts_are_valid(image) ||
 	    !bindings_are_valid(image) || !quotas_are_valid(image) ||
 	    !clients_are_valid(image) || !locals_are_valid(image) ||
 	    !families_are_valid(image, head->first_v6, head->end_v6, CRMG_SECTION_KEYS,

@@ -9,6 +9,7 @@
 
 #define PORTS_MAX     64
 #define ADDRESSES_MAX 64
+#define NAMES_MAX     64
 
 /* A service while it is read. */
 struct draft {
@@ -118,6 +119,64 @@ static void read_addresses(struct crmg_reader *r, const struct crmg_node *node, 
 	}
 }
 
+/* Copies a name in small letters; false: it is none, as DNS and TLS have them. */
+static bool parse_server_name(const char *text, char *ret)
+{
+	const char *name = text[0] == '*' && text[1] == '.' ? text + 1 : text;
+	size_t len = strlen(name), label = 0;
+
+	if (len > CRMG_SERVER_NAME_MAX)
+		return false;
+	for (size_t i = 0; i <= len; i++) {
+		char c = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
+		bool hyphen = c == '-', letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+						 c == '_';
+
+		ret[i] = c;
+		if (i == 0 && name != text)
+			continue;
+		if (c == '.' || !c) {
+			if (!label || label > 63 || name[i - 1] == '-')
+				return false;
+			label = 0;
+		} else if (letter || (hyphen && label)) {
+			label++;
+		} else {
+			return false;
+		}
+	}
+	/* An address is no name: clients do not send it (RFC 6066, 3). */
+	return strspn(ret, "0123456789.") != len;
+}
+
+static void read_server_names(struct crmg_reader *r, const struct crmg_node *node, void *target,
+			      unsigned int arg)
+{
+	struct crmg_model_service *service = ((struct draft *)target)->service;
+
+	(void)arg;
+	service->names_place = node->place;
+	if (!crmg_read_is_list(r, node, "a list of host names, such as [api.example.org, "
+			       "\"*.example.org\"]", NAMES_MAX))
+		return;
+	for (const struct crmg_node *entry = node->child; entry; entry = entry->next) {
+		const char *text = crmg_read_text(r, entry, "a host name");
+		struct crmg_model_server_name name = { .place = entry->place }, *place;
+
+		if (!text)
+			continue;
+		if (!parse_server_name(text, name.text)) {
+			crmg_read_error(r, entry->place, "'%.64s' is not a host name; accepted are "
+					"labels of letters, digits, '-' and '_', such as "
+					"api.example.org, or *.example.org for any first label", text);
+			continue;
+		}
+		place = crmg_read_grow(r, &service->names, &service->name_count, sizeof(*place));
+		if (place)
+			*place = name;
+	}
+}
+
 static void read_transport(struct crmg_reader *r, const struct crmg_node *node, void *target,
 			   unsigned int arg)
 {
@@ -193,7 +252,7 @@ static const struct crmg_key service_keys[] = {
 	{ "protocol", read_protocol, 0, false },
 	{ "addresses", read_addresses, 0, false },
 	{ "interfaces", NULL, 0, false },
-	{ "server_names", NULL, 0, false },
+	{ "server_names", read_server_names, 0, false },
 	{ "sanity", read_sanity, 0, false },
 	{ "total", read_total, 0, false },
 };

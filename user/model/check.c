@@ -49,41 +49,15 @@ static void check_counts(const struct crmg_model *model, struct crmg_err *err)
 		    count_bindings(model), CRMG_BINDINGS_MAX - 1, err);
 }
 
-static bool addresses_meet(const struct crmg_model_service *a, const struct crmg_model_service *b)
-{
-	if (!a->address_count || !b->address_count)
-		return true;
-	for (size_t i = 0; i < a->address_count; i++)
-		for (size_t k = 0; k < b->address_count; k++)
-			if (crmg_prefixes_meet(&a->addresses[i], &b->addresses[k]))
-				return true;
-	return false;
-}
-
-/* The first port that both have; 0: none. */
-static unsigned int common_port(const struct crmg_model_service *a,
-				const struct crmg_model_service *b)
-{
-	for (size_t i = 0; i < a->port_count; i++) {
-		for (size_t k = 0; k < b->port_count; k++) {
-			const struct crmg_port_range *p = &a->ports[i], *q = &b->ports[k];
-
-			if (p->first <= q->last && q->first <= p->last)
-				return p->first > q->first ? p->first : q->first;
-		}
-	}
-	return 0;
-}
-
 static void check_services(const struct crmg_model *model, struct crmg_err *err)
 {
 	for (size_t i = 0; i < model->service_count; i++) {
 		for (size_t k = 0; k < i; k++) {
 			const struct crmg_model_service *a = &model->services[k];
 			const struct crmg_model_service *b = &model->services[i];
-			unsigned int port = common_port(a, b);
+			unsigned int port = crmg_model_shared_port(a, b);
 
-			if (a->transport != b->transport || !port || !addresses_meet(a, b))
+			if (!port || a->names_place.line || b->names_place.line)
 				continue;
 			crmg_check_error(model, err, b->place,
 					 "service '%s' overlaps service '%s' (line %u): both have "
@@ -231,6 +205,7 @@ static int check_relations(struct crmg_model *model, struct crmg_err *err)
 	if (!use)
 		return -ENOMEM;
 	check_services(model, err);
+	crmg_check_names(model, err);
 	r = check_bindings(model, err);
 	if (r < 0)
 		return r;

@@ -60,11 +60,20 @@ void crmg_check_detect(const struct crmg_model *model, struct crmg_err *err);
 /* The same of the versions of TLS that policies want. */
 void crmg_check_floor(const struct crmg_model *model, struct crmg_err *err);
 
+/*
+ * Services with names: that each shares its ports with one that has none, no name is of two, and
+ * what is asked of connections before their name is known is asked by the one without.
+ */
+void crmg_check_names(const struct crmg_model *model, struct crmg_err *err);
+
 /* The same of what may be sent to sources. */
 void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err);
 
 /* Words for protocols, by enum crmg_protocol (check_answers.c). */
 extern const char *const crmg_check_protocols[];
+
+/* The same of caps, by enum crmg_cap. */
+extern const char *const crmg_check_caps[];
 
 /* Names of limits, by enum crmg_limit_id (check_limits.c). */
 extern const char *const crmg_check_kinds[];

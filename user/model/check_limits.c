@@ -14,7 +14,7 @@ const char *const crmg_check_kinds[] = {
 #undef X
 };
 
-static const char *const cap_names[] = {
+const char *const crmg_check_caps[] = {
 #define X(ID, name, ...) [CRMG_CAP_##ID] = name,
 	CRMG_CAPS(X)
 #undef X
@@ -65,7 +65,7 @@ static void check_transport(const struct crmg_model *model, const struct crmg_mo
 		if (policy->caps[c].max)
 			crmg_check_error(model, err, policy->caps[c].place,
 					 "limit '%s' needs transport tcp; service '%s' of policy "
-					 "'%s' is %s", cap_names[c], udp->name, policy->name,
+					 "'%s' is %s", crmg_check_caps[c], udp->name, policy->name,
 					 transport_names[udp->transport]);
 	if (policy->on_exceed != CRMG_ACTION_DROP)
 		crmg_check_error(model, err, policy->place,
@@ -122,7 +122,7 @@ static void check_deny(const struct crmg_model *model, const struct crmg_model_p
 		if (policy->caps[c].max)
 			crmg_check_error(model, err, policy->caps[c].place,
 					 "policy '%s' has 'deny: true' and limit '%s'; one "
-					 "excludes the other", policy->name, cap_names[c]);
+					 "excludes the other", policy->name, crmg_check_caps[c]);
 	for (size_t i = 0; i < CRMG_ARRAY_SIZE(others); i++)
 		if (others[i].set)
 			crmg_check_error(model, err, others[i].place,

@@ -30,6 +30,7 @@ void crmg_model_free(struct crmg_model **model)
 	for (size_t i = 0; i < m->service_count; i++) {
 		free(m->services[i].ports);
 		free(m->services[i].addresses);
+		free(m->services[i].names);
 	}
 	for (size_t i = 0; i < m->client_count; i++) {
 		for (size_t f = 0; f < m->clients[i].file_count; f++)

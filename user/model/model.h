@@ -100,6 +100,12 @@ struct crmg_model_detect {
 	struct crmg_place place;	/* of its key; line 0: not said */
 };
 
+/* A host name, in small letters; of "*.example.org" what follows the asterisk. */
+struct crmg_model_server_name {
+	char text[CRMG_SERVER_NAME_MAX + 1];
+	struct crmg_place place;
+};
+
 struct crmg_model_service {
 	char name[CRMG_NAME_LEN];
 	enum crmg_transport transport;
@@ -109,6 +115,9 @@ struct crmg_model_service {
 	size_t port_count;
 	struct crmg_pfx *addresses;	/* none: any */
 	size_t address_count;
+	struct crmg_model_server_name *names;	/* none: it has what no other of its ports has */
+	size_t name_count;
+	struct crmg_place names_place;	/* of their key; line 0: it has none */
 	struct crmg_model_budget total;	/* of everybody except `allow` */
 	struct crmg_place place;
 };
@@ -208,6 +217,17 @@ struct crmg_model {
  */
 int crmg_model_new(struct crmg_model **ret);
 void crmg_model_free(struct crmg_model **model);
+
+/*
+ * The service without names that has what a service with names takes a part of: the first one
+ * that shares a port and an address with it; NULL: none does, or the service has no names.
+ */
+const struct crmg_model_service *crmg_model_base(const struct crmg_model *model,
+						 const struct crmg_model_service *service);
+
+/* True if a packet can be for both by its transport and address; the first port of both, or 0. */
+unsigned int crmg_model_shared_port(const struct crmg_model_service *a,
+				    const struct crmg_model_service *b);
 
 /* Sorts prefixes by (address, length) and drops what is there twice, but for its place. */
 void crmg_model_sort_prefixes(struct crmg_model_prefix *prefixes, size_t *count);

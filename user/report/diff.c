@@ -190,6 +190,10 @@ static int diff_service(struct crmg_changes *changes, const struct crmg_image *b
 				  crmg_sanity_name(now->sanity));
 	if (!code)
 		code = diff_locals(changes, what, before, old, after, now);
+	if (!code && !crmg_server_names_same(before, old, after, now))
+		code = crmg_diff_note(changes, CRMG_CHANGE_CHANGED, what, "server_names",
+				      crmg_server_names_text(before, old, from, sizeof(from)),
+				      crmg_server_names_text(after, now, to, sizeof(to)));
 	return code ? code : diff_total(changes, what, before, old_index, after, new_index);
 }
 

@@ -110,7 +110,7 @@ static void judge_ephemeral(struct crmg_checking *c)
 		const struct crmg_service *service = crmg_image_service(image, s);
 		bool found = false;
 
-		for (size_t p = 0; service && p < service->port_count; p++) {
+		for (size_t p = 0; service && !service->base && p < service->port_count; p++) {
 			const struct crmg_port_range *range = &ports_of(image, service)[p];
 			unsigned int first = range->first, last = range->last;
 

@@ -61,6 +61,16 @@ char *crmg_ports_text(const struct crmg_image *image, const struct crmg_service 
 char *crmg_locals_text(const struct crmg_image *image, const struct crmg_service *service,
 		       char *buf, size_t size);
 
+/* "api.example.org,*.example.net", the same; "none". As JSON; as a table, if there are any. */
+char *crmg_server_names_text(const struct crmg_image *image, const struct crmg_service *service,
+			     char *buf, size_t size);
+json_t *crmg_server_names_json(const struct crmg_image *image, const struct crmg_service *service);
+int crmg_server_names_table(const struct crmg_image *image, bool colour, FILE *out);
+
+/* True if services of two images have the same names. */
+bool crmg_server_names_same(const struct crmg_image *a, const struct crmg_service *of_a,
+			    const struct crmg_image *b, const struct crmg_service *of_b);
+
 /* "alert", "throttle to 64kB/s": what comes of it when a quota is used up; buf is returned. */
 #define CRMG_ON_BUDGET_LEN (CRMG_NUM_LEN + 16)
 char *crmg_on_budget_text(const struct crmg_quotas *quotas, char buf[CRMG_ON_BUDGET_LEN]);

@@ -172,13 +172,14 @@ static json_t *services_json(const struct crmg_image *image)
 
 		if (service)
 			json_array_append_new(list, json_pack(
-				"{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}",
+				"{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
 				"name", crmg_json_text(service->name, sizeof(service->name)),
 				"transport", crmg_transport_name(service->transport),
 				"protocol", crmg_protocol_name(service->protocol),
 				"sanity", crmg_sanity_name(service->sanity),
 				"ports", ports_json(image, service),
 				"addresses", locals_json(image, service),
+				"server_names", crmg_server_names_json(image, service),
 				"total", total_json(budgets[i].limits, service->total,
 						    CRMG_SCOPE_SERVICE),
 				"total_bytes_out",

@@ -89,6 +89,7 @@ static int services_text(const struct crmg_image *image, bool colour, FILE *out)
 		{ "PORTS", false }, { "ADDRESSES", false }, { "SANITY", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
+	int code;
 
 	for (uint32_t i = 1; i <= CRMG_SERVICES_MAX; i++) {
 		const struct crmg_service *service = crmg_image_service(image, i);
@@ -105,7 +106,8 @@ static int services_text(const struct crmg_image *image, bool colour, FILE *out)
 				crmg_locals_text(image, service, locals, sizeof(locals)));
 		crmg_table_cell(&table, "%s", crmg_sanity_name(service->sanity));
 	}
-	return crmg_table_print(&table, colour, out);
+	code = crmg_table_print(&table, colour, out);
+	return code ? code : crmg_server_names_table(image, colour, out);
 }
 
 /* Nothing where no client has one. */
