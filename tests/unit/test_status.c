@@ -17,6 +17,7 @@ static void fill(void)
 	row->packets[CRMG_VERDICT_RESET] = 3;
 	row->bytes[CRMG_VERDICT_PASS] = 123456;
 	row->bytes_out = 7000000;
+	row->budgets_notified = 4;
 	row->reasons[CRMG_REASON_OK] = 90;
 	row->reasons[CRMG_REASON_PANIC] = 10;
 	row->reasons[CRMG_REASON_PACKETS] = 20;
@@ -32,6 +33,7 @@ static void fill(void)
 	row->reasons[CRMG_REASON_OK] = 50;
 	row->versions[CRMG_TLS_VERSION_10] = 5;
 	row->versions[CRMG_TLS_VERSION_12] = 3;
+	row->budgets_exceeded = 2;
 	add_iface("eth1");
 	memcpy(add_iface("")->wanted.name, "e\033[31m", 7);
 	fx.ifaces[1].tc_ours = false;
@@ -98,6 +100,8 @@ static void test_document(void **state)
 	assert_string_equal(text(part, "client"), "partners");
 	assert_int_equal(number(part, "passed_packets"), 100);
 	assert_int_equal(number(part, "dropped_packets"), 23);
+	assert_int_equal(number(part, "budgets_notified"), 4);
+	assert_int_equal(number(part, "budgets_exceeded"), 0);
 	reasons = json_object_get(part, "reasons");
 	assert_int_equal(number(reasons, "packets"), 20);
 	assert_int_equal(number(reasons, "panic"), 10);

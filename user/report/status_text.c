@@ -254,6 +254,33 @@ static int versions_text(const struct crmg_policy_rows *rows, bool colour, FILE 
 	return crmg_table_print(&table, colour, out);
 }
 
+/* How often budgets of bytes_out were nearly used up, and used up, where any was. */
+static int budgets_text(const struct crmg_policy_rows *rows, bool colour, FILE *out)
+{
+	static const struct crmg_column columns[] = {
+		{ "SERVICE", false }, { "POLICY", false },
+		{ "BUDGETS NEARLY USED UP", true }, { "USED UP", true },
+	};
+	struct crmg_table table = CRMG_TABLE(columns);
+	char name[CRMG_ESCAPED(CRMG_NAME_LEN)];
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct crmg_policy_row *item = &rows->items[i];
+		const struct crmg_row *row = item->row;
+
+		if (!row->budgets_notified && !row->budgets_exceeded)
+			continue;
+		crmg_table_cell(&table, "%s", name_of(item->label->service, name));
+		crmg_table_cell(&table, "%s", name_of(item->label->policy, name));
+		crmg_table_cell(&table, "%llu", row->budgets_notified);
+		crmg_table_cell(&table, "%llu", row->budgets_exceeded);
+	}
+	if (!table.cell_count)
+		return table.failed ? -ENOMEM : 0;
+	fputc('\n', out);
+	return crmg_table_print(&table, colour, out);
+}
+
 /* Those that sent or were sent anything. */
 static int clients_text(const struct crmg_counted_clients *clients, bool colour, FILE *out)
 {
@@ -317,6 +344,8 @@ int crmg_status_text(const struct crmg_snapshot *snap, const char *instance,
 		code = policies_text(snap, &rows, colour, out);
 	if (!code)
 		code = versions_text(&rows, colour, out);
+	if (!code)
+		code = budgets_text(&rows, colour, out);
 	if (!code)
 		code = clients_text(&clients, colour, out);
 	if (!code)
