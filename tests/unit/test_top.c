@@ -131,8 +131,8 @@ static void test_json(void **state)
 {
 	static const char *const keys[] = {
 		"address", "service", "policy", "packets", "bytes", "requests_estimated",
-		"connections", "open_connections", "bytes_out", "dropped_packets", "first_seen",
-		"last_seen", "banned_until", "proven",
+		"connections", "open_connections", "bytes_out", "out_per_request",
+		"dropped_packets", "first_seen", "last_seen", "banned_until", "proven",
 	};
 	json_t *document, *source;
 
@@ -159,6 +159,33 @@ static void test_json(void **state)
 	assert_int_equal(json_integer_value(json_object_get(source, "would_drop_packets")), 4);
 	assert_true(json_is_false(json_object_get(source, "proven")));
 	json_decref(document);
+}
+
+/* What is ordered by stands there; where nothing can be divided there is no number. */
+static void test_each(void **state)
+{
+	json_t *document, *list;
+	char *text;
+
+	(void)state;
+	fixture_init();
+	limit(&fx.policy.policies[0], CRMG_LIMIT_REQUESTS, 20, 40);
+	crmg_image_free(&fx.image);
+	compile_fixture();
+	add_requests(5, "10.1.2.3", 4)->bytes_out = 8000042;
+	add_requests(6, "10.1.2.4", 0)->bytes_out = 11;
+	assert_int_equal(crmg_top_select(&fx.snap, CRMG_TOP_OUT_PER_REQUEST, rows, 10), 2);
+	document = crmg_top_json(&fx.snap, rows, 2);
+	list = json_object_get(document, "sources");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0),
+							    "out_per_request")), 2000010);
+	assert_true(json_is_null(json_object_get(json_array_get(list, 1), "out_per_request")));
+	json_decref(document);
+	text = TEXT_OF(crmg_top_text, &fx.snap, rows, 2, false);
+	assert_non_null(strstr(text, "BYTES OUT  OUT/REQ  DROPPED"));
+	assert_non_null(strstr(text, "    8.00M    2.00M        0"));
+	assert_non_null(strstr(text, "       11        -        0"));
+	free(text);
 }
 
 /* A ban in the slot counts as one of the list does; the later end is what matters. */
@@ -197,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_automatic),
 	};
 	int failed = cmocka_run_group_tests_name("top", tests, NULL, NULL);

@@ -14,6 +14,17 @@ static const struct crmg_binding *binding_of(const struct crmg_snapshot *snap,
 	return crmg_image_binding(snap->image, crmg_source_binding(snap, &row->source));
 }
 
+/* True if there are requests of it, among which the bytes that it was sent can be divided. */
+static bool has_each(const struct crmg_binding *binding, const struct crmg_top_row *row)
+{
+	return binding && crmg_counts_requests(binding) && row->source.asked.requests;
+}
+
+static uint64_t each_of(const struct crmg_top_row *row)
+{
+	return crmg_top_each(row->source.detail.bytes_out, row->source.asked.requests);
+}
+
 static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_top_row *row)
 {
 	const struct crmg_detail *detail = &row->source.detail;
@@ -29,7 +40,7 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 	if (!label)
 		label = &no_label;
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:b}",
+			 " s:o, s:b}",
 		"address", crmg_source_text(snap, &detail->addr, address, sizeof(address)),
 		"service", crmg_json_text(service->name, sizeof(service->name)),
 		"policy", crmg_json_text(label->policy, sizeof(label->policy)),
@@ -40,6 +51,8 @@ static json_t *source_json(const struct crmg_snapshot *snap, const struct crmg_t
 		crmg_cap_name(CRMG_CAP_OPEN_CONNECTIONS),
 		crmg_json_count(crmg_source_has(snap, slot, CRMG_CAP_OPEN_CONNECTIONS)),
 		"bytes_out", crmg_json_count(detail->bytes_out),
+		"out_per_request", has_each(binding, row) ? crmg_json_count(each_of(row))
+							  : json_null(),
 		"dropped_packets", crmg_json_count(dropped),
 		"would_drop_packets", crmg_json_count(detail->shadow_refusals),
 		"first_seen", crmg_json_time(crmg_tick_to_real(snap, detail->first_seen)),
@@ -64,8 +77,8 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 	static const struct crmg_column columns[] = {
 		{ "SOURCE", false }, { "SERVICE", false }, { "POLICY", false },
 		{ "PACKETS", true }, { "BYTES", true }, { "REQUESTS", true }, { "CONNS", true },
-		{ "BYTES OUT", true }, { "DROPPED", true }, { "REFUSED", true },
-		{ "SEEN", true }, { "BAN", false },
+		{ "BYTES OUT", true }, { "OUT/REQ", true }, { "DROPPED", true },
+		{ "REFUSED", true }, { "SEEN", true }, { "BAN", false },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 
@@ -92,6 +105,8 @@ int crmg_top_text(const struct crmg_snapshot *snap, const struct crmg_top_row *r
 		crmg_table_cell(&table, "%llu", detail->connections);
 		crmg_table_cell(&table, "%s", crmg_format_short(detail->bytes_out, text,
 								sizeof(text)));
+		crmg_table_cell(&table, "%s", has_each(binding, &rows[i]) ?
+				crmg_format_short(each_of(&rows[i]), text, sizeof(text)) : "-");
 		crmg_table_cell(&table, "%llu", (unsigned long long)crmg_source_dropped(slot, detail));
 		crmg_table_cell(&table, "%llu",
 				(unsigned long long)crmg_source_refusals(slot, detail));
