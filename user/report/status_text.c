@@ -281,12 +281,12 @@ static int budgets_text(const struct crmg_policy_rows *rows, bool colour, FILE *
 	return crmg_table_print(&table, colour, out);
 }
 
-/* Those that sent or were sent anything. */
+/* Those that sent or were sent anything. What is refused on the way out is counted by policy only. */
 static int clients_text(const struct crmg_counted_clients *clients, bool colour, FILE *out)
 {
 	static const struct crmg_column columns[] = {
-		{ "CLIENT", false }, { "PASSED", true }, { "DROPPED", true }, { "REQUESTS", true },
-		{ "BYTES IN", true }, { "BYTES OUT", true },
+		{ "CLIENT", false }, { "PASSED IN", true }, { "DROPPED IN", true },
+		{ "REQUESTS", true }, { "BYTES IN", true }, { "BYTES OUT", true },
 	};
 	struct crmg_table table = CRMG_TABLE(columns);
 	char name[CRMG_ESCAPED(CRMG_NAME_LEN)], number[CRMG_SHORT_LEN];
