@@ -136,6 +136,31 @@ static void warn_below(const struct crmg_model *model, const struct crmg_model_b
 			}
 }
 
+/*
+ * Of a rate that lets a whole quota out each second: it holds up nobody whom the quota does.
+ * Above the quota over its time it may well be: who used that up at once is slowed down.
+ */
+static void warn_throttle(const struct crmg_model *model, const struct crmg_model_bytes_out *out,
+			  const struct crmg_model_bytes_out *ladder, const char *whose,
+			  struct crmg_err *err)
+{
+	const struct crmg_model_quota *least = &out->quota[0];
+	char rate[CRMG_NUM_LEN], bytes[CRMG_NUM_LEN], per[CRMG_NUM_LEN];
+
+	for (size_t i = 1; i < out->count; i++)
+		if (out->quota[i].bytes < least->bytes)
+			least = &out->quota[i];
+	if (!out->count || ladder->on_budget != CRMG_ON_BUDGET_THROTTLE ||
+	    out->throttle_to < least->bytes)
+		return;
+	crmg_check_warn(model, err, out->throttle_place.line ? out->throttle_place : least->place,
+			"'throttle_to' of %s, %s, slows nothing: at it the whole quota %s per %s "
+			"leaves in a second", whose,
+			crmg_format_byte_rate(out->throttle_to, CRMG_NS_PER_SEC, rate, sizeof(rate)),
+			crmg_format_bytes(least->bytes, bytes, sizeof(bytes)),
+			crmg_format_time(least->per_s * CRMG_NS_PER_SEC, per, sizeof(per)));
+}
+
 static void warn_policy(const struct crmg_model *model, const struct crmg_model_policy *policy,
 			struct crmg_err *err)
 {
@@ -149,6 +174,9 @@ static void warn_policy(const struct crmg_model *model, const struct crmg_model_
 	warn_quotas(model, &policy->bytes_out, whose, err);
 	warn_quotas(model, aggregate, wide, err);
 	warn_quotas(model, total, together, err);
+	warn_throttle(model, &policy->bytes_out, &policy->bytes_out, whose, err);
+	warn_throttle(model, aggregate, &policy->bytes_out, wide, err);
+	warn_throttle(model, total, &policy->bytes_out, together, err);
 	warn_below(model, &policy->bytes_out, whose, aggregate, " of its aggregate", err);
 	warn_below(model, &policy->bytes_out, whose, total, " of its total", err);
 	warn_below(model, aggregate, wide, total, " of its total", err);
@@ -195,8 +223,11 @@ void crmg_check_quotas(const struct crmg_model *model, struct crmg_err *err)
 		check_default_width(model, &model->policies[i], err);
 	}
 	for (size_t i = 0; !err->errors && i < model->service_count; i++) {
+		const struct crmg_model_bytes_out *out = &model->services[i].total.bytes_out;
+
 		snprintf(whose, sizeof(whose), "the total of service '%s'", model->services[i].name);
-		warn_quotas(model, &model->services[i].total.bytes_out, whose, err);
+		warn_quotas(model, out, whose, err);
+		warn_throttle(model, out, out, whose, err);
 	}
 	for (size_t i = 0; !err->errors && i < model->policy_count; i++)
 		warn_policy(model, &model->policies[i], err);
