@@ -100,6 +100,24 @@ two_sources() {
 	measured "out $(total bytes_out), the interfaces say $((good + bad)); in $(total bytes), $in"
 }
 
+# A client that no record is of, and one that there is not: said, beside a document that is valid.
+no_client() {
+	start
+	lab_until at_least 1 record
+	export_to bad
+	lab_until drained
+	stop
+	expect_json "$(ledger --client partners 2>"$LAB_DIR/said")" '.rows == [] and .records > 0'
+	expect 'no record' "$(<"$LAB_DIR/said")" == \
+		"crmgate: no record of these days is of client 'partners'"
+	expect_json "$(ledger --client partnres 2>"$LAB_DIR/said")" '.rows == []'
+	expect 'unknown' "$(<"$LAB_DIR/said")" == \
+		"crmgate: no client 'partnres' is in the policy in force or in a record; there are any, allow, partners"
+	expect 'known' "$(ledger --client any 2>&1 >/dev/null)" == ''
+	purge
+	ledger --client partnres 2>&1 >/dev/null | grep -q 'in a record; there are any$'
+}
+
 # A client that is a part of what the table takes for one source: not what any gets.
 part_of_a_source() {
 	crmgate apply "$narrow" -q
@@ -238,6 +256,7 @@ done
 t 'two sources: within 1 % of the counters of the interfaces' with two_sources
 t 'a client that is a part of a source' with part_of_a_source
 t 'panic and detach are gaps, and part of what is told of a source' with gaps
+t 'a client that no record is of, or that there is not' with no_client
 t 'what a policy counted until an apply took it away' with removed
 t 'while no daemon ran: unwatched, and in the sums' with not_kept
 t "killed $KILLS times at random: nothing that was written is lost" with killed

@@ -13,6 +13,8 @@ static int run(const struct crmg_args *args)
 	wanted.filter.client = crmg_arg(args, "client");
 	status = crmg_ledger_add_up(args, &wanted.filter, &totals);
 	if (!status)
+		crmg_ledger_note_client(args, &totals);
+	if (!status)
 		status = args->json ? crmg_cli_json(args, crmg_ledger_json(&totals))
 				    : crmg_cli_text(args, crmg_ledger_text(&totals,
 									   crmg_cli_colour(),

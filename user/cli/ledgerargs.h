@@ -18,6 +18,10 @@ int crmg_ledger_args(const struct crmg_args *args, struct crmg_ledger_wanted *re
 int crmg_ledger_add_up(const struct crmg_args *args, const struct crmg_ledger_filter *filter,
 		       struct crmg_ledger_totals *ret);
 
+/* A note on stderr if records were added up and none is of the client that was asked for. */
+void crmg_ledger_note_client(const struct crmg_args *args,
+			     const struct crmg_ledger_totals *totals);
+
 /* The options that crmg_ledger_args() reads. */
 #define CRMG_LEDGER_OPTIONS							\
 	{ "from", 0, false, "DAY", "first day, UTC (default: the first that is kept)" },	\
