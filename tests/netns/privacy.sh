@@ -193,6 +193,9 @@ hidden() {
 	stop
 	expect 'files' "$(named 198.51.100)" == ''
 	expect 'by address' "$(total bytes_out --source "$LAB_BAD")" -eq 0
+	# At once, before any figure.
+	expect 'page by address' "$(crmgate report --source "$LAB_BAD")" =~ \
+		'No record names this source.'$'\n\n''Addresses of these days are pseudonyms in the ledger'
 	found=$(pseudonyms "$LAB_BAD" 'request 18')
 	mapfile -t names <<<"$found"
 	for name in "${names[@]}"; do
@@ -201,6 +204,7 @@ hidden() {
 	done
 	expect 'bytes' "$(sent_to "${names[@]}")" -gt 2000000
 	expect 'page' "$(crmgate report --source "$name")" =~ "What was sent to $name"
+	expect 'no caveat' "$(crmgate report --source "$name" | grep -c 'Addresses ' || :)" -eq 0
 	expect 'address' "$(crmgate reveal "$name" --note 'incident 17')" == "$LAB_BAD"
 	expect_json "$(crmgate reveal "$name" --note again -j)" --arg a "$LAB_BAD" '.address == $a'
 	found=$(crmgate events -j | jq -r 'select(.event == "reveal").detail')

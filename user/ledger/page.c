@@ -6,6 +6,7 @@
 #include "page.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "../base/num.h"
@@ -50,13 +51,35 @@ static void write_row(const struct crmg_ledger_row *row, FILE *out)
 		time_text(row->first_ns, first), time_text(row->last_ns, last));
 }
 
+/* True if a row is of more than what was asked for: its address was cut. */
+static bool is_wider(const struct crmg_ledger_totals *totals)
+{
+	for (size_t i = 0; i < totals->row_count; i++)
+		if (!totals->rows[i].key.check && totals->rows[i].key.len < totals->filter->source->len)
+			return true;
+	return false;
+}
+
+/* How addresses are kept, where that is why figures may be missed, or are of others too. */
+static void write_kept(const struct crmg_ledger_totals *totals, FILE *out)
+{
+	if (totals->hidden)
+		fprintf(out, "Addresses of these days are pseudonyms in the ledger, in %zu entries: `crmgate "
+			"reveal` tells which are of this source, and each has a page of its own.\n\n",
+			totals->hidden);
+	if (is_wider(totals))
+		fputs("Addresses are cut in the ledger: what follows is of all in the prefixes that it "
+		      "names.\n\n", out);
+}
+
 static void write_rows(const struct crmg_ledger_totals *totals, FILE *out)
 {
 	fputs("## How much\n\n", out);
-	if (!totals->row_count) {
+	if (!totals->row_count)
 		fputs("No record names this source.\n\n", out);
+	write_kept(totals, out);
+	if (!totals->row_count)
 		return;
-	}
 	fprintf(out, "At most **%" PRIu64 " bytes** left to it, over %" PRIu64 " new connections.\n\n",
 		totals->sum.of[CRMG_LEDGER_BYTES_OUT], totals->sum.of[CRMG_LEDGER_CONNECTIONS]);
 	fputs("| day | source | service | policy | client |", out);
