@@ -256,9 +256,9 @@ for iface in crm0 crm1; do
 	in_host ethtool -K "$iface" gso off tso off
 done
 t 'two sources: within 1 % of the counters of the interfaces' with two_sources
+t 'a client that no record is of, or that there is not' with no_client
 t 'a client that is a part of a source' with part_of_a_source
 t 'panic and detach are gaps, and part of what is told of a source' with gaps
-t 'a client that no record is of, or that there is not' with no_client
 t 'what a policy counted until an apply took it away' with removed
 t 'while no daemon ran: unwatched, and in the sums' with not_kept
 t "killed $KILLS times at random: nothing that was written is lost" with killed

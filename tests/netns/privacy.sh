@@ -223,7 +223,10 @@ hidden() {
 	expect_exit 2 crmgate reveal "${name%?}" --note x
 	expect_exit 2 crmgate reveal "${name:0:11}000102030405060708090a0b0c0d0e0f0000" --note x
 	expect 'digits' "$OUTPUT" =~ 'is a digit wrong'
-	expect 'told' "$(revealed)" -eq 3
+	expect 'told' "$(revealed)" -eq 4
+	expect_json "$(crmgate audit -j)" '.entries[-1] | .what == "reveal" and
+		(.details | endswith("0e0f0000 (failed): x"))'
+	intact
 	keys=$(stat -c %a "$state"/ledger-*.key | sort -u)
 	expect 'mode' "$keys" == 600
 
@@ -254,6 +257,8 @@ hidden() {
 	rm "$state"/ledger-*.key
 	expect_exit 1 crmgate reveal "${names[-1]}" --note x
 	expect 'destroyed' "$OUTPUT" =~ 'nobody can tell'
+	expect_json "$(crmgate audit -j)" --arg p "${names[-1]}" \
+		'.entries[-1].details == $p + " (failed): x"'
 	expect 'others' "$(sent_to "${names[@]}")" -gt 2000000
 }
 

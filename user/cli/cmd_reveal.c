@@ -29,11 +29,15 @@ static int ask(const struct crmg_args *args, struct asked *ret)
 	return CRMG_EXIT_OK;
 }
 
-/* Not told before the log has it. */
-static int tell(struct crmg_kern *kern, const struct crmg_state *state, const char *text,
-		const struct asked *asked, struct crmg_err *err)
+/* Not told before the log has it; the log has who tried in vain, too. */
+static int tell(struct crmg_kern *kern, const struct crmg_state *state, const char *what,
+		const char *outcome, const struct asked *asked, struct crmg_err *err)
 {
-	int code = crmg_cli_tell(kern, state, CRMG_EVENT_REVEAL, text, asked->note, err);
+	char text[CRMG_ADDR_LEN + 32];
+	int code;
+
+	snprintf(text, sizeof(text), "%s%s", what, outcome);
+	code = crmg_cli_tell(kern, state, CRMG_EVENT_REVEAL, text, asked->note, err);
 
 	return code ? crmg_err_set(err, -EIO, "the audit log cannot be written, so nothing is told")
 		    : 0;
@@ -73,7 +77,7 @@ static int reveal(const struct crmg_args *args, const struct asked *asked, int *
 	struct crmg_revealed found = { 0 };
 	struct crmg_addr addr;
 	char text[64];
-	int code = crmg_cli_kern(args, &kern, err);
+	int code = crmg_cli_kern(args, &kern, err), told;
 
 	/* The ledger may be long, and reading it changes nothing: no command waits for that. */
 	if (kern)
@@ -87,21 +91,21 @@ static int reveal(const struct crmg_args *args, const struct asked *asked, int *
 		return code;
 	if (asked->pseudonym.check) {
 		code = crmg_reveal_address(&state, asked->day_ns, &asked->pseudonym, &addr, err);
-		if (!code)
-			code = tell(kern, &state, args->operands[0], asked, err);
-		if (!code)
+		told = tell(kern, &state, args->operands[0], code ? " (failed)" : "", asked,
+			    err);
+		if (!code && !told)
 			*ret_status = print_address(args, &addr);
-		return code;
+		return code ? code : told;
 	}
 	code = crmg_reveal_pseudonyms(&state, &asked->source, &found, err);
 	snprintf(text, sizeof(text), "%zu pseudonym%s of an address", found.count,
 		 found.count == 1 ? "" : "s");
-	if (!code)
-		code = tell(kern, &state, text, asked, err);
-	if (!code)
+	told = tell(kern, &state, code ? "pseudonyms of an address" : text,
+		    code ? " (failed)" : "", asked, err);
+	if (!code && !told)
 		*ret_status = print_pseudonyms(args, &found);
 	free(found.items);
-	return code;
+	return code ? code : told;
 }
 
 static int run(const struct crmg_args *args)
@@ -127,7 +131,8 @@ const struct crmg_command crmg_command_reveal = {
 		"for each day. This tells the address (of IPv6: the begin of the source, a /64 unless\n"
 		"the policy says otherwise); with an address or a prefix, under which pseudonyms the\n"
 		"ledger has it. The audit log is told first, of the pseudonym and of the note, never\n"
-		"of the address. When the key was destroyed, as days are by `keep`, nobody can tell.",
+		"of the address; a try that fails is in it too. When the key was destroyed, as days are by\n"
+		"`keep`, nobody can tell.",
 	.options = (const struct crmg_option[]){
 		{ "note", 0, false, "TEXT", "why, for the audit log: name nobody in it; needed" },
 		{ 0 },
