@@ -177,13 +177,19 @@ CRMG_WINDOW_FN __u64 crmg_window_level(const struct crmg_window *w, __u64 since)
 	return crmg_window_used(w) + eighths * crmg_terms_eighth(w->terms);
 }
 
+/* Who holds the windows holds them all the time: without the bit, for a moment, another CPU would. */
+CRMG_WINDOW_FN void crmg_window_put_terms(struct crmg_window *w, __u64 terms)
+{
+	w->terms = terms | (w->terms & CRMG_WINDOW_BUSY);
+}
+
 /* A window that nothing was counted in. */
 CRMG_WINDOW_FN void crmg_window_clear(struct crmg_window *w, __u64 terms, __u64 now_ns)
 {
 	__u64 begun = now_ns - CRMG_WINDOW_LONG_NS;
 	int i;
 
-	w->terms = terms;
+	crmg_window_put_terms(w, terms);
 	crmg_window_set(w, begun >> CRMG_WINDOW_TICK_SHIFT & CRMG_WINDOW_TICK_MASK, 0);
 	for (i = 0; i < CRMG_WINDOW_STAMPS; i++)
 		w->left[i] = 0;
@@ -243,7 +249,7 @@ crmg_window_adopt(struct crmg_window *w, const struct crmg_window_past *past, __
 	since = crmg_window_less(CRMG_WINDOW_FULL, last);
 	if (last)
 		begun = now_ns - since * crmg_terms_unit_ns(terms) + CRMG_WINDOW_TICK_NS;
-	w->terms = terms;
+	crmg_window_put_terms(w, terms);
 	crmg_window_set(w, begun >> CRMG_WINDOW_TICK_SHIFT & CRMG_WINDOW_TICK_MASK, used);
 	CRMG_WINDOW_UNROLL
 	for (back = 1; back <= CRMG_WINDOW_STAMPS; back++) {
@@ -269,7 +275,7 @@ CRMG_WINDOW_FN void
 crmg_windows_adopt(struct crmg_windows *there, const struct crmg_quota *quota,
 		   struct crmg_window_past *past, __u64 now_ns)
 {
-	__u64 busy = there->window[0].terms & CRMG_WINDOW_BUSY, known = 0, terms;
+	__u64 known = 0, terms;
 	__u32 i;
 
 	CRMG_WINDOW_UNROLL
@@ -288,7 +294,6 @@ crmg_windows_adopt(struct crmg_windows *there, const struct crmg_quota *quota,
 		if (terms)
 			there->window[i].terms |= CRMG_WINDOW_ARMED;
 	}
-	there->window[0].terms |= busy;
 }
 
 #endif

@@ -130,7 +130,7 @@ static void test_random_streams(void **state)
 		uint64_t per = times[below(CRMG_ARRAY_SIZE(times))];
 		uint64_t quota = CRMG_QUOTA_MIN + below(n % 3 ? 1 << 20 : 1 << 24);
 		uint64_t now = START_NS + below(1ULL << 50);
-		struct crmg_window w;
+		struct crmg_window w = { 0 };
 
 		crmg_window_clear(&w, crmg_terms_of(quota, per), now);
 		exact.count = exact.first = exact.sum = 0;
@@ -145,7 +145,7 @@ static void test_random_streams(void **state)
 /* A packet at a time, as fast as it goes: all of the quota, to the byte, and not one more. */
 static void test_whole_quota(void **state)
 {
-	struct crmg_window w;
+	struct crmg_window w = { 0 };
 	uint64_t passed = 0;
 
 	(void)state;
@@ -163,7 +163,7 @@ static void test_long_sleep(void **state)
 	(void)state;
 	for (unsigned int n = 0; n < 20000; n++) {
 		uint64_t per = 1 + below(60), now = START_NS + below(1ULL << 55);
-		struct crmg_window w;
+		struct crmg_window w = { 0 };
 
 		crmg_window_clear(&w, crmg_terms_of(800000, per), now);
 		while (offer(&w, 10000, now))
@@ -176,7 +176,7 @@ static void test_long_sleep(void **state)
 /* A clock that is a little behind does not make an eighth old. */
 static void test_clock_back(void **state)
 {
-	struct crmg_window w;
+	struct crmg_window w = { 0 };
 
 	(void)state;
 	crmg_window_clear(&w, crmg_terms_of(800000, 60), START_NS);
