@@ -153,9 +153,6 @@ crmg_victim_free(const struct crmg_slot *slot, __u32 index, __u32 state,
 	__u64 now = source->now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	int i;
 
-	/* Another CPU has just made it, for the same source. */
-	if (state >= CRMG_TAG_LIVE && CRMG_READ_ONCE(slot->check) == source->hash.check)
-		return false;
 	if (state == CRMG_TAG_BANNED)
 		return CRMG_READ_ONCE(slot->auto_until_s) < crmg_boot_ns() / CRMG_NS_PER_SEC;
 	if (state != CRMG_TAG_LIMITED || source->proven)
@@ -191,7 +188,12 @@ crmg_claim_victim(struct crmg_tags *line, struct crmg_source *source)
 			       source->proven))
 		return CRMG_CLAIM_AGAIN;
 	slot = crmg_slot_at(index);
-	if (!slot || !crmg_victim_free(slot, index, crmg_tag_state(tag), source))
+	if (!slot)
+		return CRMG_CLAIM_NONE;
+	if (crmg_tag_is(tag, source->hash.tag) &&
+	    CRMG_READ_ONCE(slot->check) == source->hash.check)
+		return CRMG_CLAIM_AGAIN;
+	if (!crmg_victim_free(slot, index, crmg_tag_state(tag), source))
 		return CRMG_CLAIM_NONE;
 	if (tag)
 		crmg_count_host(CRMG_HOST_EVICTIONS);

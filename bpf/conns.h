@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * conns.h - TCP connections of services under a policy that looks at them: how far each is, what
- * went over it, and that its source's gauge counts it. Set-associative, without
- * locks; who moves a tag by compare-and-swap is the one who counts. Layout: abi.h.
+ * conns.h - TCP connections of services under a policy that looks at them, or that server names
+ * tell apart: how far each is, what went over it, and that its source's gauge counts it.
+ * Set-associative, without locks; who moves a tag by compare-and-swap is the one who counts.
+ * Layout: abi.h.
  */
 #ifndef CRMGATE_BPF_CONNS_H
 #define CRMGATE_BPF_CONNS_H

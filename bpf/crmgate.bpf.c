@@ -420,7 +420,8 @@ crmg_judge(struct crmg_work *w, const struct crmg_front *front, __u8 service, vo
 	verdict = crmg_decide(&c, crmg_forget(w, reason));
 	if (!crmg_tracks(w, c.standing.binding))
 		return verdict;
-	if (verdict == CRMG_VERDICT_RESET && crmg_ends_both(CRMG_READ_ONCE(w->reason)))
+	if (verdict == CRMG_VERDICT_RESET &&
+	    (crmg_ends_both(CRMG_READ_ONCE(w->reason)) | CRMG_READ_ONCE(w->spent)))
 		crmg_both_end(w);
 	else
 		crmg_conn_judged(w, verdict == CRMG_VERDICT_PASS);

@@ -286,8 +286,6 @@ crmg_greeted(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *
 		row->would_drop[reason] += w->source.packets;
 	}
 	crmg_refused(c, reason, verdict);
-	if (verdict == CRMG_VERDICT_RESET && crmg_has_conn(w, binding))
-		crmg_conn_end(w, 0);
 	return verdict;
 }
 
@@ -369,7 +367,13 @@ refused:
 	if (verdict == CRMG_VERDICT_DROP && binding->protocol != CRMG_PROTOCOL_TLS &&
 	    crmg_counts_requests(w, binding))
 		crmg_flow_back(w);
-	return verdict == CRMG_VERDICT_RESET ? crmg_skb_end(skb, w) : TC_ACT_SHOT;
+	if (verdict != CRMG_VERDICT_RESET)
+		return TC_ACT_SHOT;
+	if (crmg_tracks(w, binding)) {
+		source->now_ns = crmg_now_ns(&w->clock);
+		crmg_conn_end(w, 0);
+	}
+	return crmg_skb_end(skb, w);
 }
 
 #endif

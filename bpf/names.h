@@ -27,9 +27,14 @@ __noinline int crmg_named_kept(struct crmg_work *w, __u32 in)
 	if (!w || w->pkt.transport != CRMG_TRANSPORT_TCP || w->pkt.malformed || w->probe)
 		return 0;
 	w->source.syn = crmg_is_syn(&w->pkt);
-	if (w->source.syn)
+	if (w->pkt.tcp_flags & CRMG_TCP_SYN)
 		return 0;
 	conn = crmg_conn_find(w, in, &tag);
+	/* It keeps its name to the last ACK; and a RST need not have ended it at the server. */
+	if (!conn && w->step.way < CRMG_WAYS && crmg_conn_state(tag) == CRMG_CONN_CLOSED) {
+		conn = crmg_conn_of(&w->step);
+		in = 0;
+	}
 	if (!conn)
 		return 0;
 	kept = CRMG_NAMED(conn->named, conn->named_born);
@@ -130,6 +135,8 @@ crmg_named_born(const struct crmg_front *front, __u32 service, __u32 base)
 {
 	const struct crmg_service *s;
 
+	if (service >= front->head.section[CRMG_SECTION_SERVICES].count)
+		return 0;
 	s = crmg_entry(front, front->head.section[CRMG_SECTION_SERVICES].cell,
 		       service * CRMG_SERVICE_CELLS, CRMG_CELL_SHIFT);
 	return s && s->base == base ? (s->born & 0xff) | 0x100 : 0;

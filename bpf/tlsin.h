@@ -191,7 +191,7 @@ static __always_inline __u32 crmg_tls_http2(struct crmg_walk *k, __u32 plain)
 	in->last = plain;
 	switch (crmg_tls_kind(k, plain)) {
 	case CRMG_TLS_EITHER:
-		in->more++;
+		in->more += in->more < CRMG_TLS_MORE_MAX;
 		/* fall through */
 	case CRMG_TLS_CONTROL:
 		return n;

@@ -1294,7 +1294,7 @@ struct crmg_tls_in {
 	__u8 held[4];		/* the beginning of the header */
 	__u8 have;		/* bytes in it */
 	__u8 hole_have;		/* the same, in hole_held of the stream */
-	__u16 asked;		/* HTTP/2: in the last record of requests, the end of its number */
+	__u16 asked;		/* HTTP/2: low bits of the number where what the last request's record holds begins */
 };
 
 /* TLS, of what leaves. */

@@ -22,6 +22,9 @@
 static const char plain[] = POLICY(API ANY);
 static const char few[] = POLICY(API ANY)
 	"  - {name: few, service: api, clients: any, limits: {packets: {rate: 1/h, burst: 3}}}\n";
+static const char cut[] = POLICY(API ANY)
+	"  - {name: cut, service: api, clients: any, limits: {bytes_out: [{quota: 64KiB, per: 1h}]},\n"
+	"     on_budget: cut, on_exceed: reset}\n";
 static const char out[] = POLICY(API ANY)
 	"  - {name: out, service: api, clients: any, limits: {bytes_out: [{quota: 64KiB, per: 1h}]},\n"
 	"     on_budget: cut}\n";
@@ -148,6 +151,29 @@ static void test_cap(void **state)
 	assert_int_equal(client_sends(&third, SYN), XDP_PASS);
 }
 
+/*
+ * Whose name's budget is used up is refused after the SYN, which is the base's: what was refused
+ * so is no open connection.
+ */
+static void test_cut_is_closed(void **state)
+{
+	struct talk named = talks(40000, "api.example.org");
+	struct hello h = asks("api.example.org");
+	struct conversation c;
+
+	(void)state;
+	for (int i = 0; i < 70; i++)
+		server_says(&named, ACK, 1000);
+	assert_int_equal(sends_at(&named, RST | ACK, named.next, "", 0), XDP_PASS);
+	for (uint16_t i = 0; i < 5; i++) {
+		struct talk t = talk(PEER4, 41000 + i);
+
+		assert_int_not_equal(said(&t, &h), XDP_DROP);
+	}
+	c = conversation(rig, PEER4, 42000);
+	assert_int_equal(client_sends(&c, SYN), XDP_PASS);
+}
+
 /* What leaves is charged to the name's budget, and that of another goes on. */
 static void test_out(void **state)
 {
@@ -224,6 +250,7 @@ int main(void)
 		TEST_UNDER(test_segments, plain),
 		TEST_UNDER(test_again, few),
 		TEST_UNDER(test_cap, plain),
+		TEST_UNDER(test_cut_is_closed, cut),
 		TEST_UNDER(test_out, out),
 		TEST_UNDER(test_applies, plain),
 		TEST_UNDER(test_hooks, plain),

@@ -68,8 +68,8 @@ static void write_kept(const struct crmg_ledger_totals *totals, FILE *out)
 			"reveal` tells which are of this source, and each has a page of its own.\n\n",
 			totals->hidden);
 	if (is_wider(totals))
-		fputs("Addresses are cut in the ledger: what follows is of all in the prefixes that it "
-		      "names.\n\n", out);
+		fputs("The ledger has wider prefixes than this source: what follows is of all in the "
+		      "prefixes that it names.\n\n", out);
 }
 
 static void write_rows(const struct crmg_ledger_totals *totals, FILE *out)

@@ -154,7 +154,7 @@ static void warn_throttle(const struct crmg_model *model, const struct crmg_mode
 	    out->throttle_to < least->bytes)
 		return;
 	crmg_check_warn(model, err, out->throttle_place.line ? out->throttle_place : least->place,
-			"'throttle_to' of %s, %s, slows nothing: at it the whole quota %s per %s "
+			"'throttle_to' of %s, %s, hardly slows: at it the whole quota %s per %s "
 			"leaves in a second", whose,
 			crmg_format_byte_rate(out->throttle_to, CRMG_NS_PER_SEC, rate, sizeof(rate)),
 			crmg_format_bytes(least->bytes, bytes, sizeof(bytes)),

@@ -229,7 +229,7 @@ static uint32_t service_at(const struct crmg_image *image, const struct crmg_add
 	for (uint32_t s = 1; s <= CRMG_SERVICES_MAX; s++) {
 		const struct crmg_service *service = crmg_image_service(image, s);
 
-		for (size_t p = 0; service && p < service->port_count; p++)
+		for (size_t p = 0; service && !service->base && p < service->port_count; p++)
 			if (service->transport == transport &&
 			    ports_of(image, service)[p].first <= port &&
 			    port <= ports_of(image, service)[p].last)
