@@ -61,9 +61,9 @@ static __always_inline bool crmg_windows_hold(struct crmg_windows *there)
 
 /*
  * Where the slot changed hands meanwhile there is nothing to let go of; in the nanosecond between
- * load and store that is not seen, and its new owner begins with terms of the old. x86 stores in order, so
- * that what was charged is seen before; elsewhere an atomic operation is the only barrier that
- * 6.1 knows, and it costs a third of all that four budgets do.
+ * load and store that is not seen, and its new owner begins with terms of the old. x86 stores in
+ * order, so that what was charged is seen before; elsewhere an atomic operation is the only
+ * barrier that 6.1 knows, and the two of a hold are most of what four budgets add.
  */
 static __always_inline void crmg_windows_let_go(struct crmg_windows *there)
 {

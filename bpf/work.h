@@ -101,7 +101,7 @@ struct crmg_work {
 	__u64 odd;		/* bit i: oddity i; 0 if the service does not look (odd.h) */
 	__u64 from_own;		/* 1: from another address of this host (own.h) */
 	__u32 ifindex;		/* by which it came or goes */
-	__u32 half_max;		/* cap of HALF_OPEN that the source has; not 0 with a name, whose base may have one */
+	__u32 half_max;		/* cap of HALF_OPEN; not 0 with a name, whose base may have one */
 	__u64 ended;		/* 1: its connection ends with it, which is known already */
 	__u32 spent;		/* 1: refused since what may be sent was: its connection ends */
 	__u32 awaited;		/* with `ended`: sequence number that the server waits for */
