@@ -137,8 +137,8 @@ on_a_page() {
 	local page
 	page=$(crmgate report --source 203.0.113.10)
 	expect 'page' "$page" =~ "At most \*\*$(total bytes_out --source 203.0.113.10) bytes\*\* left to it, over 3 new"
-	expect 'cut' "$page" =~ 'Addresses are cut in the ledger: what follows is of all'
-	expect 'whole' "$(crmgate report --source 203.0.113.0/24 | grep -c 'are cut' || :)" -eq 0
+	expect 'cut' "$page" =~ 'The ledger has wider prefixes than this source: what follows is of all'
+	expect 'whole' "$(crmgate report --source 203.0.113.0/24 | grep -c 'wider prefixes than' || :)" -eq 0
 	expect 'row' "$page" =~ '\| 203.0.113.0/24 \| api \| partners \| partners \| 6'
 	expect 'gaps' "$page" =~ ': unwatched'
 	expect 'limits' "$page" =~ 'an upper bound'
