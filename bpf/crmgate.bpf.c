@@ -308,8 +308,9 @@ crmg_read(const struct crmg_case *c, enum crmg_reason reason, bool judged, void 
 		(judged ? CRMG_ASKED_JUDGED : 0) | (enforced ? CRMG_ASKED_ENFORCED : 0);
 	asked = crmg_requests(c->work);
 	/* Not called from there: that would be a frame too deep. */
-	if (c->slot && binding->detect && (asked == CRMG_REASON_OK || !enforced))
-		crmg_patience_note(c->work);
+	if (CRMG_READ_ONCE(c->work->asking.how) & CRMG_ASKED_KNOWN &&
+	    (asked == CRMG_REASON_OK || !enforced))
+		crmg_patience_note(c->work, binding->detect);
 	return crmg_forget(c->work, judged ? asked : reason);
 }
 

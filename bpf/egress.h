@@ -236,6 +236,8 @@ crmg_answers(struct __sk_buff *skb, const struct crmg_case *c, struct crmg_row *
 	bool failed = crmg_response(skb, c->work, row);
 	__u32 unasked = CRMG_READ_ONCE(c->work->unasked);
 
+	if (!(CRMG_READ_ONCE(c->work->sent) & CRMG_SENT_AGAIN))
+		crmg_asked_answered(c->work, crmg_payload(&c->work->pkt));
 	if (crmg_is_failure(unasked)) {
 		row->failures++;
 		failed = true;

@@ -13,6 +13,24 @@ static __always_inline bool crmg_is_failure(__u32 code)
 	return code == 401 || code == 403;
 }
 
+/* The entry of the source in w; NULL: it has none. */
+static __always_inline struct crmg_asked *crmg_asked_of(const struct crmg_work *w)
+{
+	__u32 at = w->source.index;
+	struct crmg_asked *asked = bpf_map_lookup_elem(&asked_map, &at);
+
+	return asked && CRMG_READ_ONCE(asked->check) == w->source.hash.check ? asked : NULL;
+}
+
+/* So many bytes of answers to the source leave. */
+static __always_inline void crmg_asked_answered(const struct crmg_work *w, __u32 bytes)
+{
+	struct crmg_asked *asked = bytes ? crmg_asked_of(w) : NULL;
+
+	if (asked)
+		__sync_fetch_and_add(&asked->answered, bytes);
+}
+
 static __always_inline __u64
 crmg_failures_backlog(const struct crmg_work *w, const struct crmg_asked *asked, __u64 now)
 {
@@ -47,13 +65,11 @@ __noinline int crmg_failed(struct crmg_work *w)
 {
 	struct crmg_asked *asked;
 	__u64 now, backlog;
-	__u32 at;
 
 	if (!w || !w->failures.cost)
 		return 0;
-	at = w->source.index;
-	asked = bpf_map_lookup_elem(&asked_map, &at);
-	if (!asked || CRMG_READ_ONCE(asked->check) != w->source.hash.check)
+	asked = crmg_asked_of(w);
+	if (!asked)
 		return 0;
 	now = w->source.now_ns << CRMG_UNITS_PER_NS_SHIFT;
 	backlog = CRMG_READ_ONCE(asked->failed_cost) ? crmg_failures_backlog(w, asked, now) : 0;

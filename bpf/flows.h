@@ -198,7 +198,7 @@ __noinline __u32 crmg_flow_sent(struct crmg_work *w, __u64 now_ns)
 	pkt = &w->pkt;
 	seq = crmg_ntohl(pkt->seq);
 	ends = !!(pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_FIN));
-	taken = pkt->ip_end - pkt->l4 - pkt->tcp_header + ends;
+	taken = crmg_payload(pkt) + ends;
 	s = (struct crmg_saying){ .next = seq + taken };
 	/* A bare ACK says nothing, and a SYN without ACK is not a server's. */
 	if (pkt->malformed || !taken || pkt->tcp_flags & CRMG_TCP_RST ||

@@ -56,15 +56,12 @@ __noinline int crmg_handshake_asks(struct crmg_work *w, __u32 reason)
 	const struct crmg_conn *conn;
 	struct crmg_asked *asked;
 	__u64 tag;
-	__u32 at;
 
 	if (!w || reason >= CRMG_REASON_FIRST_REFUSAL || reason == CRMG_REASON_PANIC || w->probe)
 		return reason;
 	w->failures = w->handshakes;
-	at = w->source.index;
-	asked = bpf_map_lookup_elem(&asked_map, &at);
-	if (!asked || CRMG_READ_ONCE(asked->check) != w->source.hash.check ||
-	    !crmg_failures_full(w, asked, crmg_asked_now(w)) || !crmg_first_at(w))
+	asked = crmg_asked_of(w);
+	if (!asked || !crmg_failures_full(w, asked, crmg_asked_now(w)) || !crmg_first_at(w))
 		return reason;
 	line = crmg_conn_line(w->step.line);
 	conn = crmg_conn_of(&w->step);

@@ -69,6 +69,12 @@ struct crmg_pkt {
 	__u8 pad[2];
 };
 
+/* Bytes that a segment of TCP carries. */
+static __always_inline __u32 crmg_payload(const struct crmg_pkt *pkt)
+{
+	return pkt->ip_end - pkt->l4 - pkt->tcp_header;
+}
+
 static __always_inline bool crmg_is_syn(const struct crmg_pkt *pkt)
 {
 	return (pkt->tcp_flags & (CRMG_TCP_SYN | CRMG_TCP_ACK)) == CRMG_TCP_SYN;

@@ -176,6 +176,7 @@ __noinline int crmg_stream_leaves(struct crmg_work *w)
 	k->aside = 0;
 	k->tls = 1;
 	k->leaves = 1;
+	k->answered = 0;
 	k->start = k->at;
 	k->ack = crmg_ntohl(w->pkt.ack);
 	return crmg_tls_meet(k);
@@ -226,6 +227,7 @@ __noinline int crmg_read_leaves(struct __sk_buff *ctx, struct crmg_work *w)
 	stream = crmg_stream_at(w->walk.entry);
 	if (stream)
 		stream->out = w->walk.stream.out;
+	crmg_asked_answered(w, w->walk.answered);
 	if (!(w->walk.stream.out.flags & CRMG_TLS_OUT_ANSWER) || !w->walk.stream.count ||
 	    w->step.was == CRMG_CONN_ASKED)
 		return 0;
@@ -258,6 +260,7 @@ static __always_inline struct crmg_asked *crmg_asked_at(const struct crmg_work *
 		asked->cost = cost;
 		asked->requests = 0;
 		asked->refused = 0;
+		asked->answered = 0;
 		asked->failed_cost = 0;
 		CRMG_WRITE_ONCE(asked->check, w->source.hash.check);
 	}

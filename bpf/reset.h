@@ -78,10 +78,8 @@ crmg_reset_from(const struct crmg_pkt *pkt, struct crmg_reset *ret)
 	ret->dport = pkt->sport;
 	ret->ack = !(pkt->tcp_flags & CRMG_TCP_ACK);
 	if (ret->ack) {
-		__u32 payload = pkt->ip_end - pkt->l4 - pkt->tcp_header;
-
 		ret->seq = 0;
-		ret->ack_seq = bpf_htonl(bpf_ntohl(pkt->seq) + payload +
+		ret->ack_seq = bpf_htonl(bpf_ntohl(pkt->seq) + crmg_payload(pkt) +
 					 !!(pkt->tcp_flags & CRMG_TCP_SYN) +
 					 !!(pkt->tcp_flags & CRMG_TCP_FIN));
 	} else {

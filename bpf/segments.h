@@ -14,7 +14,7 @@
 /* Bytes of a segment, and one for a FIN. */
 static __always_inline __u32 crmg_segment_taken(const struct crmg_pkt *pkt)
 {
-	return pkt->ip_end - pkt->l4 - pkt->tcp_header + (pkt->tcp_flags & CRMG_TCP_FIN);
+	return crmg_payload(pkt) + (pkt->tcp_flags & CRMG_TCP_FIN);
 }
 
 static __always_inline bool crmg_seq_after(__u32 a, __u32 b)

@@ -129,7 +129,7 @@ static __always_inline bool crmg_tls_meet(struct crmg_walk *k)
 static __always_inline void crmg_tls_astray(struct crmg_walk *k)
 {
 	if (k->leaves && k->stream.tls.flags & CRMG_TLS_IN_FINISHED)
-		crmg_tls_answer(k, k->base + k->end);
+		crmg_tls_answer(k, k->base + k->end, k->end - k->at);
 	k->aside = k->leaves || crmg_tls_missing(k);
 	if (k->aside)
 		return;
@@ -246,7 +246,7 @@ static __always_inline void crmg_tls_end(struct crmg_walk *k)
 		/* One that was alone was no ticket. */
 		if (out->ticket && !(out->flags & CRMG_TLS_OUT_TICKETS)) {
 			out->flags |= CRMG_TLS_OUT_TICKETS;
-			crmg_tls_answer(k, next);
+			crmg_tls_answer(k, next, out->ticket - out->overhead);
 		}
 	} else if (k->late) {
 		if (in->hole == in->hole_end)

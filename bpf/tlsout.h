@@ -30,10 +30,12 @@ static __always_inline void crmg_tls_extensions(struct crmg_tls_out *out, __u32 
 	}
 }
 
-static __always_inline void crmg_tls_answer(struct crmg_walk *k, __u32 end)
+/* A part of an answer, of so many bytes, which ends there. */
+static __always_inline void crmg_tls_answer(struct crmg_walk *k, __u32 end, __u32 bytes)
 {
 	struct crmg_tls_out *out = &k->stream.out;
 
+	k->answered += bytes;
 	out->answer = end;
 	out->answer_ack = k->ack;
 	out->flags |= CRMG_TLS_OUT_ANSWER;
@@ -127,7 +129,7 @@ crmg_tls_left(struct crmg_walk *k, __u32 end, __u8 type, __u32 len)
 		return;
 	if (!(out->flags & CRMG_TLS_OUT_H2 || in->flags & CRMG_TLS_IN_H2)) {
 		if (plain != CRMG_TLS_CONTINUE)
-			crmg_tls_answer(k, end);
+			crmg_tls_answer(k, end, plain);
 		return;
 	}
 	if (plain == 9 || plain == 17)
@@ -139,7 +141,7 @@ crmg_tls_left(struct crmg_walk *k, __u32 end, __u8 type, __u32 len)
 	}
 	if (crmg_tls_is_new(k, plain))
 		out->answers++;
-	crmg_tls_answer(k, end);
+	crmg_tls_answer(k, end, plain);
 }
 
 /* Begins to read a ServerHello, behind whose header the walk is, if that is there. */

@@ -44,6 +44,7 @@ struct crmg_walk {
 	__u32 ack;
 	__u32 ext;	/* offset of an extension of ServerHello that is read next, ... */
 	__u32 ext_end;	/* ... and of their end; 0: none is read */
+	__u32 answered;	/* bytes of answers that began to leave */
 	__u8 tls;	/* 1: it is */
 	__u8 leaves;	/* 1: the server sends it */
 	__u8 late;	/* 1: it fills a hole */

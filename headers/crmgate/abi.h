@@ -17,11 +17,11 @@
 
 /* A test makes builds of other ones (tests/upgrade). */
 #ifndef CRMG_ABI
-#define CRMG_ABI 4
+#define CRMG_ABI 5
 #endif
 
 /* Since when an image is laid out as it is now: one of that ABI or a later one can be read. */
-#define CRMG_IMAGE_SINCE 4
+#define CRMG_IMAGE_SINCE 5
 
 #define CRMG_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " has another size")
@@ -972,7 +972,8 @@ CRMG_SIZE(struct crmg_proved, 24);
 
 /*
  * Map "asked", one per slot: the requests of a source, and their bucket. Of the slot whose
- * check it has; who finds another there begins anew. Written by XDP, read by everybody.
+ * check it has; who finds another there begins anew. Written by XDP, one word by TC as well, read
+ * by everybody.
  */
 struct crmg_asked {
 	__u64 check;		/* of the slot */
@@ -982,19 +983,21 @@ struct crmg_asked {
 	__u64 refused;		/* each once, however often it was sent */
 	__u64 failed_tat;	/* the bucket of its failures, of either kind, 1/256 ns */
 	__u64 failed_cost;	/* of failed_tat; 0: none was charged */
+	__u64 answered;		/* bytes of answers that left; of TLS what is in its records. By TC */
 };
-CRMG_SIZE(struct crmg_asked, 56);
+CRMG_SIZE(struct crmg_asked, 64);
 
 /*
- * Map "patience", entry by check % CRMG_PATIENTS: how a source asks, under a policy with
- * `detect: {patient: ..}` (patience.h). Of the source whose check it has; another takes it over
- * when that one has asked nothing for CRMG_PATIENCE_QUIET_NS. A place of each source would take
- * 168 bytes of each, for the few that ask. Written by XDP without locks: of two CPUs that have
- * requests of one source at the same time one may lose its count.
+ * Map "patience", entry by check % CRMG_PATIENTS: how a source asks whose requests are counted
+ * (patience.h). Of the source whose check it has; another takes it over when that one has asked
+ * nothing for CRMG_PATIENCE_QUIET_NS, or if its own policy looks for patient sources and that one's
+ * does not. A place of each source would take 176 bytes of each, for the few that ask. Written by
+ * XDP without locks: of two CPUs that have requests of one source at the same time one may lose
+ * its count.
  */
 #define CRMG_PATIENTS           32768
 #define CRMG_PATIENCE_BUCKETS   16
-#define CRMG_PATIENCE_SIZE_SHIFT 8	/* bytes; bucket 0 is below it, the last has no end */
+#define CRMG_PATIENCE_SIZE_SHIFT 6	/* bytes; bucket 0 is below it, the last has no end */
 #define CRMG_PATIENCE_GAP_SHIFT  24	/* ns: from 17 ms to 4.6 min */
 #define CRMG_PATIENCE_PART_SHIFT 40	/* ns: 18 min; 64 of them are 19.5 h */
 #define CRMG_PATIENCE_PARTS      64
@@ -1003,18 +1006,20 @@ CRMG_SIZE(struct crmg_asked, 56);
 struct crmg_patience {
 	__u64 check;		/* of the slot; 0: nobody's yet */
 	__u64 last_ns;		/* when it last asked, CLOCK_MONOTONIC */
-	__u64 bytes_out;	/* of its detail, then */
+	__u64 answered;		/* of its "asked", then */
 	__u64 active;		/* bit i: it asked in the part that was i parts before `part` */
 	__u32 part;		/* in which it last asked, modulo 2^32 */
 	__u32 index;		/* of its slot */
+	__u32 detect;		/* bit i: its policy says so of enum crmg_detect i */
+	__u32 pad;
 	/*
-	 * By log2, of what lay between two of its requests: bytes that it was sent, and time.
+	 * By log2, of what lay between two of its requests: bytes of answers, and time.
 	 * Halved each 64 parts, so that what it did once fades.
 	 */
 	__u32 size[CRMG_PATIENCE_BUCKETS];
 	__u32 gap[CRMG_PATIENCE_BUCKETS];
 };
-CRMG_SIZE(struct crmg_patience, 40 + 8 * CRMG_PATIENCE_BUCKETS);
+CRMG_SIZE(struct crmg_patience, 48 + 8 * CRMG_PATIENCE_BUCKETS);
 
 /*
  * Map "shares", entry by slot % CRMG_SHARE_SLOTS: how many packets of a source, and of

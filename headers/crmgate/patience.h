@@ -34,19 +34,19 @@ CRMG_PATIENCE_FN void crmg_patience_fade(struct crmg_patience *p)
 
 /* A source that was not watched until now: its first request has nothing before it. */
 CRMG_PATIENCE_FN void
-crmg_patience_begin(struct crmg_patience *p, __u64 check, __u64 bytes_out, __u64 now_ns)
+crmg_patience_begin(struct crmg_patience *p, __u64 check, __u64 answered, __u64 now_ns)
 {
 	__builtin_memset(p, 0, sizeof(*p));
 	p->check = check;
 	p->last_ns = now_ns;
-	p->bytes_out = bytes_out;
+	p->answered = answered;
 	p->active = 1;
 	p->part = now_ns >> CRMG_PATIENCE_PART_SHIFT;
 }
 
-/* One more request of the source, which has been sent bytes_out so far. */
+/* One more request of the source, to which so many bytes of answers left so far. */
 CRMG_PATIENCE_FN void
-crmg_patience_ask(struct crmg_patience *p, __u64 bytes_out, __u64 now_ns)
+crmg_patience_ask(struct crmg_patience *p, __u64 answered, __u64 now_ns)
 {
 	__u32 part, passed;
 
@@ -57,18 +57,18 @@ crmg_patience_ask(struct crmg_patience *p, __u64 bytes_out, __u64 now_ns)
 	__asm__ volatile("" : "+r"(now_ns));
 	part = now_ns >> CRMG_PATIENCE_PART_SHIFT;
 	passed = part - p->part;
-	if (passed >= CRMG_PATIENCE_PARTS || bytes_out < p->bytes_out) {
+	if (passed >= CRMG_PATIENCE_PARTS || answered < p->answered) {
 		/* What it did is as good as forgotten, or was (crmgate forget). */
-		crmg_patience_begin(p, p->check, bytes_out, now_ns);
+		crmg_patience_begin(p, p->check, answered, now_ns);
 		return;
 	}
 	if ((part ^ p->part) & ~(__u32)(CRMG_PATIENCE_PARTS - 1))
 		crmg_patience_fade(p);
 	p->active = p->active << (passed & (CRMG_PATIENCE_PARTS - 1)) | 1;
 	p->part = part;
-	p->size[crmg_patience_bucket(bytes_out - p->bytes_out, CRMG_PATIENCE_SIZE_SHIFT)]++;
+	p->size[crmg_patience_bucket(answered - p->answered, CRMG_PATIENCE_SIZE_SHIFT)]++;
 	p->gap[crmg_patience_bucket(now_ns - p->last_ns, CRMG_PATIENCE_GAP_SHIFT)]++;
-	p->bytes_out = bytes_out;
+	p->answered = answered;
 	p->last_ns = now_ns;
 }
 

@@ -44,17 +44,30 @@ static struct crmg_patience *noted(struct crmg_addr client)
 	return p;
 }
 
-static uint64_t sent_to(struct crmg_addr client)
-{
-	return crmg_rig_detail(rig, "api", client)->bytes_out;
-}
-
 static uint64_t below(uint64_t limit)
 {
 	static uint64_t state = 20261130;
 
 	state = state * 6364136223846793005u + 1442695040888963407u;
 	return (state >> 33) % limit;
+}
+
+/* So many segments of an answer, of random length, some of them twice. Its bytes. */
+static uint64_t answers_in(struct talk *t, uint64_t segments)
+{
+	uint64_t bytes = 0;
+
+	for (; segments; segments--) {
+		uint32_t len = 1 + (uint32_t)below(1400);
+
+		server_says(t, ACK, len);
+		bytes += len;
+		if (below(4))
+			continue;
+		t->c.next -= len;
+		server_says(t, ACK, len);
+	}
+	return bytes;
 }
 
 /* Seconds mostly, milliseconds, and now and then hours or a day. */
@@ -68,29 +81,31 @@ static uint64_t any_gap(void)
 static void test_model(void **state)
 {
 	struct crmg_patience model, *p;
+	uint64_t answered = 0;
 	unsigned int begun = 0;
 	struct talk t;
 
 	(void)state;
 	t = talk(PEER4, 1024);
 	assert_int_equal(asks(&t), XDP_PASS);
-	crmg_patience_begin(&model, noted(PEER4)->check, sent_to(PEER4), now);
+	crmg_patience_begin(&model, noted(PEER4)->check, 0, now);
+	model.detect = noted(PEER4)->detect;
 	for (unsigned int i = 0; i < REQUESTS; i++) {
-		for (uint64_t n = below(20); n; n--)
-			server_says(&t, ACK, 1 + (uint32_t)below(1400));
+		answered += answers_in(&t, below(20));
 		later(any_gap());
 		assert_int_equal(asks(&t), XDP_PASS);
-		crmg_patience_ask(&model, sent_to(PEER4), now);
+		crmg_patience_ask(&model, answered, now);
 		begun += model.active == 1;
 		p = noted(PEER4);
 		model.index = p->index;
+		model.detect = p->detect;
 		assert_memory_equal(p, &model, sizeof(model));
 	}
 	/* Days without a request were among them. */
 	assert_true(begun);
 }
 
-/* What is refused was no request to the server, and what another policy is of is not noted. */
+/* What is refused was no request to the server. One whose policy does not look is noted as well. */
 static void test_not(void **state)
 {
 	struct talk t = talk(PEER4, 1024), quiet = talk(OTHER4, 1024);
@@ -106,19 +121,30 @@ static void test_not(void **state)
 	assert_int_equal(asks(&t), XDP_DROP);
 	assert_memory_equal(noted(PEER4), &before, sizeof(before));
 	assert_int_equal(asks(&quiet), XDP_PASS);
-	assert_int_equal(noted(OTHER4)->check, 0);
+	assert_int_equal(noted(OTHER4)->check, crmg_rig_slot(rig, "api", OTHER4)->check);
+	assert_int_equal(noted(OTHER4)->detect, 0);
+	assert_int_not_equal(noted(PEER4)->detect, 0);
 }
 
-/* Of two sources that meet in one place the first stays, as long as it asks. */
+/*
+ * Of two sources that meet in one place the first stays, as long as it asks and its policy looks
+ * for patient ones.
+ */
 static void test_place(void **state)
 {
-	struct talk t = talk(PEER4, 1024);
+	struct talk t = talk(PEER4, 1024), quiet = talk(OTHER4, 1024);
 	struct crmg_patience *p;
 
 	(void)state;
+	p = noted(OTHER4);
+	p->check = 1;
+	p->last_ns = now;
+	asks(&quiet);
+	assert_int_equal(p->check, 1);
 	p = noted(PEER4);
 	p->check = 1;
 	p->last_ns = now;
+	p->detect = 1;
 	later(CRMG_PATIENCE_QUIET_NS - 1);
 	asks(&t);
 	assert_int_equal(p->check, 1);
@@ -133,6 +159,13 @@ static void test_place(void **state)
 	assert_int_equal(asks(&t), XDP_PASS);
 	assert_int_equal(p->check, crmg_rig_slot(rig, "api", PEER4)->check);
 	assert_int_equal(p->active, 1);
+	p->check = 1;
+	p->last_ns = now;
+	p->detect = 0;
+	answers(&t);
+	later(2 * CRMG_NS_PER_SEC);
+	assert_int_equal(asks(&t), XDP_PASS);
+	assert_int_equal(p->check, crmg_rig_slot(rig, "api", PEER4)->check);
 }
 
 static int set_up(void **state)

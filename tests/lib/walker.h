@@ -17,6 +17,7 @@ struct crmg_walker {
 	uint32_t acked;		/* what the server has acknowledged; 0: not known */
 	uint32_t sent;		/* what it sends next */
 	uint32_t counted;	/* requests so far */
+	uint64_t answered;	/* bytes of answers so far */
 	uint32_t header;	/* bytes of the longest, ... */
 	uint32_t body;		/* ... and of the longest of these */
 	uint32_t methods;
@@ -93,6 +94,7 @@ static inline bool crmg_walker_read(struct crmg_walker *w, bool leaves, uint32_t
 		return true;
 	if (leaves) {
 		w->stream.out = k.stream.out;
+		w->answered += k.answered;
 	} else {
 		crmg_stream_keep(&k, &w->stream);
 		w->counted += k.begun;

@@ -85,9 +85,9 @@ static void test_memory(void **state)
 
 	(void)state;
 	crmg_memory_of(&image, 3, &m);
-	assert_int_equal(m.sources, 1032 * (4 + 192 + 24 + 128 + 56 + 8) + 65 * 256 +
+	assert_int_equal(m.sources, 1032 * (4 + 192 + 24 + 128 + 64 + 8) + 65 * 256 +
 			 (16384 + 65) * (64 + 192) + 1024 / 8 * 192 + 4096 * 32 + 16384 * 232 +
-			 32768 * 168);
+			 32768 * 176);
 	assert_int_equal(m.flows, 1024 * (8 + 8 + 8 + 64 + 80 + 8));
 	assert_int_equal(m.policy, 2 * CRMG_CELL * image.cell_count);
 	assert_int_equal(m.counters, 3 * (64 * sizeof(struct crmg_row) + 8193 * 80));

@@ -258,7 +258,7 @@ static void test_time(void **state)
 	for (unsigned int i = 1; i <= 100; i++)
 		crmg_patience_ask(&p, i * 1000, all + i);
 	assert_int_equal(sum_of(p.gap), 100);
-	assert_int_equal(p.size[2], 100);
+	assert_int_equal(p.size[4], 100);
 	crmg_patience_ask(&p, 200000, all + 3 * part);
 	assert_int_equal(p.active, 9);
 	assert_int_equal(sum_of(p.gap), 101);
@@ -341,7 +341,7 @@ static void test_watch(void **state)
 	told_of = 0;
 	assert_int_equal(crmg_patient_look(&watch, &fx.snap, tell, NULL), 0);
 	assert_int_equal(told_of, 1);
-	assert_non_null(strstr(last_text, "score 100: 99% of 1000 answers of 2KiB to 8KiB, 100% of gaps "
+	assert_non_null(strstr(last_text, "score 100: 99% of 1000 answers of 512B to 2KiB, 100% of gaps "
 				"4.3s to 17.2s, 33 of 64 parts of 18m"));
 	crmg_patient_look(&watch, &fx.snap, tell, NULL);
 	fx.snap.mono_ns += CRMG_PATIENT_AGAIN_NS - 1;
@@ -353,7 +353,9 @@ static void test_watch(void **state)
 	assert_int_not_equal(crmg_source_read(&fx.snap, 3, &source), CRMG_TAG_EMPTY);
 	json = crmg_patient_json(&fx.snap, &source);
 	assert_int_equal(json_integer_value(json_object_get(json, "score")), 100);
-	assert_int_equal(json_array_size(json_object_get(json, "answer_bytes")), 3);
+	json_decref(json);
+	json = crmg_patient_answers_json(&fx.snap, &source);
+	assert_int_equal(json_array_size(json_object_get(json, "bytes")), 3);
 	json_decref(json);
 	/* Another source's by now; or one of a policy that does not look. */
 	p->check++;
@@ -363,6 +365,8 @@ static void test_watch(void **state)
 	p = walker();
 	((struct crmg_binding *)crmg_image_binding(&fx.image,
 		CRMG_SLOT_BINDING(fx.slots[3].resolved)))->detect = 0;
+	assert_false(crmg_patient_looks(&fx.snap, &source));
+	assert_true(crmg_patient_find(&fx.snap, &source, &judged));
 	fx.snap.mono_ns += 9 * CRMG_PATIENT_AGAIN_NS;
 	crmg_patient_look(&watch, &fx.snap, tell, NULL);
 	assert_int_equal(told_of, 2);

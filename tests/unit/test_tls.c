@@ -317,6 +317,38 @@ static void test_long_answers(void **state)
 	}
 }
 
+/*
+ * Bytes of answers are those in the records that hold them, however they are cut and sent again:
+ * no header of a record, nothing of the handshake, of tickets, or that controls.
+ */
+static void test_answered(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CONVERSATIONS / 4; i++) {
+		const struct way way = { 1 + below(below(2) ? 10 : 60000), below(2) ? 5 : 0, 0 };
+		const struct kind kind = { below(2), below(2) };
+		uint64_t answered = kind.http2 ? 9 + 18 + 13 : 0;
+
+		begin(&kind, &way);
+		for (int turn = 0; turn < TURNS; turn++) {
+			data(&client, &kind, 30);
+			deliver(&client, &way);
+			if (!kind.http2 && !below(4))
+				data(&server, &kind, CRMG_TLS_CONTINUE);
+			for (uint32_t n = 1 + below(3); n; n--) {
+				uint32_t plain = 140 + below(CRMG_TLS_FULL - 140);
+
+				data(&server, &kind, plain);
+				answered += plain;
+			}
+			if (kind.http2)
+				data(&server, &kind, 13);
+			deliver(&server, &way);
+		}
+		assert_int_equal(walker.answered, answered);
+	}
+}
+
 /* Out of order: never many more than there are, and few are lost. */
 static void test_out_of_order(void **state)
 {
@@ -460,6 +492,7 @@ int main(void)
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_long_answers),
+		cmocka_unit_test(test_answered),
 		cmocka_unit_test(test_out_of_order),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_astray),

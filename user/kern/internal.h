@@ -35,19 +35,19 @@
 	X(TOTALS,     totals,      "totals",     struct crmg_bucket,     true,  4) \
 	X(FLOWS,      flows,       "flows",      struct crmg_flows,      true,  4) \
 	X(CONTAGS,    contags,     "contags",    struct crmg_contags,    true,  4) \
-	X(CONNS,      conns,       "conns",      struct crmg_conn,       true,  4) \
+	X(CONNS,      conns,       "conns",      struct crmg_conn,       true,  5) \
 	X(GAUGES,     gauges,      "gauges",     struct crmg_gauges,     true,  4) \
 	X(SHARES,     shares,      "shares",     struct crmg_share,      true,  4) \
 	X(PROOF,      proof,       "proof",      struct crmg_proof,      true,  4) \
 	X(WINDOWS,    windows,     "windows",    struct crmg_windows,    true,  4) \
 	X(KEPT,       kept,        "kept",       struct crmg_kept,       false, 4) \
-	X(STREAMS,    streams,     "streams",    struct crmg_stream,     true,  4) \
-	X(ASKED,      asked_map,   "asked",      struct crmg_asked,      true,  4) \
+	X(STREAMS,    streams,     "streams",    struct crmg_stream,     true,  5) \
+	X(ASKED,      asked_map,   "asked",      struct crmg_asked,      true,  5) \
 	X(THROTTLES,  throttles,   "throttles",  struct crmg_throttle,   true,  4) \
 	X(TOTAL_WINDOWS, total_windows, "total_windows", struct crmg_total_windows, true, 4) \
 	X(CLIENT_ROWS, client_rows, "client_rows", struct crmg_client_row, false, 4) \
 	X(GREETINGS,  greetings,   "greetings",  struct crmg_greeting,   false, 4) \
-	X(PATIENCE,   patience,    "patience",   struct crmg_patience,   true,  4) \
+	X(PATIENCE,   patience,    "patience",   struct crmg_patience,   true,  5) \
 	X(OWN,        own_map,     "own",        __u64,                  false, 4)
 
 #define CRMG_ENUM_MAP(ID, ...) CRMG_MAP_##ID,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* patient.c - the score of a source that asks patiently, and what it is made of. */
+/* patient.c - how a source asks, and the score of one that asks patiently. */
 #include "patient.h"
 
 #include <string.h>
@@ -114,14 +114,20 @@ static const struct crmg_patience *patience_of(const struct crmg_snapshot *snap,
 	return patience && slot->check && patience->check == slot->check ? patience : NULL;
 }
 
+bool crmg_patient_looks(const struct crmg_snapshot *snap, const struct crmg_source_record *source)
+{
+	const struct crmg_binding *binding =
+		crmg_image_binding(snap->image, crmg_source_binding(snap, source));
+
+	return binding && binding->detect & 1 << CRMG_DETECT_PATIENT;
+}
+
 bool crmg_patient_find(const struct crmg_snapshot *snap, const struct crmg_source_record *source,
 		       struct crmg_patient *ret)
 {
 	const struct crmg_patience *patience = patience_of(snap, &source->slot);
-	const struct crmg_binding *binding =
-		crmg_image_binding(snap->image, crmg_source_binding(snap, source));
 
-	if (!patience || !binding || !(binding->detect & 1 << CRMG_DETECT_PATIENT))
+	if (!patience)
 		return false;
 	crmg_patient_judge(patience, crmg_source_bytes(&source->slot, &source->detail),
 			   source->detail.bytes_out, snap->mono_ns, ret);
@@ -159,19 +165,27 @@ static const char *end_text(unsigned int i, bool gap, char buf[CRMG_NUM_LEN])
 		   : crmg_format_bytes(begin_of(i + 1, CRMG_PATIENCE_SIZE_SHIFT), buf, CRMG_NUM_LEN);
 }
 
-char *crmg_patient_text(const struct crmg_patient *patient, char buf[CRMG_PATIENT_LEN])
+char *crmg_patient_answers_text(const struct crmg_patient *patient, char buf[CRMG_PATIENT_LEN])
 {
 	char size[CRMG_NUM_LEN], size_end[CRMG_NUM_LEN], gap[CRMG_NUM_LEN], gap_end[CRMG_NUM_LEN];
 
-	snprintf(buf, CRMG_PATIENT_LEN, "score %u: %.0f%% of %llu answers of %s to %s, %.0f%% of "
-		 "gaps %s to %s, %u of %u parts of 18m, %.1f out for 1 in", patient->score,
+	snprintf(buf, CRMG_PATIENT_LEN, "%.0f%% of %llu answers of %s to %s, %.0f%% of gaps %s to %s",
 		 100 * patient->equal, (unsigned long long)patient->answers,
 		 crmg_format_bytes(begin_of(patient->size_at, CRMG_PATIENCE_SIZE_SHIFT), size,
 				   sizeof(size)),
 		 end_text(patient->size_at + 1, false, size_end), 100 * patient->steady,
 		 gap_text(begin_of(patient->gap_at, CRMG_PATIENCE_GAP_SHIFT), gap),
-		 end_text(patient->gap_at + 1, true, gap_end), patient->parts, CRMG_PATIENCE_PARTS,
-		 patient->out_in);
+		 end_text(patient->gap_at + 1, true, gap_end));
+	return buf;
+}
+
+char *crmg_patient_text(const struct crmg_patient *patient, char buf[CRMG_PATIENT_LEN])
+{
+	char answers[CRMG_PATIENT_LEN];
+
+	snprintf(buf, CRMG_PATIENT_LEN, "score %u: %s, %u of %u parts of 18m, %.1f out for 1 in",
+		 patient->score, crmg_patient_answers_text(patient, answers), patient->parts,
+		 CRMG_PATIENCE_PARTS, patient->out_in);
 	return buf;
 }
 
@@ -193,20 +207,29 @@ static json_t *histogram_json(const __u32 *buckets, unsigned int shift, double u
 json_t *crmg_patient_json(const struct crmg_snapshot *snap,
 			  const struct crmg_source_record *source)
 {
-	const struct crmg_patience *patience = patience_of(snap, &source->slot);
 	struct crmg_patient p;
 
-	if (!patience || !crmg_patient_find(snap, source, &p))
+	if (!crmg_patient_looks(snap, source) || !crmg_patient_find(snap, source, &p))
 		return json_null();
-	return json_pack("{s:i, s:b, s:o, s:f, s:f, s:i, s:f, s:o, s:o}",
+	return json_pack("{s:i, s:b, s:o, s:f, s:f, s:i, s:f}",
 		"score", (int)p.score,
 		"told", p.score >= CRMG_PATIENT_SCORE,
 		"answers", crmg_json_count(p.answers),
 		"equal", p.equal,
 		"steady", p.steady,
 		"parts", (int)p.parts,
-		"out_in", p.out_in,
-		"answer_bytes", histogram_json(patience->size, CRMG_PATIENCE_SIZE_SHIFT, 1),
+		"out_in", p.out_in);
+}
+
+json_t *crmg_patient_answers_json(const struct crmg_snapshot *snap,
+				  const struct crmg_source_record *source)
+{
+	const struct crmg_patience *patience = patience_of(snap, &source->slot);
+
+	if (!patience)
+		return json_null();
+	return json_pack("{s:o, s:o}",
+		"bytes", histogram_json(patience->size, CRMG_PATIENCE_SIZE_SHIFT, 1),
 		"gap_seconds", histogram_json(patience->gap, CRMG_PATIENCE_GAP_SHIFT,
 					      CRMG_NS_PER_SEC));
 }

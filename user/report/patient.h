@@ -35,20 +35,27 @@ struct crmg_patient {
 void crmg_patient_judge(const struct crmg_patience *patience, uint64_t bytes_in,
 			uint64_t bytes_out, uint64_t mono_ns, struct crmg_patient *ret);
 
-/* The same of a source of the table; false: nothing is noted of it. */
+/* True if the policy of a source looks for patient ones. */
+bool crmg_patient_looks(const struct crmg_snapshot *snap, const struct crmg_source_record *source);
+
+/* How a source of the table asks, whatever its policy; false: nothing is noted of it. */
 bool crmg_patient_find(const struct crmg_snapshot *snap, const struct crmg_source_record *source,
 		       struct crmg_patient *ret);
 
-/*
- * "score 87: 96% of 430 answers of 1KiB to 4KiB, 95% of gaps 4.3s to 17s, 18 of 64 parts of 18m,
- * 3.1 out for 1 in", cut to size. buf is returned.
- */
+/* "96% of 430 answers of 1KiB to 4KiB, 95% of gaps 4.3s to 17s", cut to size. buf is returned. */
 #define CRMG_PATIENT_LEN 136
+char *crmg_patient_answers_text(const struct crmg_patient *patient, char buf[CRMG_PATIENT_LEN]);
+
+/* The same between "score 87: " and ", 18 of 64 parts of 18m, 3.1 out for 1 in". */
 char *crmg_patient_text(const struct crmg_patient *patient, char buf[CRMG_PATIENT_LEN]);
 
-/* A new object, with the histograms; null: nothing is noted of the source. */
+/* A new object; null: the policy of the source does not look, or nothing is noted of it. */
 json_t *crmg_patient_json(const struct crmg_snapshot *snap,
 			  const struct crmg_source_record *source);
+
+/* A new object, with both histograms; null: nothing is noted of the source. */
+json_t *crmg_patient_answers_json(const struct crmg_snapshot *snap,
+				  const struct crmg_source_record *source);
 
 /* What a policy says of `detect`: "patient observe", or NULL; and as JSON. */
 const char *crmg_detect_text(const struct crmg_binding *binding);

@@ -47,7 +47,8 @@ int crmg_patient_look(struct crmg_patient_watch *watch, const struct crmg_snapsh
 		struct crmg_pfx pfx;
 
 		if (!patience->check || !is_news(&watch->told[i], patience->check, snap->mono_ns) ||
-		    !whose(snap, patience, &source) || !crmg_patient_find(snap, &source, &p) ||
+		    !whose(snap, patience, &source) || !crmg_patient_looks(snap, &source) ||
+		    !crmg_patient_find(snap, &source, &p) ||
 		    p.score < CRMG_PATIENT_SCORE)
 			continue;
 		service = crmg_image_service(snap->image, source.detail.service);

@@ -102,7 +102,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 	char rate[CRMG_NUM_LEN];
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:o, s:o, s:i,"
-			 " s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 " s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"service", crmg_json_text(why->service->name, sizeof(why->service->name)),
 		"client", crmg_json_text(why->label->client, sizeof(why->label->client)),
 		"policy", crmg_json_text(why->label->policy, sizeof(why->label->policy)),
@@ -132,6 +132,7 @@ static json_t *service_json(const struct crmg_snapshot *snap, const struct crmg_
 			? crmg_json_count(why->source.asked.requests) : json_null(),
 		"dropped_packets", crmg_json_count(crmg_source_dropped(slot, detail)),
 		"bytes_out", crmg_json_count(detail->bytes_out),
+		"answers", why->seen ? crmg_patient_answers_json(snap, &why->source) : json_null(),
 		"patient", why->seen ? crmg_patient_json(snap, &why->source) : json_null());
 }
 
@@ -279,8 +280,12 @@ static void seen_text(const struct crmg_snapshot *snap, const struct crmg_why_se
 			crmg_format_utc(crmg_tick_to_real(snap, refused_tick), false,
 					text, sizeof(text)),
 			crmg_reason_name(reason));
-	if (crmg_patient_find(snap, &why->source, &p))
-		fprintf(out, "  patient: %s\n", crmg_patient_text(&p, patient));
+	if (crmg_patient_find(snap, &why->source, &p)) {
+		if (crmg_patient_looks(snap, &why->source))
+			fprintf(out, "  patient: %s\n", crmg_patient_text(&p, patient));
+		else
+			fprintf(out, "  answers: %s\n", crmg_patient_answers_text(&p, patient));
+	}
 	if (ban->after)
 		fprintf(out, "  strikes: %u of %u, %u automatic ban%s so far\n",
 			crmg_source_strikes(snap, detail, ban), ban->after, detail->auto_bans,
