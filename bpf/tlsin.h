@@ -94,7 +94,7 @@ crmg_tls_kind(struct crmg_walk *k, __u32 plain)
 	case 9 + 13:
 		in->flags |= CRMG_TLS_IN_SETTLED;
 		return settled ? CRMG_TLS_HEADERS : CRMG_TLS_CONTROL;
-	case 17:
+	case CRMG_TLS_PING:
 		return CRMG_TLS_EITHER;
 	case 2 * 13:
 	case 3 * 13:
@@ -138,9 +138,8 @@ static __always_inline __u32 crmg_tls_settle(struct crmg_walk *k, bool *ret_body
 	in->more -= more;
 	if (more)
 		in->flags |= CRMG_TLS_IN_BATCH;
-	/* It was a request that looked like a PING. */
-	if (more && in->last && in->last < in->unit)
-		in->unit = in->last;
+	if (more && in->last == CRMG_TLS_PING && in->last < in->unit)
+		in->unit = in->last;	/* it was a request */
 	return more;
 }
 
@@ -174,7 +173,8 @@ static __always_inline __u32 crmg_tls_headers(struct crmg_walk *k, __u32 plain)
 static __always_inline __u32 crmg_tls_http2(struct crmg_walk *k, __u32 plain)
 {
 	struct crmg_tls_in *in = &k->stream.tls;
-	bool full = plain >= CRMG_TLS_FULL, body = in->flags & CRMG_TLS_IN_FULL, room;
+	bool full = plain >= CRMG_TLS_FULL, room;
+	bool body = in->flags & CRMG_TLS_IN_FULL && !crmg_tls_answered(k);
 	__u32 n;
 
 	if (!(in->flags & CRMG_TLS_IN_OPEN)) {
@@ -188,7 +188,9 @@ static __always_inline __u32 crmg_tls_http2(struct crmg_walk *k, __u32 plain)
 		return crmg_tls_headers(k, plain > CRMG_TLS_PREFACE ? plain - CRMG_TLS_PREFACE : plain);
 	}
 	n = crmg_tls_settle(k, &room);
-	in->last = plain;
+	/* Of a body the full ones: the end of a DATA frame may be in a record of its own. */
+	if (full || !body)
+		in->last = plain;
 	switch (crmg_tls_kind(k, plain)) {
 	case CRMG_TLS_EITHER:
 		in->more += in->more < CRMG_TLS_MORE_MAX;
@@ -198,8 +200,6 @@ static __always_inline __u32 crmg_tls_http2(struct crmg_walk *k, __u32 plain)
 	case CRMG_TLS_HEADERS:
 		break;
 	}
-	if (body && crmg_tls_answered(k))
-		body = false;
 	if (full) {
 		in->flags |= CRMG_TLS_IN_FULL;
 		if (!body)

@@ -38,6 +38,7 @@ enum { CRMG_TLS_EXT_ALPN = 16, CRMG_TLS_EXT_PSK = 41, CRMG_TLS_EXT_VERSIONS = 43
 #define CRMG_TLS_UNIT         18	/* bytes of HEADERS, until smaller ones were seen */
 #define CRMG_TLS_LONG         4096	/* no answer is so long, but its body may be */
 #define CRMG_TLS_HEADERS_MIN  10	/* bytes of HEADERS, the header of the frame included */
+#define CRMG_TLS_PING         17	/* or GOAWAY */
 #define CRMG_TLS_DUE_MAX      250
 #define CRMG_TLS_MORE_MAX     30000
 

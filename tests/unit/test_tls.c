@@ -287,6 +287,72 @@ static void test_batches(void **state)
 }
 
 /*
+ * A server that answers with two records, and sends bodies behind the headers of many answers: more
+ * records look like answers than there are. What the client sends tells how many can be; that it
+ * acknowledges SETTINGS late makes no requests smaller.
+ */
+static void test_answers_apart(void **state)
+{
+	const struct way way = { 1448, 0, 0 };
+	const struct kind kind = { .http2 = true };
+
+	(void)state;
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		uint32_t asked = 0;
+
+		begin(&kind, &way);
+		while (asked < 300) {
+			uint32_t n = 2 + below(4);
+
+			data(&client, &kind, CRMG_TLS_UNIT * n);
+			deliver(&client, &way);
+			if (!asked)
+				data(&client, &kind, 9);
+			deliver(&client, &way);
+			for (uint32_t record = 0; record < 2 * n; record++)
+				data(&server, &kind, record < n ? 16 : 23);
+			deliver(&server, &way);
+			asked += n;
+		}
+		say_goodbye(&kind, &way);
+		assert_in_range(walker.counted, asked * 3 / 4, asked);
+	}
+}
+
+/*
+ * Uploads to a server that makes room for them often, and so for much at once: none of that is an
+ * answer. The end of each DATA frame has a record of its own.
+ */
+static void test_room(void **state)
+{
+	const struct way way = { 1448, 0, 0 };
+	const struct kind kind = { .http2 = true };
+
+	(void)state;
+	for (int i = 0; i < CONVERSATIONS / 20; i++) {
+		begin(&kind, &way);
+		for (int turn = 0; turn < 10; turn++) {
+			data(&client, &kind, turn ? 31 : 80);
+			for (int part = 0; part < 10; part++) {
+				data(&client, &kind, CRMG_TLS_FULL);
+				data(&client, &kind, 9);
+				deliver(&client, &way);
+				data(&server, &kind, 13 * (1 + below(50)));
+				deliver(&server, &way);
+			}
+			data(&client, &kind, 585);
+			deliver(&client, &way);
+			data(&server, &kind, 13 * (1 + below(50)));
+			data(&server, &kind, 94);
+			data(&server, &kind, 15);
+			deliver(&server, &way);
+		}
+		say_goodbye(&kind, &way);
+		assert_in_range(walker.counted, 9, 10);
+	}
+}
+
+/*
  * Long answers, while the client makes room for more of them: a record that is short since the
  * server had to wait begins none.
  */
@@ -491,6 +557,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_answers_apart),
+		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_long_answers),
 		cmocka_unit_test(test_answered),
 		cmocka_unit_test(test_out_of_order),
