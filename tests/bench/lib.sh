@@ -46,10 +46,13 @@ policy() {
 	echo "$LAB_DIR/$1"
 }
 
-# fresh POLICY: a new instance on crm0, with an empty table.
+# fresh POLICY [INTERFACE OR OPTION]...: a new instance with an empty table, on crm0 if no other
+# interface is named.
 fresh() {
+	local how=("${@:2}")
+	((${#how[@]})) || how=(crm0)
 	[[ ! -e /sys/fs/bpf/crmgate/$LAB_INSTANCE ]] || crmgate detach --all --purge -q
-	crmgate attach crm0 --policy "$1" -q
+	crmgate attach "${how[@]}" --policy "$1" -q
 }
 
 # prefixes COUNT LENGTH: as many prefixes of the upper half of 10.0.0.0/8, spread
