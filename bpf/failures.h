@@ -22,15 +22,6 @@ static __always_inline struct crmg_asked *crmg_asked_of(const struct crmg_work *
 	return asked && CRMG_READ_ONCE(asked->check) == w->source.hash.check ? asked : NULL;
 }
 
-/* So many bytes of answers to the source leave. */
-static __always_inline void crmg_asked_answered(const struct crmg_work *w, __u32 bytes)
-{
-	struct crmg_asked *asked = bytes ? crmg_asked_of(w) : NULL;
-
-	if (asked)
-		__sync_fetch_and_add(&asked->answered, bytes);
-}
-
 static __always_inline __u64
 crmg_failures_backlog(const struct crmg_work *w, const struct crmg_asked *asked, __u64 now)
 {

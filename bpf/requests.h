@@ -210,6 +210,15 @@ __noinline int crmg_read_skb(struct __sk_buff *ctx, struct crmg_work *w)
 	return 1;
 }
 
+/* So many bytes of answers to the source leave. */
+static __always_inline void crmg_asked_answered(const struct crmg_work *w, __u32 bytes)
+{
+	struct crmg_asked *asked = bytes ? crmg_asked_of(w) : NULL;
+
+	if (asked)
+		__sync_fetch_and_add(&asked->answered, bytes);
+}
+
 /*
  * Reads what leaves under TLS: it tells what the client's records are. Written word by word,
  * beside what XDP writes.

@@ -132,7 +132,7 @@ crmg_tls_left(struct crmg_walk *k, __u32 end, __u8 type, __u32 len)
 			crmg_tls_answer(k, end, plain);
 		return;
 	}
-	if (plain == 9 || plain == 17)
+	if (plain == 9 || plain == CRMG_TLS_PING)
 		return;
 	/* WINDOW_UPDATE alone, one or more: many only after something long. */
 	if ((plain % 13 == 0 || plain % 13 == 9) && (plain <= 3 * 13 || in->last / 4 > plain)) {
